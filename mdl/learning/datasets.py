@@ -1,0 +1,188 @@
+"""Finding and reading the data set an experiment names."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Final
+
+import numpy as np
+
+from mdl.errors import DataUnavailable
+from mdl.learning.archives import read_archive, read_silos
+from mdl.learning.dataset import Dataset, Images, Labels, open_spool, spool
+from mdl.learning.settings import WORKER, LearningSettings
+from mdl.party import PartyId
+
+__all__ = ["NAMED", "Dataset", "digits", "fetch", "load", "open_spool", "spool"]
+
+_PIXEL: Final = 255.0
+_DIGIT_PIXEL: Final = 16.0
+_EVERY_FIFTH: Final = 5
+
+
+def load(
+    settings: LearningSettings, data_dir: Path | None = None, *, workers: Sequence[PartyId] = ()
+) -> Dataset:
+    """Read the data set of `settings`.
+
+    Args:
+        settings: names the set.
+        data_dir: where to look if the settings do not say.
+        workers: whose files to read where each worker has its own: all of them where one process reads for
+            all parties, a party's own id where it runs on a host of its own.
+
+    Raises:
+        DataUnavailable: it is not there, or not what it should be.
+    """
+    folder = Path(settings.data_dir) if settings.data_dir is not None else data_dir
+    if settings.dataset == "digits":
+        return digits()
+    if settings.dataset in NAMED:
+        return _named(settings.dataset, folder, download=settings.download)
+    path = _beside(Path(settings.dataset), folder)
+    return read_silos(path, workers) if WORKER in settings.dataset else read_archive(path)
+
+
+def digits() -> Dataset:
+    """The 1,797 handwritten digits, 8x8 pixels of 0..16, that scikit-learn carries (UCI, test part of Optdigits).
+
+    Of each class every fifth example is for testing: 1,442 to train on, 355 to test with, class by class in
+    proportion, the same for every seed. (The examples lie writer by writer, so both parts know all the
+    writers.)
+    """
+    from sklearn.datasets import load_digits  # here, because it takes most of a second and few need it
+
+    bunch = load_digits()
+    images = bunch.images.astype(np.uint8)[:, np.newaxis]
+    labels = bunch.target.astype(np.int64)
+    test = _place_in_class(labels) % _EVERY_FIFTH == _EVERY_FIFTH - 1
+    return Dataset(images[~test], labels[~test], images[test], labels[test], 10, _DIGIT_PIXEL)
+
+
+def fetch(name: str, folder: Path) -> None:
+    """Download a named data set into `folder` through torchvision, unless it is there.
+
+    Raises:
+        DataUnavailable: the network or the server did not give it.
+    """
+    source = NAMED[name]
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        source.open(_torchvision(), folder, download=True)
+    except (OSError, RuntimeError) as error:  # urllib's errors are OSErrors; a bad checksum is a RuntimeError
+        raise DataUnavailable(f"{name} could not be downloaded into {folder}: {error}") from error
+
+
+@dataclass(frozen=True)
+class Source:
+    """How a named data set lies on disk and how torchvision opens it.
+
+    Attributes:
+        files: what must be under the folder, relative to it, for torchvision to find the set.
+        open: opens the training and the test part.
+    """
+
+    files: Sequence[str]
+    open: Callable[..., Dataset]
+
+
+def _named(name: str, folder: Path | None, *, download: bool) -> Dataset:
+    source = NAMED[name]
+    if folder is None:
+        raise DataUnavailable(
+            f"{name} is to be read from disk, and no folder is named: set learning.data_dir or MDL_DATA"
+        )
+    archive = folder / f"{name}.npz"
+    if archive.exists():
+        return read_archive(archive)
+    if not all((folder / file).exists() for file in source.files):
+        if not download:
+            raise DataUnavailable(_not_found(name, folder))
+        fetch(name, folder)
+    try:
+        return source.open(_torchvision(), folder, download=False)
+    except (OSError, RuntimeError, ValueError) as error:
+        raise DataUnavailable(f"{name} in {folder} cannot be read: {error}") from error
+
+
+def _not_found(name: str, folder: Path) -> str:
+    files = "\n".join(f"  {file}" for file in NAMED[name].files)
+    return (
+        f"{name} is not in {folder}. Expected there:\n{files}\nor {name}.npz with x_train, y_train, x_test, y_test."
+        f"\nWith a network, fetch it by: python scripts/fetch_data.py {name} --into {folder}"
+        "\nor let the run do it: mdl run FILE --set learning.download=true"
+    )
+
+
+def _beside(path: Path, folder: Path | None) -> Path:
+    """A relative path is looked for under the current directory, then under the data folder."""
+    plain = Path(str(path).replace(WORKER, "1"))
+    if plain.is_absolute() or folder is None or plain.exists() or not (folder / plain).exists():
+        return path
+    return folder / path
+
+
+def _place_in_class(labels: Labels) -> Labels:
+    """Number the examples of each class from 0 in the order they lie in."""
+    places = np.empty_like(labels)
+    for label in np.unique(labels):
+        (members,) = np.nonzero(labels == label)
+        places[members] = np.arange(len(members))
+    return places
+
+
+def _torchvision() -> ModuleType:
+    # Here, because these imports take seconds, and the digits and archives do without.
+    from mdl.learning.compat import import_torchvision_datasets
+
+    return import_torchvision_datasets()
+
+
+def _open_grey(kind: str) -> Callable[..., Dataset]:
+    def open_parts(torchvision: ModuleType, folder: Path, *, download: bool) -> Dataset:
+        opener = getattr(torchvision, kind)
+        train, test = (opener(folder, train=part, download=download) for part in (True, False))
+        return _joined(
+            train.data.numpy()[:, np.newaxis], train.targets, test.data.numpy()[:, np.newaxis], test.targets
+        )
+
+    return open_parts
+
+
+def _open_cifar10(torchvision: ModuleType, folder: Path, *, download: bool) -> Dataset:
+    train, test = (torchvision.CIFAR10(folder, train=part, download=download) for part in (True, False))
+    first = [np.ascontiguousarray(part.data.transpose(0, 3, 1, 2)) for part in (train, test)]
+    return _joined(first[0], train.targets, first[1], test.targets)
+
+
+def _open_svhn(torchvision: ModuleType, folder: Path, *, download: bool) -> Dataset:
+    train, test = (torchvision.SVHN(folder, split=part, download=download) for part in ("train", "test"))
+    return _joined(train.data, train.labels, test.data, test.labels)
+
+
+def _joined(train: Images, train_labels: Any, test: Images, test_labels: Any) -> Dataset:
+    return Dataset(
+        train,
+        np.asarray(train_labels, np.int64),
+        test,
+        np.asarray(test_labels, np.int64),
+        classes=10,
+        scale=_PIXEL,
+    )
+
+
+def _idx_files(kind: str) -> tuple[str, ...]:
+    parts = ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")
+    return tuple(f"{kind}/raw/{part}-ubyte" for part in parts)
+
+
+_CIFAR10_BATCHES: Final = (*(f"data_batch_{number}" for number in range(1, 6)), "test_batch", "batches.meta")
+
+NAMED: Final = {
+    "mnist": Source(_idx_files("MNIST"), _open_grey("MNIST")),
+    "fashion-mnist": Source(_idx_files("FashionMNIST"), _open_grey("FashionMNIST")),
+    "svhn": Source(("train_32x32.mat", "test_32x32.mat"), _open_svhn),
+    "cifar10": Source(tuple(f"cifar-10-batches-py/{batch}" for batch in _CIFAR10_BATCHES), _open_cifar10),
+}
+"""The data sets read through torchvision, by the name an experiment file gives them."""

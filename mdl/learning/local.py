@@ -1,0 +1,260 @@
+"""One party's model and data: local training and scoring. Implements `mdl.system.Learner`."""
+
+import copy
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from mdl.errors import ConfigError, DataUnavailable, party_name
+from mdl.learning import flat
+from mdl.learning.dataset import Dataset, Images, Labels
+from mdl.learning.models import build
+from mdl.learning.partition import Rows, limited, split
+from mdl.learning.seeds import Purpose, generator, torch_seed
+from mdl.learning.settings import LearningSettings
+from mdl.party import MANAGER, PartyId
+from mdl.system import Metrics, Training
+from mdl.vectors import Floats
+
+_SCORED_AT_ONCE = 256
+"""Examples per batch of an evaluation: enough to be fast, and 50 MiB of activations in the largest CNN here."""
+
+
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """Some rows of a data set; batches are made of them on demand.
+
+    Attributes:
+        images: shape (N, ...), all of the set.
+        labels: shape (N,).
+        rows: those meant, shape (n,).
+        scale: what images are divided by.
+    """
+
+    images: Images
+    labels: Labels
+    rows: Rows
+    scale: float
+
+    def batch(self, rows: Rows) -> tuple[torch.Tensor, torch.Tensor]:
+        """Make a batch: images as float32 divided by the scale, shape (b, ...), and labels, shape (b,)."""
+        # Dividing widens uint8 to float32 on the way: one pass over the pixels.
+        images = torch.from_numpy(self.images[rows]) / self.scale
+        return images, torch.from_numpy(self.labels[rows])
+
+
+class LocalLearner:
+    """A model, the examples it trains on and those it is scored on.
+
+    Training leaves its result in the model, as evaluation and the next epoch start from the present
+    parameters. The optimiser's state is made afresh each epoch: between epochs a system may replace any of
+    the parameters, and a velocity or a moment that belongs to others would push them astray. Buffers of a
+    model (batch normalisation) are no
+    parameters: they stay as the party's own training left them.
+
+    One thread at a time may call it. Dropout draws from torch's global generator, which is seeded for the
+    epoch and put back behind it. How many threads torch uses is for the process to say.
+
+    Args:
+        model: with the initial parameters; the learner owns it from now on.
+        settings: how to train.
+        train: what to train on; no rows for a party without data.
+        test: what to score on.
+        seed: the experiment's.
+        party: whose learner this is.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        settings: LearningSettings,
+        *,
+        train: Examples,
+        test: Examples,
+        seed: int,
+        party: PartyId,
+    ) -> None:
+        self._model = model
+        self._initial = copy.deepcopy(model)
+        self._settings = settings
+        self._train, self._test = train, test
+        self._seed, self._party = seed, party
+
+    @property
+    def learning_rate(self) -> float:
+        """λ."""
+        return self._settings.learning_rate
+
+    @property
+    def examples(self) -> int:
+        """How many examples this party trains on."""
+        return len(self._train.rows)
+
+    def parameters(self) -> Floats:
+        """Copy the present parameters, shape (t,), float32."""
+        return flat.read(self._model)
+
+    def load(self, parameters: Floats) -> None:
+        """Replace the parameters by those of a vector of shape (t,)."""
+        flat.write(self._model, parameters)
+
+    def train(self, epoch: int) -> Training:
+        """Run the local training of `epoch` from the present parameters.
+
+        Raises:
+            DataUnavailable: this party has no training data.
+            ConfigError: training diverged, so that parameters are no longer numbers; nothing downstream could
+                encode them.
+        """
+        if not self.examples:
+            raise DataUnavailable(f"the {party_name(self._party)} has no training data")
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(torch_seed(self._seed, Purpose.LOCAL_TRAINING, self._party, epoch))
+            loss, seen = self._descend(self._orders(epoch))
+        parameters = self.parameters()
+        if not np.isfinite(parameters).all():
+            raise ConfigError(
+                [
+                    f"learning.learning_rate: training of {party_name(self._party)} diverged in epoch {epoch}"
+                    f" at {self.learning_rate:g}; choose a smaller one"
+                ]
+            )
+        return Training(parameters=parameters, loss=loss, examples=seen)
+
+    def evaluate(self) -> Metrics:
+        """Score the present parameters on the test set."""
+        loss, right = torch.zeros(()), torch.zeros((), dtype=torch.int64)
+        self._model.eval()
+        with torch.inference_mode():
+            for rows in _slices(self._test.rows, _SCORED_AT_ONCE):
+                images, labels = self._test.batch(rows)
+                scores = self._model(images)
+                loss += functional.cross_entropy(scores, labels, reduction="sum")
+                right += (scores.argmax(1) == labels).sum()
+        count = len(self._test.rows)
+        return Metrics(loss=float(loss) / count, accuracy=int(right) / count)
+
+    def alone(self, epochs: int) -> Metrics:
+        """Train a fresh copy of the initial model on this party's data for `epochs`, and score it.
+
+        That is what the party reaches without the others. The present parameters stay as they are.
+        """
+        twin = LocalLearner(
+            copy.deepcopy(self._initial),
+            self._settings,
+            train=self._train,
+            test=self._test,
+            seed=self._seed,
+            party=self._party,
+        )
+        for epoch in range(1, epochs + 1):
+            twin.train(epoch)
+        return twin.evaluate()
+
+    def _orders(self, epoch: int) -> Iterator[Rows]:
+        """The rows of each step's batch: one pass, the last batch being what remains; or `local_steps` full batches."""
+        rng = generator(self._seed, Purpose.DATA_ORDER, self._party, epoch)
+        steps, batch, rows = self._settings.local_steps, self._settings.batch, self._train.rows
+        if steps is None:
+            return _slices(rng.permutation(rows), batch)
+        passes = -(-steps * batch // len(rows))
+        order = np.concatenate([rng.permutation(rows) for _ in range(passes)])
+        return _slices(order[: steps * batch], batch)
+
+    def _descend(self, batches: Iterator[Rows]) -> tuple[float, int]:
+        """Take a step per batch; return the mean loss and the number of examples seen."""
+        self._model.train()
+        step = _stepper(self._model, self._settings)
+        total, seen = torch.zeros(()), 0
+        for rows in batches:
+            images, labels = self._train.batch(rows)
+            self._model.zero_grad(set_to_none=True)
+            loss = functional.cross_entropy(self._model(images), labels)
+            loss.backward()  # type: ignore[no-untyped-call]
+            step()
+            # The loss stays a tensor until the end: reading it out at each step would cost more than adding
+            # it up.
+            total.add_(loss.detach(), alpha=len(rows))
+            seen += len(rows)
+        return float(total) / seen, seen
+
+
+def build_learner(
+    settings: LearningSettings,
+    dataset: Dataset,
+    *,
+    party: PartyId,
+    workers: int,
+    seed: int,
+    pooled: bool = False,
+) -> LocalLearner:
+    """Make `party`'s learner: the common initial model, its own part of the training set, the common test set.
+
+    Args:
+        settings: what is learnt and how.
+        dataset: all of it, or where workers have files, at least this party's.
+        party: a worker gets its part; the manager gets none.
+        workers: n.
+        seed: the experiment's.
+        pooled: give the manager the union of all the workers' parts (the yardstick of one who may see
+            everything).
+
+    Raises:
+        ConfigError: the model does not fit the data, or the set cannot be split over so many workers.
+        DataUnavailable: the worker's own file is not among those read.
+    """
+    images, labels = np.asarray(dataset.train_images), np.asarray(dataset.train_labels)
+    rows = _rows(settings, dataset, party=party, workers=workers, seed=seed, pooled=pooled)
+    test = limited(len(dataset.test_labels), settings.test_limit, seed, Purpose.TEST_LIMIT)
+    return LocalLearner(
+        build(settings, dataset.shape, dataset.classes, seed),
+        settings,
+        train=Examples(images, labels, rows, dataset.scale),
+        test=Examples(np.asarray(dataset.test_images), np.asarray(dataset.test_labels), test, dataset.scale),
+        seed=seed,
+        party=party,
+    )
+
+
+def _rows(
+    settings: LearningSettings, dataset: Dataset, *, party: PartyId, workers: int, seed: int, pooled: bool
+) -> Rows:
+    """The rows of the training set that `party` trains on."""
+    assert 0 <= party <= workers
+    if party == MANAGER and not pooled:
+        return np.empty(0, np.int64)
+    if settings.split != "files":
+        parts = split(dataset.train_labels, settings, workers, seed)
+        return np.unique(np.concatenate(parts)) if party == MANAGER else parts[party - 1]
+    if party == MANAGER:
+        return np.arange(len(dataset.train_labels))
+    if party not in dataset.silos:
+        raise DataUnavailable(f"the file of {party_name(party)} was not read ({settings.dataset})")
+    return np.arange(*dataset.silos[party])
+
+
+def _slices(rows: Rows, size: int) -> Iterator[Rows]:
+    return (rows[start : start + size] for start in range(0, len(rows), size))
+
+
+def _stepper(model: nn.Module, settings: LearningSettings) -> Callable[[], object]:
+    """Make the rule of one step, with fresh state."""
+    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    if settings.optimiser == "momentum":
+        return torch.optim.SGD(parameters, lr=settings.learning_rate, momentum=settings.momentum_factor).step
+    if settings.optimiser == "adam":
+        return torch.optim.Adam(parameters, lr=settings.learning_rate).step
+
+    # The paper's w - λ∇. By hand, because the first use of torch.optim imports torch's compiler: more than
+    # a second and tens of megabytes in every process.
+    @torch.no_grad()
+    def descend() -> None:
+        for parameter in parameters:
+            if parameter.grad is not None:
+                parameter.add_(parameter.grad, alpha=-settings.learning_rate)
+
+    return descend

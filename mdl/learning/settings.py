@@ -1,0 +1,126 @@
+"""The `[learning]` table of an experiment file. Free of torch, because the configuration imports it."""
+
+import re
+from typing import Any, Final, Literal, Self
+
+from pydantic import Field, model_validator
+
+from mdl.settings import Settings
+
+NAMED_DATASETS: Final = ("digits", "mnist", "fashion-mnist", "svhn", "cifar10")
+NAMED_MODELS: Final = ("mlp", "cnn", "digits-mlp")
+WORKER: Final = "{worker}"
+"""Stands for a worker's id in the path of its own file."""
+
+PAPER_SAMPLE: Final = 0.6
+"""Each worker of the paper holds random samples of 60 % of the training set (§VI-A)."""
+
+USUAL_MOMENTUM: Final = 0.9
+
+_IMPORT_PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
+
+
+class LearningSettings(Settings):
+    """What is learnt, from which data, and how each worker trains.
+
+    Attributes:
+        dataset: a name of `NAMED_DATASETS`; or the path of an .npz archive with x_train, y_train, x_test,
+            y_test; or such a path with ``{worker}`` in it: an archive per worker.
+        model: a name of `NAMED_MODELS`, or the import path ``package.module:Name`` of a `torch.nn.Module`
+            class or of a function that makes one; it is called with no arguments.
+        learning_rate: λ.
+        batch: examples per step.
+        split: how the training set is shared out. ``sample``: each worker draws its own random samples,
+            which overlap those of others; ``disjoint``: equal parts at random; ``dirichlet``: disjoint
+            parts with skewed labels; ``files``: an archive per worker, implied by ``{worker}`` and possible
+            only with it.
+        sample: the fraction of the training set that each worker draws, in (0, 1]; only for ``sample``, 0.6
+            there.
+        alpha: concentration of the Dirichlet distribution of each label over the workers; the smaller, the
+            more skewed. Only for ``dirichlet``, and needed there.
+        optimiser: the rule of one step. Its state (velocity, moments) begins afresh each epoch.
+        momentum: in [0, 1), only for the optimiser ``momentum``, 0.9 there.
+        local_steps: steps per epoch; none means one pass over the worker's own examples.
+        train_limit: use only so many training examples, drawn at random by the experiment's seed.
+        test_limit: likewise of the test set.
+        data_dir: where named data sets lie.
+        download: fetch a named data set that is missing.
+    """
+
+    dataset: str = "digits"
+    model: str = "mlp"
+    learning_rate: float = Field(default=0.01, gt=0)
+    batch: int = Field(default=128, ge=1)
+    split: Literal["sample", "disjoint", "dirichlet", "files"] = "sample"
+    sample: float | None = Field(default=None, gt=0, le=1)
+    alpha: float | None = Field(default=None, gt=0)
+    optimiser: Literal["sgd", "momentum", "adam"] = "sgd"
+    momentum: float | None = Field(default=None, ge=0, lt=1)
+    local_steps: int | None = Field(default=None, ge=1)
+    train_limit: int | None = Field(default=None, ge=1)
+    test_limit: int | None = Field(default=None, ge=1)
+    data_dir: str | None = None
+    download: bool = False
+
+    @property
+    def sampled_fraction(self) -> float:
+        """The fraction each worker draws where `split` is ``sample``."""
+        return PAPER_SAMPLE if self.sample is None else self.sample
+
+    @property
+    def momentum_factor(self) -> float:
+        """The share of the velocity that a step keeps where `optimiser` is ``momentum``."""
+        return USUAL_MOMENTUM if self.momentum is None else self.momentum
+
+    @model_validator(mode="before")
+    @classmethod
+    def _a_file_per_worker_implies_the_split(cls, given: Any) -> Any:
+        if isinstance(given, dict) and WORKER in str(given.get("dataset", "")):
+            return {"split": "files", **given}
+        return given
+
+    @model_validator(mode="after")
+    def _names_are_known(self) -> Self:
+        if self.dataset not in NAMED_DATASETS and not self.dataset.endswith(".npz"):
+            raise ValueError(
+                f"dataset {self.dataset!r} is none of {', '.join(NAMED_DATASETS)}, nor the path of an .npz file"
+            )
+        if self.model not in NAMED_MODELS and not _IMPORT_PATH.fullmatch(self.model):
+            raise ValueError(
+                f"model {self.model!r} is none of {', '.join(NAMED_MODELS)}, nor an import path"
+                ' like "package.module:Name"'
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _the_split_has_what_it_needs(self) -> Self:
+        if (self.split == "files") != (WORKER in self.dataset):
+            raise ValueError(
+                'split = "files" goes with a dataset path that contains "{worker}", and only with it: '
+                "each worker then has its own file, and there is nothing else to split"
+            )
+        if self.sample is not None and self.split != "sample":
+            raise ValueError(f'sample is for split = "sample"; split is {self.split!r}')
+        if self.alpha is not None and self.split != "dirichlet":
+            raise ValueError(f'alpha is for split = "dirichlet"; split is {self.split!r}')
+        if self.alpha is None and self.split == "dirichlet":
+            raise ValueError('split = "dirichlet" needs alpha (0.1 is very skewed, 100 hardly)')
+        if self.train_limit is not None and self.split == "files":
+            raise ValueError(
+                "train_limit is for one set shared out among workers; here each has its own file"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _the_optimiser_uses_what_is_set(self) -> Self:
+        if self.momentum is not None and self.optimiser != "momentum":
+            raise ValueError(f'momentum is for optimiser = "momentum"; optimiser is {self.optimiser!r}')
+        return self
+
+    @model_validator(mode="after")
+    def _only_named_sets_are_fetched(self) -> Self:
+        if self.download and (self.dataset not in NAMED_DATASETS or self.dataset == "digits"):
+            raise ValueError(
+                f"download is for named sets; {self.dataset!r} cannot be downloaded and need not be"
+            )
+        return self

@@ -1,0 +1,92 @@
+"""What a protocol may do: send a message, await one, have something computed.
+
+A system's coroutines see the world through `Party` alone. Two drivers implement it: real streams
+(`mdl.transport`) and the virtual clock (`mdl.simulator`); a conformance suite holds both to this contract.
+"""
+
+import asyncio
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import Final, Generic, ParamSpec, Protocol, TypeAlias, TypeVar
+
+import msgspec
+
+from mdl.errors import PeerLeft
+
+PartyId: TypeAlias = int
+"""0 is the manager; workers are 1..n. A worker's id is also its point in Shamir's sharing, so it is never 0."""
+
+MANAGER: Final[PartyId] = 0
+
+
+class Message(msgspec.Struct, frozen=True, tag=True, forbid_unknown_fields=True):
+    """Base of all messages. The tag on the wire is the class's name."""
+
+
+M = TypeVar("M", bound=Message)
+M_co = TypeVar("M_co", bound=Message, covariant=True)
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class Envelope(Generic[M_co]):
+    """A message and the party it came from (the link's authenticated end, not a claim in the message)."""
+
+    sender: PartyId
+    message: M_co
+
+
+class Party(Protocol):
+    """One party's door to the world. Every method may be called from several tasks of the same party at once."""
+
+    @property
+    def id(self) -> PartyId:
+        """Who this is."""
+
+    @property
+    def peers(self) -> Sequence[PartyId]:
+        """The parties with a live link to this one, in ascending order. It shrinks as parties leave."""
+
+    async def send(self, to: PartyId, message: Message) -> None:
+        """Hand a message to the link; return once the link has room for another (back-pressure).
+
+        Messages to one peer arrive whole and in the order of the calls. Cancelling leaves the link in order: the message is
+        sent wholly or not at all.
+
+        Raises:
+            PeerLeft: the link is gone. (It may also go after this returns: sending is no receipt.)
+        """
+
+    async def receive(self, *kinds: type[M], sender: PartyId | None = None) -> Envelope[M]:
+        """Take the oldest message of these kinds (from `sender`, if given) that nobody has taken yet; wait for one.
+
+        Messages of other kinds stay for other calls. Cancelling takes no message.
+
+        Raises:
+            PeerLeft: none can come any more, because `sender` (or, without one, every peer) has left. What it sent
+                before leaving is handed out first.
+        """
+
+    async def to_process(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run a module-level function of picklable values in this party's crypto pool. Counts as *cryptography*."""
+
+    async def to_thread(self, activity: str, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run a method of something this party owns, one at a time, off the event loop. Counts as `activity`."""
+
+    def record(self, kind: str, epoch: int, **values: float | int | str) -> None:
+        """Put a public fact into this party's metrics (never a gradient, a share, a secret). Returns at once."""
+
+
+async def broadcast(party: Party, to: Collection[PartyId], message: Message) -> None:
+    """Send one message to several peers at once; a peer that has left is passed over."""
+
+    async def one(peer: PartyId) -> None:
+        try:
+            await party.send(peer, message)
+        except PeerLeft:
+            pass  # who is gone is found out by whoever awaits an answer
+
+    async with asyncio.TaskGroup() as tasks:
+        for peer in sorted(to):
+            tasks.create_task(one(peer))

@@ -1,0 +1,1 @@
+"""Conversations, and parts of them, that more than one system holds."""

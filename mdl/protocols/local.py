@@ -1,0 +1,66 @@
+"""A party's steps with its own learner and journal, off the event loop and on the record."""
+
+import asyncio
+
+from mdl.party import Party
+from mdl.system import Learner, Metrics, Task, Training
+from mdl.vectors import Floats
+
+
+async def train_from(party: Party, learner: Learner, start: Floats, task: Task, epoch: int) -> Floats:
+    """Train one local epoch from `start`; give the parameters after it, shape (t,), float32."""
+    training = await party.to_thread("training", _train, learner, start, epoch)
+    if task.delay_seconds:
+        # A slow worker, as the experiment asks for (heterogeneous computation power, [∝MDL, §VI-B d]).
+        await asyncio.sleep(task.delay_seconds[epoch - 1])
+    party.record("trained", epoch, loss=training.loss, examples=training.examples)
+    return training.parameters
+
+
+async def scored(party: Party, learner: Learner, parameters: Floats, *, epoch: int, model: str) -> Metrics:
+    """Score `parameters` on the test set and record the result as that of `model`."""
+    metrics = await party.to_thread("evaluation", _evaluate, learner, parameters)
+    party.record("evaluated", epoch, model=model, loss=metrics.loss, accuracy=metrics.accuracy)
+    return metrics
+
+
+class Keeper:
+    """Keeps a worker's model from epoch to epoch, and scores it as often as the experiment asks."""
+
+    def __init__(self, party: Party, learner: Learner, task: Task, *, model: str = "own") -> None:
+        self._party, self._learner, self._task, self._model = party, learner, task, model
+        self._scored_in = 0
+
+    async def restored(self, start: Floats) -> Floats:
+        """Give the parameters to begin with: those of the checkpoint in a resumed run, else `start`."""
+        if not self._task.resume:
+            return start
+        kept = await self._party.to_thread("record", self._task.journal.newest, "model", self._task.resume)
+        return kept["parameters"] if kept else start
+
+    async def epoch_done(self, epoch: int, parameters: Floats) -> None:
+        """Write the checkpoint; score the model if it is due."""
+        state = {"parameters": parameters}
+        await self._party.to_thread("record", self._task.journal.write, "model", epoch, state)
+        every = self._task.evaluate_every
+        if every and epoch % every == 0:
+            await self._score(epoch, parameters)
+
+    async def finish(self, epoch: int, parameters: Floats) -> None:
+        """Score the model if the last epoch's was not."""
+        if self._scored_in != epoch or not epoch:
+            await self._score(epoch, parameters)
+
+    async def _score(self, epoch: int, parameters: Floats) -> None:
+        await scored(self._party, self._learner, parameters, epoch=epoch, model=self._model)
+        self._scored_in = epoch
+
+
+def _train(learner: Learner, start: Floats, epoch: int) -> Training:
+    learner.load(start)
+    return learner.train(epoch)
+
+
+def _evaluate(learner: Learner, parameters: Floats) -> Metrics:
+    learner.load(parameters)
+    return learner.evaluate()

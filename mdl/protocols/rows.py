@@ -1,0 +1,30 @@
+"""Vectors on the wire: rows of fixed width, in messages of bounded size."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+MESSAGE_LIMIT_BYTES = 1 << 20
+"""No message carries more than this many bytes of vector, so that none holds up the others on its link for long."""
+
+
+def parts(count: int, width: int) -> Iterator[slice]:
+    """Cut `count` rows of `width` bytes into slices of at most `MESSAGE_LIMIT_BYTES` (but at least a row each)."""
+    step = max(1, MESSAGE_LIMIT_BYTES // max(1, width))
+    return (slice(first, min(first + step, count)) for first in range(0, count, step))
+
+
+def rows(data: bytes, width: int) -> NDArray[np.uint8]:
+    """See bytes as rows: shape (len/width, width), read-only. Zero width gives no rows to see: shape (0, 0).
+
+    Raises:
+        ValueError: the bytes are no whole number of rows.
+    """
+    if width == 0:
+        if data:
+            raise ValueError(f"{len(data)} bytes where none belong")
+        return np.zeros((0, 0), np.uint8)
+    if len(data) % width:
+        raise ValueError(f"{len(data)} bytes are no whole number of rows of {width}")
+    return np.frombuffer(data, np.uint8).reshape(-1, width)

@@ -1,0 +1,247 @@
+"""A run folder, read into one frozen value.
+
+A report is wanted most where a run went wrong, so only a folder that is no run at all is refused. Whatever else
+is missing, torn or ill-typed is left out and named in `Run.faults`, for the page to show.
+"""
+
+import json
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from mdl.errors import MdlError
+from mdl.ledger import LedgerEntry
+
+EXPERIMENT: Final = "experiment.toml"
+ENVIRONMENT: Final = "environment.json"
+METRICS: Final = "metrics.jsonl"
+LEDGER: Final = "ledger.jsonl"
+SUMMARY: Final = "summary.json"
+
+T = TypeVar("T")
+
+
+class NotARun(MdlError):
+    """A folder that no run has left.
+
+    Args:
+        folder: as it was given.
+        missing: what a run would have left in it.
+    """
+
+    def __init__(self, folder: str, missing: Sequence[str]) -> None:
+        super().__init__(folder, tuple(missing))
+        self.folder, self.missing = folder, tuple(missing)
+
+    def __str__(self) -> str:
+        return f"{self.folder} is no run folder: it has no {' and no '.join(self.missing)}"
+
+
+class Metric(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of `metrics.jsonl`, as far as a report reads it. What a kind of line does not say is None.
+
+    Attributes:
+        seconds: since the run's start.
+        party: who recorded it.
+        kind: ``evaluated``, ``epoch``, ``left`` and others.
+        epoch: in which it was recorded.
+        model: of ``evaluated``: ``global``, ``own``, ``alone`` or ``pooled``.
+        accuracy: of ``evaluated``, in [0, 1].
+        loss: of ``evaluated``.
+        opened: of ``epoch``: blocks whose aggregate was opened.
+        missed: of ``epoch``: blocks that too few workers contributed to.
+        present: of ``epoch``: workers that took part.
+        worker: of ``left``: who.
+        how: of ``left``: in words.
+    """
+
+    seconds: float
+    party: int
+    kind: str
+    epoch: int = 0
+    model: str | None = None
+    accuracy: float | None = None
+    loss: float | None = None
+    opened: float | None = None
+    missed: float | None = None
+    present: float | None = None
+    worker: int | None = None
+    how: str | None = None
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    """`summary.json`. A run that ended early may lack any part of it.
+
+    Attributes:
+        started: ISO 8601.
+        status: ``completed``, ``interrupted`` or ``failed``; ``unfinished`` where nothing says so.
+        reason: why it ended, one sentence.
+        accuracy: in [0, 1], by ``global``, ``own_mean``, ``own_worst``, ``alone_mean``, ``alone_worst``.
+        seconds: by ``total``, ``start`` and the ledger's activities.
+        bytes: by ``up`` (sent by workers) and ``down`` (sent by the manager).
+        missed_share: of all (epoch, block) pairs, in [0, 1].
+        saturated: values that were cut to the encoding's range.
+        weights: SHA-256 of the final parameters, under ``global`` and ``workers``.
+        left: the workers that left.
+    """
+
+    name: str | None = None
+    system: str | None = None
+    scheme: str | None = None
+    workers: int | None = None
+    threshold: int | None = None
+    seed: int | None = None
+    started: str | None = None
+    status: str = "unfinished"
+    reason: str | None = None
+    epochs: int | None = None
+    accuracy: dict[str, float | None] = {}
+    epochs_to_converge: int | None = None
+    seconds: dict[str, float | None] = {}
+    bytes: dict[str, int | None] = {}
+    missed: float | None = None
+    missed_share: float | None = None
+    saturated: float | None = None
+    weights: dict[str, Any] = {}
+    left: list[Any] = []
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run left.
+
+    Attributes:
+        folder: where.
+        name: the experiment's, or else the folder's.
+        summary: how it ended.
+        experiment: the resolved experiment file, as text.
+        settings: the same, parsed.
+        environment: versions, machine and the like.
+        metrics: in the order of the file.
+        ledger: in the order of the file.
+        faults: what could not be read, a sentence each.
+    """
+
+    folder: Path
+    name: str
+    summary: Summary
+    experiment: str
+    settings: Mapping[str, Any]
+    environment: Mapping[str, Any]
+    metrics: Sequence[Metric]
+    ledger: Sequence[LedgerEntry]
+    faults: Sequence[str]
+
+    @property
+    def completed(self) -> bool:
+        """Whether the run came to its own end."""
+        return self.summary.status == "completed"
+
+    @property
+    def epochs(self) -> int:
+        """The last epoch completed: the summary's word, or else the ledger's (an entry closes an epoch)."""
+        if self.summary.epochs is not None:
+            return self.summary.epochs
+        return max((entry.epoch for entry in self.ledger), default=0)
+
+
+def read_run(folder: Path) -> Run:
+    """Read a run folder.
+
+    Raises:
+        NotARun: there is no experiment file, or nothing that a run writes.
+    """
+    _refuse_what_is_no_run(folder)
+    faults: list[str] = []
+    experiment = (folder / EXPERIMENT).read_text(encoding="utf-8", errors="replace")
+    summary = _read_object(folder / SUMMARY, Summary, faults) or Summary()
+    return Run(
+        folder=folder,
+        name=summary.name or folder.resolve().name,
+        summary=summary,
+        experiment=experiment,
+        settings=_parse_settings(experiment, faults),
+        environment=_read_object(folder / ENVIRONMENT, dict[str, Any], faults) or {},
+        metrics=_read_lines(folder / METRICS, Metric, faults),
+        ledger=_read_lines(folder / LEDGER, LedgerEntry, faults),
+        faults=tuple(faults),
+    )
+
+
+def labels(runs: Sequence[Run]) -> Sequence[str]:
+    """Name each run so that no two are alike and none that ended early can be taken for a complete one."""
+    names = [run.name for run in runs]
+    if len(set(names)) < len(names):
+        names = [run.folder.resolve().name for run in runs]
+    if len(set(names)) < len(names):
+        names = [f"{name} #{number}" for number, name in enumerate(names, start=1)]
+    return [
+        name if run.completed else f"{name} ({run.summary.status})"
+        for name, run in zip(names, runs, strict=True)
+    ]
+
+
+def _refuse_what_is_no_run(folder: Path) -> None:
+    written = (METRICS, LEDGER, SUMMARY)
+    missing = []
+    if not (folder / EXPERIMENT).is_file():
+        missing.append(EXPERIMENT)
+    # An experiment file alone is a place where experiments are kept, not a run.
+    if not any((folder / name).is_file() for name in written):
+        missing.append(" or ".join(written))
+    if missing:
+        raise NotARun(str(folder), missing)
+
+
+def _parse_settings(text: str, faults: list[str]) -> Mapping[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        faults.append(f"{EXPERIMENT} is not TOML: {error}.")
+        return {}
+
+
+def _read_object(path: Path, kind: type[T], faults: list[str]) -> T | None:
+    try:
+        return _parse(path.read_bytes(), kind)
+    except FileNotFoundError:
+        faults.append(f"{path.name} is missing.")
+    except ValueError as error:
+        faults.append(f"{path.name} is unreadable and left out: {error}.")
+    return None
+
+
+def _read_lines(path: Path, kind: type[T], faults: list[str]) -> tuple[T, ...]:
+    """Read one value a line; a line that is none becomes a fault."""
+    try:
+        lines = path.read_bytes().splitlines()
+    except FileNotFoundError:
+        faults.append(f"{path.name} is missing.")
+        return ()
+    values = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            values.append(_parse(line, kind))
+        except ValueError as error:
+            faults.append(_bad_line(path.name, number, len(lines), error))
+    return tuple(values)
+
+
+def _bad_line(name: str, number: int, count: int, error: ValueError) -> str:
+    if number == count:
+        return f"{name} ends in a torn line (the run ended while it wrote it); the line is left out."
+    return f"Line {number} of {name} is unreadable and left out: {error}."
+
+
+def _parse(text: bytes, kind: type[T]) -> T:
+    """Turn JSON into a value of `kind`.
+
+    Raises:
+        ValueError: it is none (msgspec's and json's errors are among these).
+    """
+    # The standard library's parser takes the NaN that a diverged loss may be written as; msgspec's does not.
+    return msgspec.convert(json.loads(text), kind)

@@ -1,0 +1,175 @@
+"""What the plots and tables show, drawn from a run and free of any drawing."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from mdl.ledger import LedgerEntry, Traffic
+from mdl.party import MANAGER, PartyId
+from mdl.report.runs import Metric, Run
+
+ACTIVITIES: Final = ("training", "cryptography", "evaluation", "waiting")
+"""The order in which activities are shown; others follow."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """One score of one model: after `epoch`, `seconds` into the run, accuracy in [0, 1]."""
+
+    epoch: int
+    seconds: float
+    accuracy: float
+    loss: float | None = None
+
+
+@dataclass(frozen=True)
+class Spread:
+    """The scores of several models after one epoch, in [0, 1]; `seconds` is the mean of their instants."""
+
+    epoch: int
+    seconds: float
+    low: float
+    mean: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Flow:
+    """The messages of one kind, each counted once, by its sender: `up` by workers, `down` by the manager."""
+
+    kind: str
+    up: Traffic
+    down: Traffic
+
+    @property
+    def size_bytes(self) -> int:
+        """Both directions together."""
+        return self.up.size_bytes + self.down.size_bytes
+
+
+@dataclass(frozen=True)
+class EpochRow:
+    """An epoch in figures. What was not recorded is None.
+
+    Attributes:
+        seconds: since the run's start, when the global model (or else the workers' own) was scored.
+        opened, missed: blocks.
+        present: workers.
+    """
+
+    epoch: int
+    seconds: float | None
+    score: Point | None
+    own: Spread | None
+    opened: float | None
+    missed: float | None
+    present: float | None
+
+
+def curves(run: Run, model: str) -> Mapping[PartyId, Sequence[Point]]:
+    """Give each party's scores of `model`, by epoch; where an epoch was scored twice, the later one."""
+    found: dict[PartyId, dict[int, Point]] = {}
+    for metric in run.metrics:
+        # NaN is no height on an accuracy axis.
+        if metric.kind == "evaluated" and metric.model == model and _is_number(metric.accuracy):
+            found.setdefault(metric.party, {})[metric.epoch] = _point(metric)
+    return {party: [points[epoch] for epoch in sorted(points)] for party, points in sorted(found.items())}
+
+
+def spread(lines: Iterable[Sequence[Point]]) -> Sequence[Spread]:
+    """Sum up several curves, epoch by epoch."""
+    by_epoch: dict[int, list[Point]] = {}
+    for point in (point for line in lines for point in line):
+        by_epoch.setdefault(point.epoch, []).append(point)
+    return [_spread(epoch, by_epoch[epoch]) for epoch in sorted(by_epoch)]
+
+
+def global_curve(run: Run) -> Sequence[Point]:
+    """Give the global model's scores, by epoch; empty for a system without one."""
+    return next(iter(curves(run, "global").values()), ())
+
+
+def epoch_rows(run: Run) -> Sequence[EpochRow]:
+    """Put together what was recorded of each epoch."""
+    scores = {point.epoch: point for point in global_curve(run)}
+    own = {each.epoch: each for each in spread(curves(run, "own").values())}
+    books = {metric.epoch: metric for metric in run.metrics if metric.kind == "epoch"}
+    rows = []
+    for epoch in sorted(scores.keys() | own.keys() | books.keys()):
+        timed, book = scores.get(epoch) or own.get(epoch) or books.get(epoch), books.get(epoch)
+        rows.append(
+            EpochRow(
+                epoch=epoch,
+                seconds=timed.seconds if timed else None,
+                score=scores.get(epoch),
+                own=own.get(epoch),
+                opened=book.opened if book else None,
+                missed=book.missed if book else None,
+                present=book.present if book else None,
+            )
+        )
+    return rows
+
+
+def flows(run: Run) -> Sequence[Flow]:
+    """Sum up the messages by kind, the kind with most bytes first.
+
+    A message is counted by its sender alone: both ends would count it twice.
+    """
+    up = _sum_sent(entry for entry in run.ledger if entry.party != MANAGER)
+    down = _sum_sent(entry for entry in run.ledger if entry.party == MANAGER)
+    found = [
+        Flow(kind, up.get(kind, Traffic()), down.get(kind, Traffic())) for kind in up.keys() | down.keys()
+    ]
+    return sorted(found, key=lambda flow: (-flow.size_bytes, flow.kind))
+
+
+def total(parts: Iterable[Traffic]) -> Traffic:
+    """Add up traffic."""
+    listed = list(parts)
+    return Traffic(sum(part.messages for part in listed), sum(part.size_bytes for part in listed))
+
+
+def time_spent(run: Run) -> Mapping[PartyId, Mapping[str, float]]:
+    """Sum up the seconds of each party, by activity."""
+    spent: dict[PartyId, dict[str, float]] = {}
+    for entry in run.ledger:
+        sums = spent.setdefault(entry.party, {})
+        for activity, seconds in entry.seconds.items():
+            sums[activity] = sums.get(activity, 0.0) + seconds
+    return {party: spent[party] for party in sorted(spent)}
+
+
+def activities(spent: Iterable[Mapping[str, float]]) -> Sequence[str]:
+    """List the activities that took any time, in the order in which they are shown."""
+    named = {activity for sums in spent for activity, seconds in sums.items() if seconds > 0}
+    return [*(each for each in ACTIVITIES if each in named), *sorted(named.difference(ACTIVITIES))]
+
+
+def _is_number(value: float | None) -> bool:
+    return value is not None and math.isfinite(value)
+
+
+def _point(metric: Metric) -> Point:
+    assert metric.accuracy is not None
+    return Point(metric.epoch, metric.seconds, metric.accuracy, metric.loss)
+
+
+def _spread(epoch: int, points: Sequence[Point]) -> Spread:
+    heights = [point.accuracy for point in points]
+    return Spread(
+        epoch=epoch,
+        seconds=sum(point.seconds for point in points) / len(points),
+        low=min(heights),
+        mean=sum(heights) / len(heights),
+        high=max(heights),
+    )
+
+
+def _sum_sent(entries: Iterable[LedgerEntry]) -> Mapping[str, Traffic]:
+    found: dict[str, list[Traffic]] = {}
+    for entry in entries:
+        for kind, traffic in entry.sent.items():
+            found.setdefault(kind, []).append(traffic)
+    return {kind: total(parts) for kind, parts in found.items()}

@@ -1,0 +1,83 @@
+"""Real values as integers on a grid, so that sums of them are exact."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mdl.errors import OutOfRange
+from mdl.vectors import Floats, Integers
+
+MAX_FRACTION_BITS = 32
+MAX_LIMIT_BITS = 52
+
+
+@dataclass(frozen=True)
+class FixedPoint:
+    """The grid of the multiples of 2^-fraction_bits in [-range, range].
+
+    Attributes:
+        range: largest absolute value that is kept; what is larger saturates. Finite, > 0.
+        fraction_bits: f in [0, 32]; the error of one value within the range is at most 2^(-f-1).
+
+    Raises:
+        ValueError: a field is outside its range, range * 2^f is below 1, or it is 2^52 or more (a double has 53 bits).
+    """
+
+    range: float
+    fraction_bits: int
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.range) and self.range > 0):
+            raise ValueError(f"range must be finite and above 0, not {self.range}")
+        if not 0 <= self.fraction_bits <= MAX_FRACTION_BITS:
+            raise ValueError(f"fraction_bits must be 0 to {MAX_FRACTION_BITS}, not {self.fraction_bits}")
+        if not 1 <= self.range * 2**self.fraction_bits < 2**MAX_LIMIT_BITS:
+            raise ValueError(f"range * 2^fraction_bits must be in [1, 2^52), not {self.range} * 2^{self.fraction_bits}")
+
+    @property
+    def limit(self) -> int:
+        """V = floor(range * 2^f), the largest absolute value of one encoded entry; in [1, 2^52).
+
+        Rounded down, so that no decoded value lies outside ±range.
+        """
+        return math.floor(self.range * 2**self.fraction_bits)
+
+    def bound(self, members: int) -> int:
+        """Give the largest absolute value of a sum of `members` entries: members * V, as each is at most V."""
+        return members * self.limit
+
+    def encode(self, values: Floats) -> tuple[Integers, int]:
+        """Round values to the nearest point of the grid (ties to even).
+
+        The product with 2^f is exact in double precision and so is the rounding, hence a value within ±V * 2^-f errs by at
+        most 2^(-f-1).
+
+        Args:
+            values: any shape.
+
+        Returns:
+            The encoded values, same shape, in [-V, V], and how many of them saturated.
+
+        Raises:
+            OutOfRange: a value is not finite: training has diverged, and no saturation would mend it.
+        """
+        if not np.isfinite(values).all():
+            raise OutOfRange("a value to encode is not finite")
+        rounded = np.rint(np.asarray(values, np.float64) * 2.0**self.fraction_bits)
+        saturated = int(np.count_nonzero(np.abs(rounded) > self.limit))
+        return np.clip(rounded, -self.limit, self.limit).astype(np.int64), saturated
+
+    def decode_mean(self, sum: Integers, members: NDArray[np.integer] | int) -> NDArray[np.float64]:
+        """Turn sums into means: sum / members * 2^-f.
+
+        Sums up to 2^53 are exact in double precision, so that one rounding is left, that of the division.
+
+        Args:
+            sum: any shape, |sum| <= bound(members).
+            members: how many entries each sum has, at least 1; broadcast against `sum`.
+        """
+        counts = np.asarray(members)
+        assert (counts >= 1).all()
+        return np.asarray(sum / counts * 2.0**-self.fraction_bits, np.float64)

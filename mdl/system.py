@@ -1,0 +1,177 @@
+"""What a system is, and what it asks of a learner.
+
+A *system* is one paper: a frozen value read from the experiment file that knows its parties, their links, the messages each
+may receive, and the coroutine that each party runs. It reaches the world through a `Party`, its model
+through a `Learner`, and what must outlive a crash through a `Journal`; so the same code runs over real links and on
+the simulator's virtual clock.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias
+
+from numpy.typing import NDArray
+
+from mdl.party import Message, Party, PartyId
+from mdl.vectors import Floats
+
+Arrays: TypeAlias = Mapping[str, NDArray[Any]]
+
+
+class Randomness(Protocol):
+    """Secret randomness. The operating system's everywhere but in tests (`mdl.schemes.randomness`)."""
+
+    def bytes(self, count: int, /) -> bytes:
+        """Draw `count` uniform bytes."""
+
+    def below(self, bound: int, /) -> int:
+        """Draw a uniform integer in [0, bound)."""
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """A model's mean loss and its accuracy in [0, 1] on the test set."""
+
+    loss: float
+    accuracy: float
+
+
+@dataclass(frozen=True)
+class Training:
+    """What one local epoch gave.
+
+    Attributes:
+        parameters: after the epoch, shape (t,), float32.
+        loss: mean training loss over the epoch.
+        examples: how many were seen.
+    """
+
+    parameters: Floats
+    loss: float
+    examples: int
+
+
+class Learner(Protocol):
+    """A party's model and its data. All methods block: call them through `Party.to_thread`."""
+
+    @property
+    def learning_rate(self) -> float:
+        """λ."""
+
+    def parameters(self) -> Floats:
+        """The model's parameters as one float32 vector of shape (t,). The start is the same at all parties."""
+
+    def load(self, parameters: Floats) -> None:
+        """Replace the model's parameters."""
+
+    def train(self, epoch: int) -> Training:
+        """Run local training for one epoch (or the experiment's number of local steps) from the present parameters.
+
+        The order of the data depends on the experiment's seed, the party and `epoch` alone, so an epoch that is
+        repeated from the same parameters gives the same result.
+        """
+
+    def evaluate(self) -> Metrics:
+        """Score the present parameters on the test set."""
+
+
+@dataclass(frozen=True)
+class Stop:
+    """End a run when `metric` of the global model has not improved for `patience` epochs."""
+
+    patience: int
+    metric: str = "accuracy"
+
+
+class Journal(Protocol):
+    """What a party keeps on disk, so that a run can be resumed. All methods block and write atomically."""
+
+    def write(self, name: str, epoch: int, arrays: Arrays) -> None:
+        """Keep `arrays` as the record `name` of `epoch`."""
+
+    def read(self, name: str, epoch: int) -> Arrays | None:
+        """Give back the record `name` of `epoch`, or None if there is none."""
+
+    def newest(self, name: str, until: int) -> Arrays | None:
+        """Give back the record `name` of the latest epoch up to `until`, or None if there is none."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One party's part in one run.
+
+    Attributes:
+        run: the run's identity, fresh for every start (a resumed run is another): binds messages and nonces to it.
+        seed: experiment randomness; never used for anything secret.
+        workers: n.
+        epochs: how many to train for.
+        evaluate_every: the workers' own models are scored every so many epochs (the global one always), 0 for only at the end.
+        stop: end early, or None.
+        delay_seconds: by epoch - 1, how long this party pauses after training (heterogeneous workers); empty for never.
+        resume: the last epoch that all parties completed in an earlier run, 0 for a new run.
+        credentials: what the trusted authority gave this party, opaque to all but the system.
+        journal: this party's records.
+    """
+
+    run: bytes
+    seed: int
+    workers: int
+    epochs: int
+    evaluate_every: int
+    stop: Stop | None
+    delay_seconds: Sequence[float]
+    resume: int
+    credentials: bytes
+    journal: Journal
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a party's part ended.
+
+    Attributes:
+        epochs: the last epoch completed.
+        reason: why it ended there (``"all epochs done"``, ``"converged"``...).
+        parameters: the final model, shape (t,): the global one at the manager, its own at a worker.
+    """
+
+    epochs: int
+    reason: str
+    parameters: Floats
+
+
+class System(Protocol):
+    """A way to train: one paper. A frozen value."""
+
+    @property
+    def tolerates_loss(self) -> bool:
+        """Whether the run goes on when a worker leaves."""
+
+    def problems(self, workers: int) -> Sequence[str]:
+        """What is impossible or insecure about this system with n = `workers`, a sentence each that begins with the key."""
+
+    def explain(self, workers: int, parameters: int) -> Sequence[str]:
+        """Say what a run will do: who sees what, thresholds, security level, capacity, costs. A paragraph each."""
+
+    def terms(self, workers: int) -> Mapping[str, str]:
+        """What both ends of a link must agree on before the first epoch: public names and values."""
+
+    def roster(self, workers: int) -> Sequence[PartyId]:
+        """All parties of a run with n = `workers`."""
+
+    def links(self, workers: int) -> Sequence[tuple[PartyId, PartyId]]:
+        """The pairs of parties that talk, (listener, caller)."""
+
+    def receives(self, party: PartyId) -> Sequence[type[Message]]:
+        """The kinds of message that `party` may receive. Anything else on its links is refused by the transport."""
+
+    def deal(self, workers: int, *, rng: Randomness) -> Mapping[PartyId, bytes]:
+        """Be the trusted authority: make each party's credentials, then forget every secret. Empty where there are none."""
+
+    async def run(self, party: Party, learner: Learner, task: Task) -> Outcome:
+        """Play `party`'s part from the first epoch to the last."""
+
+
+def star(workers: int) -> Sequence[tuple[PartyId, PartyId]]:
+    """Every worker calls the manager."""
+    return [(0, worker) for worker in range(1, workers + 1)]

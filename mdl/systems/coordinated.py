@@ -1,0 +1,451 @@
+"""∝MDL^c: the manager shepherds the workers through an epoch, everybody's gradient stays hidden.
+
+Zhang, Ji, Wang, Wang, "Private, yet Practical, Multiparty Deep Learning", §IV. Algorithm 1 (the trusted authority) is `deal`,
+Algorithm 2 `_Manager`, Algorithm 3 `_Worker`; comments give their lines. Departures from the print, each with its reason, are in
+docs/systems/coordinated.md; the rules of opening are in `mdl.protocols.opening`.
+"""
+
+import builtins
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Literal
+
+import msgspec
+import numpy as np
+from annotated_types import Gt
+from numpy.typing import NDArray
+
+from mdl.errors import MdlError, ProtocolError, TooFewWorkers
+from mdl.party import MANAGER, Message, Party, PartyId, broadcast
+from mdl.protocols import selection as select
+from mdl.protocols import sets as active
+from mdl.protocols.convergence import Convergence
+from mdl.protocols.gathering import each, gather
+from mdl.protocols.local import Keeper, scored, train_from
+from mdl.protocols.opening import Answer, Closed, Contribution, Open, Opener, announce, open_sums
+from mdl.protocols.rows import parts, rows
+from mdl.schemes.randomness import SystemRandomness
+from mdl.schemes.threshold import Ciphertext, Context, KeyShare, ThresholdEncryption
+from mdl.system import Learner, Outcome, Randomness, Task, star
+from mdl.systems.explanations import explain_coordinated
+from mdl.systems.visibility import VisibilitySettings
+from mdl.vectors import Blocks, Flags, Integers, pack_flags, unpack_flags
+
+# ------------------------------------------------------------------------------------------------------- messages
+
+
+class EpochBegins(Message, frozen=True):
+    """Manager to all: an epoch begins, with these workers present (a set, as `mdl.protocols.sets` writes it)."""
+
+    epoch: int
+    present: bytes
+
+
+class Register(Message, frozen=True):
+    """Worker to manager: the blocks of R_i, as a bitmap (event *register*)."""
+
+    epoch: int
+    blocks: bytes
+
+
+class CallbackUpload(Message, frozen=True):
+    """Manager to worker: upload these blocks of R_i; each has at least m registered (event *callback*)."""
+
+    epoch: int
+    blocks: bytes
+
+
+class Upload(Message, frozen=True):
+    """Worker to manager: c_i and g^{r_i} of the called blocks, from row `first` on (event *upload*)."""
+
+    epoch: int
+    first: int
+    body: bytes
+    hint: bytes
+
+
+class CallbackDownload(Message, frozen=True):
+    """Manager to worker: of R_i these blocks are updated, the rest is *missed*; values follow (event *callback*)."""
+
+    epoch: int
+    updated: bytes
+
+
+class Download(Message, frozen=True):
+    """Manager to worker: w^g of the updated blocks, from row `first` on, float32 (event *download*)."""
+
+    epoch: int
+    first: int
+    values: bytes
+
+
+class Finish(Message, frozen=True):
+    """Manager to all: there is no further epoch."""
+
+    reason: str
+
+
+class Credentials(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the trusted authority gives a party: the public key to all, a key share to each worker."""
+
+    public_key: bytes
+    secret: bytes = b""
+
+    def __repr__(self) -> str:
+        return "Credentials(...)"
+
+
+# --------------------------------------------------------------------------------------------------------- system
+
+
+class Coordinated(VisibilitySettings):
+    """The `[system]` table for `type = "coordinated"`: the keys of `VisibilitySettings`, and these.
+
+    Attributes:
+        timeout_seconds: how long the manager waits for a worker in each step, training included.
+    """
+
+    type: Literal["coordinated"] = "coordinated"
+    timeout_seconds: Annotated[float, Gt(0)] = 300.0
+
+    @property
+    def tolerates_loss(self) -> bool:
+        """The run goes on as long as m workers remain."""
+        return True
+
+    def explain(self, workers: int, parameters: int) -> Sequence[str]:
+        """See `System`."""
+        return explain_coordinated(self, workers=workers, parameters=parameters)
+
+    def terms(self, workers: int) -> Mapping[str, str]:
+        """See `System`."""
+        return self.agreed(workers)
+
+    def roster(self, workers: int) -> Sequence[PartyId]:
+        """The manager and the workers."""
+        return range(workers + 1)
+
+    def links(self, workers: int) -> Sequence[tuple[PartyId, PartyId]]:
+        """A star."""
+        return star(workers)
+
+    def receives(self, party: PartyId) -> Sequence[builtins.type[Message]]:
+        """See `System`. No message carries a plain value up; see docs/security.md."""
+        if party == MANAGER:
+            return (Register, Upload, Answer)
+        return (EpochBegins, CallbackUpload, Closed, Open, CallbackDownload, Download, Finish)
+
+    def deal(self, workers: int, *, rng: Randomness) -> Mapping[PartyId, bytes]:
+        """Be the trusted authority (Algorithm 1): a public key to all, a share to each worker; then forget."""
+        public_key, shares = self.build_scheme(workers).deal(range(1, workers + 1), rng=rng)
+        secrets = {point: share.secret for point, share in shares.items()}
+        return {
+            party: msgspec.msgpack.encode(Credentials(public_key, secrets.get(party, b"")))
+            for party in self.roster(workers)
+        }
+
+    async def run(self, party: Party, learner: Learner, task: Task) -> Outcome:
+        """Play the manager's part, or a worker's."""
+        if party.id == MANAGER:
+            return await _Manager(self, party, learner, task).run()
+        return await _Worker(self, party, learner, task).run()
+
+
+# --------------------------------------------------------------------------------------------- worker: Algorithm 3
+
+
+class _Worker:
+    """Worker A_i."""
+
+    def __init__(self, system: Coordinated, party: Party, learner: Learner, task: Task) -> None:
+        self._system, self._party, self._learner, self._task = system, party, learner, task
+        self._keeper = Keeper(party, learner, task)
+        self._threshold = system.visibility_threshold(task.workers)
+        self._scheme = system.build_scheme(task.workers)
+        credentials = msgspec.msgpack.decode(task.credentials, type=Credentials)
+        self._public_key = credentials.public_key
+        self._key_share = KeyShare(party.id, credentials.secret)
+        self._local = learner.parameters()  # line 1: the same start at all parties
+        self._blocks = Blocks(len(self._local), system.block)
+        self._opener = Opener(
+            self._scheme,
+            self._key_share,
+            run=task.run,
+            visibility_threshold=self._threshold,
+            workers=task.workers,
+            blocks=self._blocks.count,
+            journal=task.journal,
+        )
+
+    async def run(self) -> Outcome:
+        await self._party.to_process(self._scheme.check_key_share, self._public_key, self._key_share)
+        self._local = await self._keeper.restored(self._local)
+        epoch = self._task.resume
+        while True:  # line 2
+            envelope = await self._party.receive(EpochBegins, Finish, sender=MANAGER)
+            match envelope.message:
+                case EpochBegins() as begins:
+                    epoch = begins.epoch
+                    await self._epoch(begins)
+                    await self._keeper.epoch_done(epoch, self._local)
+                case Finish(reason):
+                    await self._keeper.finish(epoch, self._local)
+                    return Outcome(epoch, reason, self._local)
+
+    async def _epoch(self, begins: EpochBegins) -> None:
+        epoch = begins.epoch
+        self._opener.begin(epoch)
+        chosen = self._choose(epoch, begins.present)
+        await self._party.send(MANAGER, Register(epoch, pack_flags(chosen)))  # line 3
+        trained = await train_from(self._party, self._learner, self._local, self._task, epoch)  # line 4
+        gradient = (self._local.astype(np.float64) - trained) / self._learner.learning_rate
+        encoded, saturated = self._system.fixed_point.encode(gradient)
+        # Line 5: what is not updated globally keeps its local step, be it outside R_i or missed.
+        self._local = trained
+        while True:  # lines 6-14
+            envelope = await self._party.receive(CallbackUpload, Closed, Open, CallbackDownload, sender=MANAGER)
+            match envelope.message:
+                case CallbackUpload() as callback:
+                    await self._upload(epoch, self._flags(callback.blocks) & chosen, encoded)
+                case Closed() as closed:
+                    await self._opener.closed(self._party, closed)
+                case Open() as request:
+                    await self._party.send(MANAGER, await self._opener.answer(self._party, request))
+                case CallbackDownload() as callback:
+                    updated = await self._download(epoch, self._flags(callback.updated))
+                    missed = int((chosen & ~updated).sum())
+                    self._party.record(
+                        "updated", epoch, updated=int(updated.sum()), missed=missed, saturated=saturated
+                    )
+                    return
+
+    def _choose(self, epoch: int, present: bytes) -> Flags:
+        system, task, blocks = self._system, self._task, self._blocks.count
+        if system.selection == "random":
+            take = system.blocks_each(task.workers, blocks)
+            return select.random(task.seed, epoch, worker=self._party.id, blocks=blocks, take=take)
+        here = active.members(int(active.from_bytes(present, task.workers)[0]))
+        each = system.contributors(task.workers)
+        flags = select.balanced(task.seed, epoch, present=here, blocks=blocks, each=each)
+        return flags[:, here.index(self._party.id)]
+
+    async def _upload(self, epoch: int, called: Flags, encoded: Integers) -> None:
+        """Lines 8 and 9: encrypt what was called for, hand it in part by part."""
+        blocks = np.flatnonzero(called)
+        plaintext = self._blocks.split(encoded)[blocks]
+        hints = []
+        for part in parts(len(blocks), self._scheme.body_bytes + self._scheme.hint_bytes):
+            context = Context(self._task.run, epoch, blocks[part].tolist())
+            ciphertext = await self._party.to_process(
+                encrypted, self._scheme, self._public_key, plaintext[part].astype(np.int64), context
+            )
+            await self._party.send(MANAGER, Upload(epoch, part.start, ciphertext.body, ciphertext.hint))
+            hints.append(ciphertext.hint)
+        self._opener.uploaded(blocks, b"".join(hints))
+
+    async def _download(self, epoch: int, updated: Flags) -> Flags:
+        """Lines 12-14: put the global values of the updated blocks in the place of the local ones."""
+        width = 4 * self._system.block
+        missing = int(updated.sum())
+        received = []
+        while missing:
+            message = (await self._party.receive(Download, sender=MANAGER)).message
+            values = rows(message.values, width)
+            if message.epoch != epoch or not 0 < len(values) <= missing:
+                raise ProtocolError("a download that does not fit what was announced", [MANAGER])
+            missing -= len(values)
+            received.append(values)
+        if received:
+            blocks = self._blocks.split(self._local).copy()
+            blocks[updated] = np.concatenate(received).view("<f4")
+            self._local = self._blocks.join(blocks).astype(np.float32)
+        return updated
+
+    def _flags(self, bitmap: bytes) -> Flags:
+        return flags_from(bitmap, self._blocks.count, MANAGER)
+
+
+def encrypted(
+    scheme: ThresholdEncryption, public_key: bytes, plaintext: Integers, context: Context
+) -> Ciphertext:
+    """Encrypt with the operating system's randomness (in the crypto pool)."""
+    return scheme.encrypt(public_key, plaintext, context, rng=SystemRandomness())
+
+
+def flags_from(bitmap: bytes, count: int, sender: PartyId) -> Flags:
+    """Read a peer's bitmap.
+
+    Raises:
+        ProtocolError: it is none for so many blocks.
+    """
+    try:
+        return unpack_flags(bitmap, count)
+    except ValueError as error:
+        raise ProtocolError(str(error), [sender]) from error
+
+
+# -------------------------------------------------------------------------------------------- manager: Algorithm 2
+
+
+class _Manager:
+    """Manager M. It holds the global model in the clear, and nothing secret."""
+
+    def __init__(self, system: Coordinated, party: Party, learner: Learner, task: Task) -> None:
+        self._system, self._party, self._learner, self._task = system, party, learner, task
+        self._threshold = system.visibility_threshold(task.workers)
+        self._scheme = system.build_scheme(task.workers)
+        start = learner.parameters()  # line 1
+        self._blocks = Blocks(len(start), system.block)
+        self._global: NDArray[np.float64] = start.astype(np.float64)
+        self._progress = Convergence(task.stop)
+
+    async def run(self) -> Outcome:
+        if self._task.resume:
+            await self._restore()
+        epoch, reason = self._task.resume, "all epochs done"
+        try:
+            while epoch < self._task.epochs:  # line 2
+                await self._epoch(epoch + 1)
+                epoch += 1
+                if self._progress.done:
+                    reason = self._progress.reason
+                    break
+        finally:
+            await broadcast(self._party, self._party.peers, Finish(reason))
+        return Outcome(epoch, reason, self._global.astype(np.float32))
+
+    async def _restore(self) -> None:
+        kept = await self._party.to_thread("record", self._task.journal.read, "model", self._task.resume)
+        if kept is None:
+            raise MdlError(f"there is no checkpoint of epoch {self._task.resume}")
+        self._global = kept["parameters"]
+        self._progress = Convergence.restored(self._task.stop, kept["progress"])
+
+    async def _epoch(self, epoch: int) -> None:
+        present = [peer for peer in self._party.peers if peer != MANAGER]
+        if len(present) < max(self._threshold, self._scheme.threshold):
+            raise TooFewWorkers(
+                f"epoch {epoch} cannot begin: {len(present)} of {self._task.workers} workers remain, "
+                f"m = {max(self._threshold, self._scheme.threshold)} are needed"
+            )
+        registered = await self._register(epoch, present)
+        uploads = await self._collect(epoch, self._callable(registered))
+        closed = await self._close(epoch, uploads)
+        opened, sums = await open_sums(
+            self._party,
+            self._scheme,
+            uploads,
+            closed,
+            run=self._task.run,
+            epoch=epoch,
+            block_size=self._system.block,
+            within=self._system.timeout_seconds,
+        )
+        self._update(opened, sums, closed)  # lines 10 and 11
+        await self._hand_out(epoch, opened, closed)  # lines 12 and 13
+        await self._conclude(epoch, opened, present)
+
+    async def _register(self, epoch: int, present: Sequence[PartyId]) -> dict[PartyId, Flags]:
+        """Lines 3 and 4, with the barrier of §IV-B b: all register before anyone is called back."""
+        here = np.array([sum(1 << (worker - 1) for worker in present)], np.uint64)
+        await broadcast(
+            self._party, present, EpochBegins(epoch, active.to_bytes(here, self._task.workers))
+        )
+        messages = await gather(
+            self._party,
+            Register,
+            present,
+            wanted=lambda message: message.epoch == epoch,
+            within=self._system.timeout_seconds,
+        )
+        count = self._blocks.count
+        return {worker: flags_from(message.blocks, count, worker) for worker, message in messages.items()}
+
+    def _callable(self, registered: Mapping[PartyId, Flags]) -> dict[PartyId, Flags]:
+        """Line 5: only blocks that at least m workers registered for are called for."""
+        enough = sum(registered.values(), np.zeros(self._blocks.count, np.int64)) >= self._threshold
+        return {worker: flags & enough for worker, flags in registered.items()}
+
+    async def _collect(self, epoch: int, called: Mapping[PartyId, Flags]) -> dict[PartyId, Contribution]:
+        """Lines 5 and 6: call the workers back, take their uploads; late and lost ones are left out."""
+
+        async def call(worker: PartyId, flags: Flags) -> Contribution:
+            await self._party.send(worker, CallbackUpload(epoch, pack_flags(flags)))
+            return await self._receive_upload(epoch, worker, np.flatnonzero(flags))
+
+        return await each(
+            {worker: call(worker, flags) for worker, flags in called.items()},
+            within=self._system.timeout_seconds,
+        )
+
+    async def _receive_upload(self, epoch: int, worker: PartyId, blocks: NDArray[np.int64]) -> Contribution:
+        bodies, hints, count = [], [], 0
+        while count < len(blocks):
+            message = (await self._party.receive(Upload, sender=worker)).message
+            if message.epoch != epoch:
+                continue  # of an epoch this worker was too late for
+            try:
+                body, hint = rows(message.body, self._scheme.body_bytes), rows(message.hint, self._scheme.hint_bytes)
+            except ValueError as error:
+                raise ProtocolError(f"an upload that does not fit: {error}", [worker]) from error
+            fits = 0 < len(body) <= len(blocks) - count and len(hint) in (len(body), 0)
+            if message.first != count or not fits or len(message.hint) != len(body) * self._scheme.hint_bytes:
+                raise ProtocolError("an upload that does not fit what was called for", [worker])
+            count += len(body)
+            bodies.append(body)
+            hints.append(hint)
+        empty = np.zeros((0, 0), np.uint8)
+        return Contribution(blocks, np.concatenate(bodies or [empty]), np.concatenate(hints or [empty]))
+
+    async def _close(self, epoch: int, uploads: Mapping[PartyId, Contribution]) -> active.Sets:
+        """Close the active sets over what has come, and tell everybody before anything is opened."""
+        contributed = np.zeros((self._blocks.count, self._task.workers), np.bool_)
+        for worker, upload in uploads.items():
+            contributed[upload.blocks, worker - 1] = True
+        closed = active.close(contributed, self._threshold)
+        journal = self._task.journal
+        earlier = await self._party.to_thread("record", journal.read, "sets", epoch)
+        if earlier is not None:
+            # A repeated epoch: the same gradients come again. They are opened over the same sets or not at all.
+            before = earlier["sets"]
+            closed = np.where((before == 0) | (before == closed), closed, np.uint64(0))
+            record = np.where(closed != 0, closed, before)
+        else:
+            record = closed
+        await self._party.to_thread("record", journal.write, "sets", epoch, {"sets": record})
+        await announce(
+            self._party, closed, epoch=epoch, workers=self._task.workers, to=[*self._party.peers]
+        )
+        return closed
+
+    def _update(self, opened: Flags, sums: Integers, closed: active.Sets) -> None:
+        """w^g ← w^g − λ·(1/|A_w|)·Σ∇, for the blocks that were opened."""
+        contributors = active.sizes(closed)[:, None]
+        means = self._system.fixed_point.decode_mean(sums, np.maximum(contributors, 1))
+        steps = np.where(opened[:, None], self._learner.learning_rate * means, 0.0)
+        self._global = self._global - self._blocks.join(steps)
+
+    async def _hand_out(self, epoch: int, opened: Flags, closed: active.Sets) -> None:
+        """Contribution-based download: a worker gets the blocks it contributed to; the rest it hears is missed."""
+        values = self._blocks.split(self._global).astype("<f4")
+
+        async def hand(worker: PartyId) -> None:
+            updated = opened & active.contains(closed, worker)
+            await self._party.send(worker, CallbackDownload(epoch, pack_flags(updated)))
+            mine = values[updated]
+            for part in parts(len(mine), 4 * self._system.block):
+                await self._party.send(worker, Download(epoch, part.start, mine[part].tobytes()))
+
+        await each(
+            {worker: hand(worker) for worker in self._party.peers}, within=self._system.timeout_seconds
+        )
+
+    async def _conclude(self, epoch: int, opened: Flags, present: Sequence[PartyId]) -> None:
+        missed = int((~opened).sum())
+        self._party.record("epoch", epoch, opened=int(opened.sum()), missed=missed, present=len(present))
+        parameters = self._global.astype(np.float32)
+        metrics = await scored(self._party, self._learner, parameters, epoch=epoch, model="global")
+        self._progress.note(metrics)
+        state = {"parameters": self._global, "progress": self._progress.state()}
+        await self._party.to_thread("record", self._task.journal.write, "model", epoch, state)
+
+

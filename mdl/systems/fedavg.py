@@ -1,0 +1,182 @@
+"""Federated averaging, in the clear: the yardstick that users know.
+
+McMahan, Moore, Ramage, Hampson, Agüera y Arcas, "Communication-Efficient Learning of Deep Networks from Decentralized Data", AISTATS
+2017, with every worker taking part in every round. The manager sees each worker's parameters: nothing is hidden.
+"""
+
+import builtins
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Literal
+
+import numpy as np
+from annotated_types import Gt
+
+from mdl.errors import ProtocolError, TooFewWorkers
+from mdl.party import MANAGER, Message, Party, PartyId, broadcast
+from mdl.protocols.convergence import Convergence
+from mdl.protocols.gathering import each
+from mdl.protocols.local import Keeper, scored, train_from
+from mdl.protocols.rows import parts
+from mdl.settings import Settings
+from mdl.system import Learner, Outcome, Randomness, Task, star
+from mdl.vectors import Floats
+
+
+class Global(Message, frozen=True):
+    """Manager to workers: the global parameters from `first` on, float32. Train from them."""
+
+    epoch: int
+    first: int
+    values: bytes
+
+
+class Local(Message, frozen=True):
+    """Worker to manager: its parameters after a local epoch, from `first` on, float32."""
+
+    epoch: int
+    first: int
+    values: bytes
+
+
+class Finish(Message, frozen=True):
+    """Manager to workers: there is no further epoch."""
+
+    reason: str
+
+
+class FedAvg(Settings):
+    """The `[system]` table for `type = "fedavg"`.
+
+    Attributes:
+        timeout_seconds: how long the manager waits for a worker's parameters, training included.
+    """
+
+    type: Literal["fedavg"] = "fedavg"
+    timeout_seconds: Annotated[float, Gt(0)] = 300.0
+
+    @property
+    def tolerates_loss(self) -> bool:
+        """The run goes on with whoever is left."""
+        return True
+
+    def problems(self, workers: int) -> Sequence[str]:
+        """See `System`: none."""
+        del workers
+        return []
+
+    def explain(self, workers: int, parameters: int) -> Sequence[str]:
+        """See `System`."""
+        size = 8 * workers * parameters
+        return [
+            "Nothing is hidden: the manager sees every worker's parameters after each epoch (federated averaging).",
+            f"About {size / 1e6:.1f} MB an epoch over all links: 4 bytes a parameter up and down, for each worker.",
+        ]
+
+    def terms(self, workers: int) -> Mapping[str, str]:
+        """See `System`."""
+        del workers
+        return {}
+
+    def roster(self, workers: int) -> Sequence[PartyId]:
+        """The manager and the workers."""
+        return range(workers + 1)
+
+    def links(self, workers: int) -> Sequence[tuple[PartyId, PartyId]]:
+        """A star."""
+        return star(workers)
+
+    def receives(self, party: PartyId) -> Sequence[builtins.type[Message]]:
+        """See `System`."""
+        return (Local,) if party == MANAGER else (Global, Finish)
+
+    def deal(self, workers: int, *, rng: Randomness) -> Mapping[PartyId, bytes]:
+        """Nothing to deal."""
+        del workers, rng
+        return {}
+
+    async def run(self, party: Party, learner: Learner, task: Task) -> Outcome:
+        """Play the manager's part, or a worker's."""
+        if party.id == MANAGER:
+            return await _manage(self, party, learner, task)
+        return await _work(party, learner, task)
+
+
+async def _work(party: Party, learner: Learner, task: Task) -> Outcome:
+    keeper, local = Keeper(party, learner, task), learner.parameters()
+    local = await keeper.restored(local)
+    epoch = task.resume
+    while True:
+        envelope = await party.receive(Global, Finish, sender=MANAGER)
+        match envelope.message:
+            case Global() as message:
+                epoch = message.epoch
+                start = await _vector(party, message, Global, len(local))
+                local = await train_from(party, learner, start, task, epoch)
+                for part in parts(len(local), 4):
+                    await party.send(MANAGER, Local(epoch, part.start, local[part].astype("<f4").tobytes()))
+                await keeper.epoch_done(epoch, local)
+            case Finish(reason):
+                await keeper.finish(epoch, local)
+                return Outcome(epoch, reason, local)
+
+
+async def _manage(system: FedAvg, party: Party, learner: Learner, task: Task) -> Outcome:
+    parameters, progress = learner.parameters(), Convergence(task.stop)
+    if task.resume:
+        kept = await party.to_thread("record", task.journal.read, "model", task.resume)
+        assert kept is not None, "a resumed run has its checkpoint"
+        parameters, progress = kept["parameters"], Convergence.restored(task.stop, kept["progress"])
+    epoch, reason = task.resume, "all epochs done"
+    try:
+        while epoch < task.epochs and not progress.done:
+            epoch += 1
+            parameters = await _average(system, party, parameters, epoch)
+            progress.note(await scored(party, learner, parameters, epoch=epoch, model="global"))
+            state = {"parameters": parameters, "progress": progress.state()}
+            await party.to_thread("record", task.journal.write, "model", epoch, state)
+        reason = progress.reason or reason
+    finally:
+        await broadcast(party, party.peers, Finish(reason))
+    return Outcome(epoch, reason, parameters)
+
+
+async def _average(system: FedAvg, party: Party, parameters: Floats, epoch: int) -> Floats:
+    """One round: hand out, collect, take the mean of what came."""
+    present = list(party.peers)
+
+    async def converse(worker: PartyId) -> Floats:
+        for part in parts(len(parameters), 4):
+            await party.send(worker, Global(epoch, part.start, parameters[part].astype("<f4").tobytes()))
+        while True:
+            message = (await party.receive(Local, sender=worker)).message
+            if message.epoch == epoch:
+                return await _vector(party, message, Local, len(parameters), sender=worker)
+
+    found = await each({worker: converse(worker) for worker in present}, within=system.timeout_seconds)
+    if not found:
+        raise TooFewWorkers(f"epoch {epoch}: no worker answered", present)
+    party.record("epoch", epoch, opened=0, missed=0, present=len(found))
+    return np.mean([found[worker] for worker in sorted(found)], axis=0, dtype=np.float64).astype(np.float32)
+
+
+async def _vector(
+    party: Party,
+    first: Global | Local,
+    kind: builtins.type[Global] | builtins.type[Local],
+    count: int,
+    *,
+    sender: PartyId = MANAGER,
+) -> Floats:
+    """Put a vector together from its parts; the first is here already."""
+    received, size, message = [], 0, first
+    while True:
+        if message.epoch != first.epoch or message.first != size or len(message.values) % 4:
+            raise ProtocolError("parameters that come in the wrong order", [sender])
+        received.append(np.frombuffer(message.values, "<f4"))
+        size += len(received[-1])
+        if size >= count:
+            break
+        message = (await party.receive(kind, sender=sender)).message
+    if size != count:
+        raise ProtocolError(f"{size} parameters where {count} were expected", [sender])
+    return np.concatenate(received)

@@ -1,0 +1,79 @@
+"""Everybody alone: the yardstick from below, and, with the workers' data pooled, the one from above.
+
+No party sends anything to any other.
+"""
+
+import builtins
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from mdl.party import MANAGER, Message, Party, PartyId
+from mdl.protocols.convergence import Convergence
+from mdl.protocols.local import Keeper, scored, train_from
+from mdl.settings import Settings
+from mdl.system import Learner, Outcome, Randomness, Task
+
+
+class Standalone(Settings):
+    """The `[system]` table for `type = "standalone"`.
+
+    Attributes:
+        pooled: the manager trains one more model, on the union of the workers' data: what could be had without privacy.
+    """
+
+    type: Literal["standalone"] = "standalone"
+    pooled: bool = False
+
+    @property
+    def tolerates_loss(self) -> bool:
+        """Nobody needs anybody."""
+        return True
+
+    def problems(self, workers: int) -> Sequence[str]:
+        """See `System`: none."""
+        del workers
+        return []
+
+    def explain(self, workers: int, parameters: int) -> Sequence[str]:
+        """See `System`."""
+        del parameters
+        pooled = ["A further model is trained on the union of all data: the manager sees all of it."] if self.pooled else []
+        return [f"{workers} workers train alone; nothing is exchanged, nothing is learnt from one another.", *pooled]
+
+    def terms(self, workers: int) -> Mapping[str, str]:
+        """See `System`."""
+        del workers
+        return {}
+
+    def roster(self, workers: int) -> Sequence[PartyId]:
+        """The workers; the manager too if it has a model to train."""
+        return range(0 if self.pooled else 1, workers + 1)
+
+    def links(self, workers: int) -> Sequence[tuple[PartyId, PartyId]]:
+        """None."""
+        del workers
+        return []
+
+    def receives(self, party: PartyId) -> Sequence[builtins.type[Message]]:
+        """See `System`: nothing."""
+        del party
+        return []
+
+    def deal(self, workers: int, *, rng: Randomness) -> Mapping[PartyId, bytes]:
+        """Nothing to deal."""
+        del workers, rng
+        return {}
+
+    async def run(self, party: Party, learner: Learner, task: Task) -> Outcome:
+        """Train alone."""
+        pooled = party.id == MANAGER
+        keeper = Keeper(party, learner, task, model="pooled" if pooled else "own")
+        local, progress, epoch = await keeper.restored(learner.parameters()), Convergence(task.stop), task.resume
+        while epoch < task.epochs and not progress.done:
+            epoch += 1
+            local = await train_from(party, learner, local, task, epoch)
+            await keeper.epoch_done(epoch, local)
+            if task.stop:
+                progress.note(await scored(party, learner, local, epoch=epoch, model="own"))
+        await keeper.finish(epoch, local)
+        return Outcome(epoch, progress.reason or "all epochs done", local)

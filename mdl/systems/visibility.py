@@ -1,0 +1,148 @@
+"""What the variants of ∝MDL have in common: ρ-visibility, who contributes what, and the scheme that hides it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Literal, Self
+
+import numpy as np
+from annotated_types import Ge, Gt, Le
+from pydantic import model_validator
+
+from mdl.protocols import selection as select
+from mdl.protocols.selection import Selection
+from mdl.protocols.sets import WORKERS_LIMIT
+from mdl.schemes.fixed_point import FixedPoint
+from mdl.schemes.settings import AnyScheme, ElGamalSettings
+from mdl.schemes.threshold import ThresholdEncryption
+from mdl.settings import Settings
+
+
+class VisibilitySettings(Settings):
+    """Keys of `[system]` that every variant of ∝MDL knows.
+
+    Attributes:
+        visibility: ρ in (0, 1]; or else `threshold`.
+        threshold: m: how many workers must contribute before a block's sum may be opened.
+        opening_threshold: how many must answer to open one (default m; never below it).
+        share: the part of the blocks that each worker registers, k/t, or ``"minimum"`` for k* = ⌈m·t/n⌉.
+        selection: ``"balanced"``: every block gets equally many workers and none is missed; ``"random"``: each worker
+            draws for itself, as in the paper.
+        spare: balanced selection gives each block so many workers more than it needs.
+        block: parameters that share an active set; 1 is the paper's case.
+        range: values of the epoch gradient saturate at ± this (and are counted).
+        fraction_bits: binary digits kept after the point.
+        insecure: allow what gives the protection away (m below 3, groups below 112 bits), for study.
+        scheme: how gradients are hidden.
+    """
+
+    visibility: Annotated[float, Gt(0), Le(1)] | None = None
+    threshold: Annotated[int, Ge(1)] | None = None
+    opening_threshold: Annotated[int, Ge(1)] | None = None
+    share: Literal["minimum"] | Annotated[float, Gt(0), Le(1)] = "minimum"
+    selection: Selection = "balanced"
+    spare: Annotated[int, Ge(0)] = 0
+    block: Annotated[int, Ge(1)] = 1
+    range: Annotated[float, Gt(0)] = 16.0
+    fraction_bits: Annotated[int, Ge(1), Le(32)] = 12
+    insecure: bool = False
+    scheme: AnyScheme = ElGamalSettings()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if (self.visibility is None) == (self.threshold is None):
+            raise ValueError("give either visibility (ρ, as 0.5) or threshold (m, as 4)")
+        if self.spare and self.selection != "balanced":
+            raise ValueError('spare goes with selection = "balanced" alone')
+        return self
+
+    def visibility_threshold(self, workers: int) -> int:
+        """Give m."""
+        if self.threshold is not None:
+            return self.threshold
+        assert self.visibility is not None
+        return select.threshold_of(self.visibility, workers)
+
+    def openers(self, workers: int) -> int:
+        """Give the number of workers that must answer to open a sum."""
+        return self.opening_threshold or self.visibility_threshold(workers)
+
+    def contributors(self, workers: int) -> int:
+        """Give the number of workers that balanced selection puts on a block."""
+        fewest = select.contributors(self.share, self.visibility_threshold(workers), workers)
+        return min(workers, fewest + self.spare)
+
+    def largest_set(self, workers: int) -> int:
+        """Give the size of the largest active set that can occur."""
+        return self.contributors(workers) if self.selection == "balanced" else workers
+
+    def blocks_each(self, workers: int, blocks: int) -> int:
+        """Give k, the number of blocks that each worker draws under random selection."""
+        if self.share == "minimum":
+            return select.minimum_share(self.visibility_threshold(workers), blocks, workers)
+        return int(np.ceil(self.share * blocks - 1e-9))
+
+    @property
+    def fixed_point(self) -> FixedPoint:
+        """Give the encoding of gradients as integers."""
+        return FixedPoint(self.range, self.fraction_bits)
+
+    def build_scheme(self, workers: int) -> ThresholdEncryption:
+        """Make the scheme for a run with n = `workers`."""
+        return self.scheme.build(
+            block=self.block,
+            threshold=self.openers(workers),
+            fixed_point=self.fixed_point,
+            members=self.largest_set(workers),
+        )
+
+    def problems(self, workers: int) -> Sequence[str]:
+        """See `System`."""
+        m = self.visibility_threshold(workers)
+        if workers > WORKERS_LIMIT:
+            return [f"workers: {workers}, but at most {WORKERS_LIMIT} are supported"]
+        if m > workers:
+            return [f"system.threshold: m = {m} of n = {workers} workers can never be reached"]
+        return [*self._impossible(m, workers), *self._insecure(m), *self._capacity(workers)]
+
+    def _impossible(self, m: int, workers: int) -> list[str]:
+        found = []
+        if not m <= self.openers(workers) <= workers:
+            found.append(
+                f"system.opening_threshold: {self.openers(workers)} must lie between m = {m} and n = {workers}"
+            )
+        if self.share != "minimum" and self.share * workers < m - 1e-9:
+            found.append(
+                f"system.share: if each takes {self.share:g} of the parameters, they cannot all get m = {m} of {workers}; "
+                f'use at least {m / workers:.4g}, or "minimum"'
+            )
+        return found
+
+    def _insecure(self, m: int) -> list[str]:
+        if self.insecure:
+            return []
+        found = []
+        if m <= 2:
+            why = "every worker would hold the key" if m == 1 else "of two, each finds the other's by subtraction"
+            found.append(
+                f"system.threshold: m = {m} protects nobody's gradient ({why}); "
+                "use m of at least 3, or say system.insecure = true to study it"
+            )
+        if self.scheme.insecure:
+            found.append(
+                "system.scheme: it has less than 112 bits of security; "
+                "choose another, or say system.insecure = true to study it"
+            )
+        return found
+
+    def _capacity(self, workers: int) -> list[str]:
+        problems = self.scheme.problems(
+            threshold=self.openers(workers), fixed_point=self.fixed_point, members=self.largest_set(workers)
+        )
+        return [f"system.scheme: {problem}" for problem in problems]
+
+    def agreed(self, workers: int) -> Mapping[str, str]:
+        """Give the terms both ends of a link must have in common."""
+        told = {"timeout_seconds", "visibility", "threshold", "opening_threshold", "scheme"}
+        values = {f"system.{key}": value for key, value in self.model_dump(exclude=told).items()}
+        values |= {f"system.scheme.{key}": value for key, value in self.scheme.model_dump().items()}
+        values |= {"threshold m": self.visibility_threshold(workers), "openers": self.openers(workers)}
+        return {name: str(value) for name, value in values.items()}

@@ -1,0 +1,239 @@
+"""How two parties agree on what to run and prove to each other who they are.
+
+::
+
+    caller                                      listener
+    Hello      who, whom, nonce, terms   ──▶    the same terms? else Refused, by name
+    Challenge                            ◀──    nonce
+    Proof      MAC under the secret      ──▶    right? not linked yet? else Refused
+    Welcome                              ◀──    MAC under the secret
+
+The secret belongs to the caller and is known to both ends of the link. Each MAC covers both nonces, both ids,
+the terms and the role of who made it, so none can be replayed, reflected or moved to another link. The caller
+proves itself first: until then the listener answers the same way whatever it knows of that caller. The proof
+authenticates the ends, not the bytes that follow; those are protected by where the link runs (a socket in a
+directory of mode 0700).
+
+Either side is a generator without I/O: it yields bytes to send, or None to be sent the next body that
+arrives.
+"""
+
+import hashlib
+import hmac
+import secrets as randomness
+from collections.abc import Callable, Generator, Mapping
+from typing import Annotated, Final, TypeAlias, TypeVar
+
+import msgspec
+
+from mdl.errors import HandshakeRefused, MalformedMessage, party_name
+from mdl.party import Message, PartyId
+from mdl.transport.codec import Codec
+
+SECRET_BYTES: Final = 32
+NONCE_BYTES: Final = 32
+HANDSHAKE_LIMIT: Final = 64 * 1024
+"""Bytes a frame may have before its sender has proved who it is."""
+
+_SHOWN_TERMS: Final = 8
+_SHOWN_CHARACTERS: Final = 200
+"""Of what an unproved party says, only so much is repeated."""
+
+Terms: TypeAlias = Mapping[str, str]
+"""What both ends must agree on (protocol version, system, scheme, group, n, m, t ...). Public."""
+
+Differences: TypeAlias = dict[str, tuple[str | None, str | None]]
+"""Term to (caller's value, listener's value); None where there is no such term."""
+
+T = TypeVar("T")
+M = TypeVar("M", bound=Message)
+Conversation: TypeAlias = Generator[bytes | None, bytes | None, T]
+
+_Nonce: TypeAlias = Annotated[bytes, msgspec.Meta(min_length=NONCE_BYTES, max_length=NONCE_BYTES)]
+_Mac: TypeAlias = Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
+
+
+class Hello(Message, frozen=True):
+    """The caller says who it is, whom it wants, and what it would run."""
+
+    caller: PartyId
+    listener: PartyId
+    nonce: _Nonce
+    terms: dict[str, str]
+
+
+class Challenge(Message, frozen=True):
+    """The listener agrees to the terms and asks for a proof."""
+
+    nonce: _Nonce
+
+
+class Proof(Message, frozen=True):
+    """The caller's MAC."""
+
+    mac: _Mac
+
+
+class Welcome(Message, frozen=True):
+    """The listener's MAC. The link is open."""
+
+    mac: _Mac
+
+
+class Refused(Message, frozen=True):
+    """The listener closes the link and says why."""
+
+    reason: str
+    differences: Differences = msgspec.field(default_factory=dict)
+
+
+_TO_LISTENER: Final = Codec([Hello, Proof])
+_TO_CALLER: Final = Codec([Challenge, Welcome, Refused])
+
+
+def call(
+    caller: PartyId, listener: PartyId, *, secret: bytes, terms: Terms, nonce: bytes | None = None
+) -> Conversation[None]:
+    """Play the caller's side.
+
+    Args:
+        caller: who this is.
+        listener: who should answer.
+        secret: the caller's, `SECRET_BYTES` long.
+        terms: what to run.
+        nonce: fresh and unpredictable; given only in tests.
+
+    Raises:
+        HandshakeRefused: by the listener, or because the listener could not prove who it is.
+        MalformedMessage: what came is no part of a handshake.
+    """
+    hello = Hello(caller, listener, nonce or randomness.token_bytes(NONCE_BYTES), dict(terms))
+    yield from _say(hello)
+    challenge = yield from _hear_answer(Challenge, listener)
+    yield from _say(Proof(_mac(secret, "caller", hello, challenge)))
+    welcome = yield from _hear_answer(Welcome, listener)
+    if not hmac.compare_digest(welcome.mac, _mac(secret, "listener", hello, challenge)):
+        raise HandshakeRefused(f"who answered could not prove that it is {party_name(listener)}")
+
+
+def answer(
+    listener: PartyId,
+    *,
+    secrets: Mapping[PartyId, bytes],
+    terms: Terms,
+    admit: Callable[[PartyId], bool],
+    nonce: bytes | None = None,
+) -> Conversation[PartyId]:
+    """Play the listener's side.
+
+    Args:
+        listener: who this is.
+        secrets: of each party that may call, `SECRET_BYTES` long.
+        terms: what to run.
+        admit: asked once the caller has proved itself; False refuses it because it is linked already.
+        nonce: fresh and unpredictable; given only in tests.
+
+    Returns:
+        The caller.
+
+    Raises:
+        HandshakeRefused: the caller was refused; it has been told, as far as that is its business.
+        MalformedMessage: what came is no part of a handshake.
+    """
+    hello = yield from _hear(_TO_LISTENER, Hello)
+    yield from _agree(hello, listener, terms)
+    challenge = Challenge(nonce or randomness.token_bytes(NONCE_BYTES))
+    yield from _say(challenge)
+    proof = yield from _hear(_TO_LISTENER, Proof)
+    # An unknown caller meets a secret that nobody has: it cannot find out which ids are known.
+    secret = secrets.get(hello.caller) or randomness.token_bytes(SECRET_BYTES)
+    name = party_name(hello.caller)
+    if not hmac.compare_digest(proof.mac, _mac(secret, "caller", hello, challenge)):
+        yield from _say(Refused("you are not who you say you are"))
+        known = "could not prove it" if hello.caller in secrets else "which is not known here"
+        raise HandshakeRefused(f"a caller said that it was {name}, {known}")
+    if not admit(hello.caller):
+        yield from _say(Refused("you are linked already"))
+        raise HandshakeRefused(f"{name} called, but is linked already")
+    yield from _say(Welcome(_mac(secret, "listener", hello, challenge)))
+    return hello.caller
+
+
+def _agree(hello: Hello, listener: PartyId, terms: Terms) -> Conversation[None]:
+    """Refuse a caller that wants another party or other terms."""
+    name = party_name(hello.caller)
+    if hello.listener != listener:
+        yield from _say(Refused(f"this is {party_name(listener)}"))
+        raise HandshakeRefused(f"{name} wanted {party_name(hello.listener)}")
+    if differences := _differences(hello.terms, terms):
+        yield from _say(Refused("something else is run here", differences))
+        raise HandshakeRefused(f"{name} wants to run something else: {_listed(differences, here=1)}")
+
+
+def _differences(caller: Terms, listener: Terms) -> Differences:
+    names = sorted(name for name in {*caller, *listener} if caller.get(name) != listener.get(name))
+    return {
+        name[:_SHOWN_CHARACTERS]: (_shown(caller.get(name)), _shown(listener.get(name)))
+        for name in names[:_SHOWN_TERMS]
+    }
+
+
+def _shown(value: str | None) -> str | None:
+    return value if value is None else value[:_SHOWN_CHARACTERS]
+
+
+def _listed(differences: Differences, here: int) -> str:
+    """Put differences in words; `here` is this side's place in each pair."""
+    said = [
+        f"{_quoted(name)} is {_value(pair[1 - here])} there and {_value(pair[here])} here"
+        for name, pair in differences.items()
+    ]
+    return "; ".join(said)
+
+
+def _quoted(name: str) -> str:
+    # The other side's words go into a log: a plain name as it is, anything else where it can do no harm.
+    return name if name.isidentifier() else repr(name)
+
+
+def _value(value: str | None) -> str:
+    return "absent" if value is None else repr(value)
+
+
+def _mac(secret: bytes, role: str, hello: Hello, challenge: Challenge) -> bytes:
+    assert len(secret) == SECRET_BYTES
+    terms = hashlib.sha256(msgspec.msgpack.encode(sorted(hello.terms.items()))).digest()
+    # MessagePack writes every length, so no two different tuples give the same bytes.
+    said = ("mdl handshake", role, hello.caller, hello.listener, hello.nonce, challenge.nonce, terms)
+    return hmac.digest(secret, msgspec.msgpack.encode(said), "sha256")
+
+
+def _say(message: Message) -> Conversation[None]:
+    yield _TO_CALLER.encode(message)
+
+
+def _hear(codec: Codec, kind: type[M]) -> Conversation[M]:
+    message = yield from _hear_any(codec)
+    return _expect(message, kind)
+
+
+def _hear_answer(kind: type[M], listener: PartyId) -> Conversation[M]:
+    """Hear the listener's next words; turn a refusal into its error."""
+    message = yield from _hear_any(_TO_CALLER)
+    if isinstance(message, Refused):
+        why = f"{party_name(listener)} refused: {message.reason[:_SHOWN_CHARACTERS]!r}"
+        listed = _listed(message.differences, here=0)
+        raise HandshakeRefused(f"{why}: {listed}" if listed else why)
+    return _expect(message, kind)
+
+
+def _hear_any(codec: Codec) -> Conversation[Message]:
+    body = yield None
+    assert body is not None
+    return codec.decode(body)
+
+
+def _expect(message: Message, kind: type[M]) -> M:
+    if not isinstance(message, kind):
+        raise MalformedMessage(f"a {type(message).__name__} in the place of a {kind.__name__}")
+    return message

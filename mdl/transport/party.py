@@ -1,0 +1,325 @@
+"""A party on real links: implements `mdl.party.Party` over Unix-domain sockets."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
+from concurrent.futures import BrokenExecutor, Executor
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, ParamSpec, Self, TypeAlias, TypeVar
+
+from mdl.errors import HandshakeRefused, PeerLeft, PeerTimeout, TransportError, WorkerDied, party_name
+from mdl.ledger import Ledger
+from mdl.party import Envelope, Message, PartyId
+from mdl.transport.codec import Codec, kind_of
+from mdl.transport.frames import PREFIX_BYTES
+from mdl.transport.handshake import Conversation, Terms, answer, call
+from mdl.transport.links import HANDSHAKE_SECONDS, Link, dial, serve, shake_hands
+from mdl.transport.mailbox import Mailbox
+from mdl.transport.pool import timed
+from mdl.transport.work import OwnThread, WaitingClock
+
+logger = logging.getLogger(__name__)
+
+LINGER_SECONDS: Final = 5.0
+"""How long a closing party waits for its peers to have read its last words."""
+
+PATIENCE_SECONDS: Final = 10.0
+"""How long a caller waits for its listener to appear."""
+
+_REFUSALS_KEPT: Final = 32
+
+M = TypeVar("M", bound=Message)
+P = ParamSpec("P")
+R = TypeVar("R")
+
+OnRecord: TypeAlias = Callable[[dict[str, Any]], None]
+
+_Tasks: TypeAlias = dict[asyncio.Task[None], Link]
+"""Running tasks and the link that each of them closes at its end."""
+
+
+class StreamParty:
+    """One party's end of all its links.
+
+    Make it, link it (`listen`, `connect`, then `linked`), run a protocol, close it. What a peer does wrong
+    costs it its link and nothing else: the error is logged and kept in `faults`, the peer counts as left,
+    and every other link goes on.
+
+    Args:
+        id: who this is.
+        codec: of the messages this party may receive.
+        ledger: where messages, bytes and seconds are counted. Not closed here.
+        pool: the party's crypto pool (`crypto_pool`), shut down by whoever made it; None to compute in the
+            party's own thread, where there is no cryptography to speak of.
+        on_record: given each fact of `record`; must not block.
+
+    Attributes:
+        id: as given.
+        faults: by peer, why its link was closed here, where that was its fault.
+        refusals: the latest failed handshakes of callers; who they were is not proved.
+    """
+
+    def __init__(
+        self, id: PartyId, codec: Codec, ledger: Ledger, pool: Executor | None, on_record: OnRecord
+    ) -> None:
+        self.id: Final = id
+        self.faults: dict[PartyId, TransportError] = {}
+        self.refusals: deque[TransportError] = deque(maxlen=_REFUSALS_KEPT)
+        self._codec, self._ledger, self._on_record = codec, ledger, on_record
+        self._mailbox = Mailbox()
+        self._clock = WaitingClock(ledger)
+        self._thread = OwnThread(party_name(id), ledger)
+        self._pool = pool
+        self._links: dict[PartyId, Link] = {}
+        self._joining: dict[PartyId, Link] = {}
+        self._ever_linked: set[PartyId] = set()
+        self._arrival = asyncio.Event()
+        self._servers: dict[Path, asyncio.AbstractServer] = {}
+        self._handshakes: _Tasks = {}
+        self._readers: _Tasks = {}
+        self._closed = False
+
+    @property
+    def peers(self) -> Sequence[PartyId]:
+        """The parties with a live link to this one, in ascending order."""
+        return sorted(self._links)
+
+    async def listen(
+        self,
+        path: Path,
+        *,
+        secrets: Mapping[PartyId, bytes],
+        terms: Terms,
+        timeout_seconds: float = HANDSHAKE_SECONDS,
+    ) -> None:
+        """Let the parties in `secrets` call at the socket `path`, whose directory has mode 0700.
+
+        Raises:
+            TransportError: it does not have.
+        """
+
+        def on_link(link: Link) -> None:
+            if self._closed:
+                link.abort()
+                return
+            conversation = answer(self.id, secrets=secrets, terms=terms, admit=partial(self._admit, link))
+            _start(self._handshakes, link, self._welcome(link, conversation, timeout_seconds))
+
+        self._servers[path] = await serve(path, on_link)
+
+    async def connect(
+        self,
+        path: Path,
+        *,
+        peer: PartyId,
+        secret: bytes,
+        terms: Terms,
+        patience_seconds: float = PATIENCE_SECONDS,
+        timeout_seconds: float = HANDSHAKE_SECONDS,
+    ) -> None:
+        """Call `peer` at its socket and prove by `secret` who this is.
+
+        Args:
+            path: the socket.
+            peer: who should listen there.
+            secret: this party's, known to `peer`.
+            terms: what to run.
+            patience_seconds: how long the listener may take to appear.
+            timeout_seconds: how long the handshake may take.
+
+        Raises:
+            HandshakeRefused: either side refused the other.
+            TransportError: nobody listens there, or the directory is not private.
+        """
+        link = await dial(path, patience_seconds=patience_seconds)
+        try:
+            if not self._admit(link, peer):
+                raise HandshakeRefused(f"{party_name(peer)} is linked already")
+            conversation = call(self.id, peer, secret=secret, terms=terms)
+            await shake_hands(link, conversation, self._ledger, timeout_seconds)
+            self._attach(peer, link)
+        finally:
+            await self._end_joining(link)
+
+    async def linked(self, peers: Collection[PartyId], timeout_seconds: float) -> None:
+        """Wait until each of `peers` has been linked.
+
+        Raises:
+            PeerTimeout: some have not, within the time; says which, and what refused callers were told.
+        """
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                while not self._ever_linked.issuperset(peers):
+                    self._arrival.clear()
+                    await self._arrival.wait()
+        except TimeoutError:
+            refused = "".join(f"; refused: {refusal}" for refusal in self.refusals)
+            missing = sorted(set(peers) - self._ever_linked)
+            raise PeerTimeout(f"no link within {timeout_seconds:g} s{refused}", missing) from None
+
+    async def send(self, to: PartyId, message: Message) -> None:
+        """Hand a message to the link; see `Party.send`.
+
+        Cancelled while the link makes room, the message is sent; while it waits behind others, it is not.
+
+        Raises:
+            PeerLeft: the link is gone.
+            FrameTooLarge: the message does not fit into a frame.
+        """
+        link = self._links.get(to)
+        if link is None:
+            raise PeerLeft("no link to send over", [to])
+        body = self._codec.encode(message)
+        try:
+            async with link.turn:
+                self._ledger.count_sent(kind_of(message), link.put(body))
+                await link.drain()
+        except OSError as error:
+            raise PeerLeft("the link broke while sending", [to]) from error
+
+    async def receive(self, *kinds: type[M], sender: PartyId | None = None) -> Envelope[M]:
+        """Take the oldest message of these kinds; see `Party.receive`. Counts as *waiting*."""
+        with self._clock.running():
+            return await self._mailbox.receive(kinds, sender)
+
+    async def to_process(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run a module-level function in the crypto pool; see `Party.to_process`.
+
+        Raises:
+            WorkerDied: a process of the pool has ended, and the pool with it.
+        """
+        if self._pool is None:
+            return await self._thread.run("cryptography", partial(fn, *args, **kwargs))
+        work = partial(timed, fn, *args, **kwargs)
+        try:
+            result, seconds = await asyncio.get_running_loop().run_in_executor(self._pool, work)
+        except BrokenExecutor as error:
+            raise WorkerDied(self.id, "lost its crypto pool: one of its processes has ended") from error
+        self._ledger.spend("cryptography", seconds)
+        return result
+
+    async def to_thread(self, activity: str, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run a method in the party's one thread; see `Party.to_thread`.
+
+        Cancelling does not stop a method that has begun; the next one waits for its end all the same.
+        """
+        return await self._thread.run(activity, partial(fn, *args, **kwargs))
+
+    def record(self, kind: str, epoch: int, **values: float | int | str) -> None:
+        """Put a public fact into this party's metrics."""
+        self._on_record({"party": self.id, "kind": kind, "epoch": epoch, **values})
+
+    async def close(self) -> None:
+        """Leave: send what was handed in, then close every link, socket, task and thread.
+
+        Returns within about `LINGER_SECONDS`, or when a method that runs in the party's thread has ended.
+        Whoever still waits for a message is told that its sender has left.
+        """
+        self._closed = True
+        for server in self._servers.values():
+            server.close()
+        for link in self._links.values():
+            link.finish()
+        for peer in self.peers:
+            self._detach(peer)
+        await _stop(self._handshakes)
+        # A peer answers our end of the stream with its own once it has read all that came before.
+        if self._readers:
+            await asyncio.wait(self._readers, timeout=LINGER_SECONDS)
+        await _stop(self._readers)
+        for path, server in self._servers.items():
+            await server.wait_closed()
+            path.unlink(missing_ok=True)
+        await self._thread.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def _welcome(self, link: Link, conversation: Conversation[PartyId], timeout_seconds: float) -> None:
+        """See a caller through the handshake."""
+        try:
+            peer = await shake_hands(link, conversation, self._ledger, timeout_seconds)
+            self._attach(peer, link)
+        except TransportError as error:
+            self.refusals.append(error)
+            logger.warning("%s refused a caller: %s", party_name(self.id), error)
+        finally:
+            await self._end_joining(link)
+
+    def _admit(self, link: Link, peer: PartyId) -> bool:
+        """Keep a place for `peer`, or say False if it has one.
+
+        The place is held until the link is attached or given up, so of two callers at once one is refused.
+        """
+        if self._closed or peer in self._links or peer in self._joining:
+            return False
+        self._joining[peer] = link
+        return True
+
+    def _attach(self, peer: PartyId, link: Link) -> None:
+        if self._closed:
+            raise HandshakeRefused(f"{party_name(self.id)} has left")
+        self._links[peer] = link
+        self._mailbox.join(peer)
+        _start(self._readers, link, self._read(peer, link))
+        self._ever_linked.add(peer)
+        self._arrival.set()
+
+    async def _end_joining(self, link: Link) -> None:
+        """Give back the place that was kept for a link; close the link unless it was attached."""
+        self._joining = {peer: kept for peer, kept in self._joining.items() if kept is not link}
+        if link not in self._links.values():
+            await link.close()
+
+    def _detach(self, peer: PartyId) -> None:
+        del self._links[peer]
+        self._mailbox.leave(peer)
+
+    async def _read(self, peer: PartyId, link: Link) -> None:
+        """Put what comes over a link into the mailbox until the link ends."""
+        try:
+            async for body in link.bodies():
+                if not self._closed:
+                    self._take_in(peer, body)
+                    await self._mailbox.room(peer)
+        except TransportError as fault:
+            self.faults[peer] = fault
+            logger.warning("%s closed its link to %s: %s", party_name(self.id), party_name(peer), fault)
+            link.abort()
+        finally:
+            if self._links.get(peer) is link:
+                self._detach(peer)
+            await link.close()
+
+    def _take_in(self, peer: PartyId, body: bytes) -> None:
+        message = self._codec.decode(body)
+        size_bytes = PREFIX_BYTES + len(body)
+        self._ledger.count_received(kind_of(message), size_bytes)
+        self._mailbox.deliver(Envelope(peer, message), size_bytes)
+
+
+def _start(tasks: _Tasks, link: Link, coroutine: Coroutine[Any, Any, None]) -> None:
+    """Run a coroutine as one of `tasks` until it ends."""
+    task = asyncio.get_running_loop().create_task(coroutine)
+    tasks[task] = link
+    task.add_done_callback(tasks.pop)
+
+
+async def _stop(tasks: _Tasks) -> None:
+    """Break the links of tasks and see both closed."""
+    stopping = dict(tasks)
+    for task, link in stopping.items():
+        link.abort()
+        task.cancel()
+    await asyncio.gather(*stopping, return_exceptions=True)
+    for link in stopping.values():
+        # A task that was cancelled before its first step has closed nothing.
+        await link.close()
