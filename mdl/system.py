@@ -147,6 +147,10 @@ class System(Protocol):
     def tolerates_loss(self) -> bool:
         """Whether the run goes on when a worker leaves."""
 
+    @property
+    def needs_pool(self) -> bool:
+        """Whether there is cryptography enough for processes of its own."""
+
     def problems(self, workers: int) -> Sequence[str]:
         """What is impossible or insecure about this system with n = `workers`, a sentence each that begins with the key."""
 

@@ -1,5 +1,6 @@
 """Vectors of parameters, and their division into blocks."""
 
+import hashlib
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -69,3 +70,8 @@ def unpack_flags(bitmap: bytes, count: int) -> Flags:
     if bits[count:].any():
         raise ValueError("a bitmap with bits beyond its end")
     return bits[:count].astype(np.bool_)
+
+
+def fingerprint(parameters: Floats) -> str:
+    """Give the SHA-256 of the parameters as little-endian float32: equal if and only if every weight is."""
+    return hashlib.sha256(parameters.astype("<f4").tobytes()).hexdigest()

@@ -1,15 +1,17 @@
 """Generate the groups of `mdl.schemes.group_constants` from a published seed, and print that file.
 
-The seed rule. For a group NAME and a PART the seed string is ``mdl group NAME PART COUNTER``, in ASCII; SHAKE-256 of it, cut to
-the bits wanted, big-endian, with the two highest bits and the lowest bit set, is a candidate. So nobody chose a number:
+The seed rule. For a group NAME and a PART the seed string is ``mdl group NAME PART COUNTER``, in ASCII;
+SHAKE-256 of it, cut to the bits wanted, big-endian, with the two highest bits and the lowest bit set, is a
+candidate. So nobody chose a number:
 
-- Schnorr groups, p = 2qr + 1: q is the first prime among the candidates of part ``q`` for counters 0, 1, 2 ...;
-  r is the first prime at or after the candidate of part ``r`` and counter 0, in steps of 2, for which p is prime too.
-- Safe-prime groups, p = 2q + 1: q is the first prime at or after the candidate of part ``q`` and counter 0, in steps of 2,
-  for which p is prime too.
+- Schnorr groups, p = 2qr + 1: q is the first prime among the candidates of part ``q`` for counters 0, 1, 2
+  ...; r is the first prime at or after the candidate of part ``r`` and counter 0, in steps of 2, for which p
+  is prime too. The generator is 2^(2r): it is not 1, so its order is the prime q.
+- Safe-prime groups, p = 2q + 1: q is the first prime at or after the candidate of part ``q`` and counter 0,
+  in steps of 2, for which p is prime too. The generator is 2.
 
-Two high bits in q and in r leave no doubt about the size of p: 2 * 1.5 * 1.5 * 2^(bits(q) + bits(r) - 2) is above
-2^(bits(q) + bits(r)), so p has bits(q) + bits(r) + 1 bits.
+Two high bits in q and in r leave no doubt about the size of p: 2 * 1.5 * 1.5 * 2^(bits(q) + bits(r) - 2) is
+above 2^(bits(q) + bits(r)), so p has bits(q) + bits(r) + 1 bits.
 
     python scripts/make_groups.py > mdl/schemes/group_constants.py
 """
@@ -76,7 +78,7 @@ def _survivors(start: int, factor: int) -> Iterator[int]:
         alive = np.ones(WINDOW, np.bool_)
         for prime in primes:
             half = (prime + 1) // 2
-            # x = base + 2j vanishes for j = -base / 2, and factor * x + 1 for j = (-1 / factor - base) / 2, modulo the prime.
+            # Modulo the prime, the two numbers at offset 2j vanish for one j each.
             alive[-base * half % prime :: prime] = False
             if factor % prime:
                 alive[(-pow(factor, -1, prime) - base) * half % prime :: prime] = False
@@ -97,7 +99,7 @@ def _small_odd_primes() -> list[int]:
 
 def source() -> Iterator[str]:
     """Write the file of constants, line by line."""
-    yield '"""The groups\' constants in hexadecimal, as `scripts/make_groups.py` prints them: the seed rule stands there."""'
+    yield '"""The constants of the groups, in hexadecimal: what `scripts/make_groups.py` prints."""'
     yield ""
     yield "CONSTANTS = {"
     for name in SCHNORR_BITS:

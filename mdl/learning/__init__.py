@@ -1,1 +1,1 @@
-"""PyTorch: data sets and how they are split, models, local training, flat vectors. Satisfies `mdl.system.Learner`."""
+"""PyTorch: data sets and how they are split, models, flat vectors, local training."""

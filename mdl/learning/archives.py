@@ -3,9 +3,10 @@
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 import numpy as np
+from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
 
 from mdl.errors import DataUnavailable
@@ -84,16 +85,25 @@ def read_silos(pattern: Path, workers: Sequence[PartyId]) -> Dataset:
 
 def _arrays(path: Path) -> dict[str, NDArray[Any]]:
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, _opened(file, path) as archive:
             missing = [key for key in KEYS if key not in archive.files]
             if missing:
                 raise DataUnavailable(f"{path} lacks {', '.join(missing)}; it needs {', '.join(KEYS)}")
             return {key: archive[key] for key in (*KEYS, "classes", "scale") if key in archive.files}
     except FileNotFoundError as error:
         raise DataUnavailable(f"{path} does not exist; expected an archive with {', '.join(KEYS)}") from error
-    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
-        # AttributeError: a lone .npy under this name, which numpy opens as an array without `files`.
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise DataUnavailable(f"{path} cannot be read as an .npz archive of plain arrays: {error}") from error
+
+
+def _opened(file: BinaryIO, path: Path) -> NpzFile:
+    # numpy looks at the content, not at the name: what it finds may be a lone array.
+    archive = np.load(file, allow_pickle=False)
+    if not isinstance(archive, NpzFile):
+        raise DataUnavailable(
+            f"{path} cannot be read as an .npz archive: it holds a lone array, without a name"
+        )
+    return archive
 
 
 def _images(array: NDArray[Any], name: str, path: Path) -> Images:
@@ -101,8 +111,8 @@ def _images(array: NDArray[Any], name: str, path: Path) -> Images:
         array = array[:, np.newaxis]
     if array.ndim not in (2, 4) or 0 in array.shape:
         raise DataUnavailable(
-            f"{path}: {name} has shape {array.shape}; expected (N, channels, height, width), (N, height, width)"
-            " or (N, features), with at least one example"
+            f"{path}: {name} has shape {array.shape}; expected (N, channels, height, width),"
+            " (N, height, width) or (N, features), with at least one example"
         )
     if array.ndim == 4 and array.shape[1] > _MOST_CHANNELS >= array.shape[3]:
         raise DataUnavailable(

@@ -11,7 +11,7 @@ _SIGNATURE = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
 
 
 def import_torchvision_datasets() -> ModuleType:
-    """Import `torchvision.datasets`, declaring first what the import needs and a foreign binary does not bring.
+    """Import `torchvision.datasets`, declaring what the import needs and a foreign binary does not bring.
 
     The torchvision wheel is compiled against torch for CUDA. Beside a CPU build of torch its binary does
     not load, so its operators stay undeclared; but importing torchvision registers shape functions for two
@@ -38,7 +38,7 @@ def import_torchvision_datasets() -> ModuleType:
 def _declare_operators() -> torch.library.Library:
     # The declarations live as long as the returned library does; the cache holds it, and keeps a second
     # call from declaring twice, which torch refuses.
-    library = torch.library.Library("torchvision", "FRAGMENT")
+    library = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]
     for name in _OPERATORS:
-        library.define(name + _SIGNATURE)
+        library.define(name + _SIGNATURE)  # type: ignore[no-untyped-call]
     return library

@@ -74,7 +74,9 @@ def open_spool(folder: Path) -> Dataset:
     try:
         sheet = json.loads((folder / _SHEET).read_text(encoding="utf-8"))
         arrays = {
-            name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in _ARRAYS
+            # Viewed as plain arrays: the subclass numpy.memmap is slower to index.
+            name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False).view(np.ndarray)
+            for name in _ARRAYS
         }
         return _assembled(sheet, arrays)
     except (OSError, ValueError, KeyError, TypeError) as error:

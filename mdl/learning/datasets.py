@@ -45,7 +45,7 @@ def load(
 
 
 def digits() -> Dataset:
-    """The 1,797 handwritten digits, 8x8 pixels of 0..16, that scikit-learn carries (UCI, test part of Optdigits).
+    """The 1,797 handwritten digits, 8x8 pixels of 0..16, that scikit-learn carries (UCI Optdigits).
 
     Of each class every fifth example is for testing: 1,442 to train on, 355 to test with, class by class in
     proportion, the same for every seed. (The examples lie writer by writer, so both parts know all the
@@ -109,8 +109,9 @@ def _named(name: str, folder: Path | None, *, download: bool) -> Dataset:
 def _not_found(name: str, folder: Path) -> str:
     files = "\n".join(f"  {file}" for file in NAMED[name].files)
     return (
-        f"{name} is not in {folder}. Expected there:\n{files}\nor {name}.npz with x_train, y_train, x_test, y_test."
-        f"\nWith a network, fetch it by: python scripts/fetch_data.py {name} --into {folder}"
+        f"{name} is not in {folder}. Expected there:\n{files}\n"
+        f"or {name}.npz with x_train, y_train, x_test, y_test.\n"
+        f"With a network, fetch it by: python scripts/fetch_data.py {name} --into {folder}"
         "\nor let the run do it: mdl run FILE --set learning.download=true"
     )
 

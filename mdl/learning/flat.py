@@ -1,8 +1,7 @@
 """A model's parameters as one vector.
 
 Trainable parameters only, in the order of `Module.parameters`. Buffers (batch normalisation's running
-averages) are no
-parameters: they stay with the party that measured them.
+averages) are no parameters: they stay with the party that measured them.
 """
 
 import numpy as np

@@ -21,7 +21,7 @@ from mdl.system import Metrics, Training
 from mdl.vectors import Floats
 
 _SCORED_AT_ONCE = 256
-"""Examples per batch of an evaluation: enough to be fast, and 50 MiB of activations in the largest CNN here."""
+"""Examples per batch of an evaluation: fast enough, and 50 MiB of activations in the largest CNN here."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,8 +53,7 @@ class LocalLearner:
     Training leaves its result in the model, as evaluation and the next epoch start from the present
     parameters. The optimiser's state is made afresh each epoch: between epochs a system may replace any of
     the parameters, and a velocity or a moment that belongs to others would push them astray. Buffers of a
-    model (batch normalisation) are no
-    parameters: they stay as the party's own training left them.
+    model (batch normalisation) are no parameters: they stay as the party's own training left them.
 
     One thread at a time may call it. Dropout draws from torch's global generator, which is seeded for the
     epoch and put back behind it. How many threads torch uses is for the process to say.
@@ -156,7 +155,7 @@ class LocalLearner:
         return twin.evaluate()
 
     def _orders(self, epoch: int) -> Iterator[Rows]:
-        """The rows of each step's batch: one pass, the last batch being what remains; or `local_steps` full batches."""
+        """The rows of each step's batch: one pass, ending with what remains; or `local_steps` full ones."""
         rng = generator(self._seed, Purpose.DATA_ORDER, self._party, epoch)
         steps, batch, rows = self._settings.local_steps, self._settings.batch, self._train.rows
         if steps is None:
@@ -192,7 +191,7 @@ def build_learner(
     seed: int,
     pooled: bool = False,
 ) -> LocalLearner:
-    """Make `party`'s learner: the common initial model, its own part of the training set, the common test set.
+    """Make `party`'s learner: the common initial model, its own training examples, the common test set.
 
     Args:
         settings: what is learnt and how.
@@ -207,14 +206,13 @@ def build_learner(
         ConfigError: the model does not fit the data, or the set cannot be split over so many workers.
         DataUnavailable: the worker's own file is not among those read.
     """
-    images, labels = np.asarray(dataset.train_images), np.asarray(dataset.train_labels)
     rows = _rows(settings, dataset, party=party, workers=workers, seed=seed, pooled=pooled)
     test = limited(len(dataset.test_labels), settings.test_limit, seed, Purpose.TEST_LIMIT)
     return LocalLearner(
         build(settings, dataset.shape, dataset.classes, seed),
         settings,
-        train=Examples(images, labels, rows, dataset.scale),
-        test=Examples(np.asarray(dataset.test_images), np.asarray(dataset.test_labels), test, dataset.scale),
+        train=Examples(dataset.train_images, dataset.train_labels, rows, dataset.scale),
+        test=Examples(dataset.test_images, dataset.test_labels, test, dataset.scale),
         seed=seed,
         party=party,
     )

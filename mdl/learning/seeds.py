@@ -17,7 +17,7 @@ class Purpose(IntEnum):
 
 
 def generator(seed: int, purpose: Purpose, *place: int) -> np.random.Generator:
-    """Make the stream for `purpose` at `place` (say, party and epoch); the same arguments give the same stream."""
+    """Make the stream for `purpose` at `place` (say, party and epoch), the same each time it is asked for."""
     return np.random.default_rng(_sequence(seed, purpose, *place))
 
 

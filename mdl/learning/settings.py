@@ -83,7 +83,8 @@ class LearningSettings(Settings):
     def _names_are_known(self) -> Self:
         if self.dataset not in NAMED_DATASETS and not self.dataset.endswith(".npz"):
             raise ValueError(
-                f"dataset {self.dataset!r} is none of {', '.join(NAMED_DATASETS)}, nor the path of an .npz file"
+                f"dataset {self.dataset!r} is none of {', '.join(NAMED_DATASETS)},"
+                " nor the path of an .npz file"
             )
         if self.model not in NAMED_MODELS and not _IMPORT_PATH.fullmatch(self.model):
             raise ValueError(

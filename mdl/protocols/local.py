@@ -42,6 +42,7 @@ class Keeper:
         """Write the checkpoint; score the model if it is due."""
         state = {"parameters": parameters}
         await self._party.to_thread("record", self._task.journal.write, "model", epoch, state)
+        self._party.record("done", epoch)
         every = self._task.evaluate_every
         if every and epoch % every == 0:
             await self._score(epoch, parameters)

@@ -1,0 +1,44 @@
+"""From run folders to a report: tables, plots, one self-contained HTML page."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def write_report(runs: Sequence[Path], out: Path) -> list[Path]:
+    """Read run folders and write `report.html` and `report-*.png` into the folder `out`.
+
+    Each file appears whole or not at all; one from an earlier report is replaced.
+
+    Args:
+        runs: at least one; several are shown side by side, in this order.
+        out: made if there is none. For a single run usually its own folder.
+
+    Returns:
+        The files written, the page first.
+
+    Raises:
+        NotARun: one of the folders is none that a run has left. Nothing is written then.
+    """
+    # Drawing takes half a second to import, which whoever only imports this package should not pay.
+    from mdl.report.page import render
+    from mdl.report.plots import draw_all
+    from mdl.report.runs import read_run
+
+    assert runs
+    read = [read_run(folder) for folder in runs]
+    pictures = draw_all(read)
+    files = {"report.html": render(read, pictures).encode()}
+    files |= {f"report-{picture.name}.png": picture.png for picture in pictures}
+    out.mkdir(parents=True, exist_ok=True)
+    return [_write(out / name, content) for name, content in files.items()]
+
+
+def _write(path: Path, content: bytes) -> Path:
+    """Write a file so that a reader sees the old one or the new one, never a part."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        part.write_bytes(content)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+    return path

@@ -60,8 +60,8 @@ def bytes_by_kind(runs: Sequence[Run]) -> Picture | None:
         return None
     figure.axes[-1].set_xlabel(f"{unit} on the links, framing included")
     caption = (
-        "What all parties together put on the links over the whole run, each message counted once, by its sender: "
-        "the longest bar is where bytes could be saved."
+        "What all parties together put on the links over the whole run, each message counted once, by its "
+        "sender: the longest bar is where bytes could be saved."
     )
     return drawing.finish(figure, "bytes", title, caption)
 
@@ -82,14 +82,14 @@ def time_by_activity(runs: Sequence[Run]) -> Picture | None:
         return None
     figure.axes[-1].set_xlabel(f"{unit}, activities added up")
     caption = (
-        "What each party did with its time over the whole run; busy is all but waiting, and since activities of one "
-        "party can overlap, a bar may be longer than the run."
+        "What each party did with its time over the whole run; busy is all but waiting, and since activities "
+        "of one party can overlap, a bar may be longer than the run."
     )
     return drawing.finish(figure, "time", title, caption)
 
 
 def fold(flows: Sequence[Flow]) -> Sequence[Flow]:
-    """Put the kinds that weigh least into one, so that at most `MOST_KINDS` + 1 remain. The heaviest must come first."""
+    """Put the kinds that weigh least into one: at most `MOST_KINDS` + 1 remain. The heaviest come first."""
     if len(flows) <= MOST_KINDS + 1:
         return flows
     rest = flows[MOST_KINDS:]
@@ -150,8 +150,15 @@ def _draw_bars(axes: Axes, bars: Sequence[Bar], layers: Sequence[Layer]) -> None
         axes.barh(places, lengths, left=starts, height=0.68, color=layer.colour, linewidth=0)
         starts = [start + length for start, length in zip(starts, lengths, strict=True)]
     for place, start, bar in zip(places, starts, bars, strict=True):
-        offset = {"xytext": (5, 0), "textcoords": "offset points"}
-        axes.annotate(bar.word, (start, place), va="center", size=9, color=drawing.MUTED, **offset)
+        axes.annotate(
+            bar.word,
+            xy=(start, place),
+            xytext=(5, 0),
+            textcoords="offset points",
+            va="center",
+            size=9,
+            color=drawing.MUTED,
+        )
     axes.set_yticks(places, [bar.name for bar in bars], color=drawing.INK)
     axes.set_ylim(max(len(bars), 1) - 0.4, -0.6)
     axes.set_xlim(left=0)

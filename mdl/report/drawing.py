@@ -22,8 +22,8 @@ GRID: Final = "#e3e6eb"
 PAPER: Final = "#fefefe"
 IDLE: Final = "#c3c9d1"
 
-# Okabe and Ito's colours, which the colour-blind can tell apart ("Color universal design", 2008), without black
-# and without the yellow that vanishes on white.
+# Okabe and Ito's colours, which the colour-blind can tell apart ("Color universal design", 2008), without
+# black and without the yellow that vanishes on white.
 BLUE: Final = "#0072b2"
 VERMILION: Final = "#d55e00"
 GREEN: Final = "#009e73"
@@ -33,6 +33,8 @@ ORANGE: Final = "#e69f00"
 PALETTE: Final = (BLUE, VERMILION, GREEN, PURPLE, SKY, ORANGE)
 
 WIDTH_INCHES: Final = 7.0
+
+_FONT: Final = "DejaVu Sans"
 
 # On the page these follow its light or dark theme, so each must be a colour that is used for nothing else.
 _THEMED: Final = {INK: "--ink", MUTED: "--muted", GRID: "--grid", PAPER: "--paper", IDLE: "--idle"}
@@ -48,7 +50,7 @@ _STYLE: Final[Any] = {
     "axes.spines.right": False,
     "axes.spines.top": False,
     "figure.facecolor": PAPER,
-    "font.family": "DejaVu Sans",
+    "font.family": _FONT,
     "font.size": 10,
     "grid.color": GRID,
     "grid.linewidth": 0.8,
@@ -198,12 +200,14 @@ def _png(figure: Figure) -> bytes:
 
 def _svg(figure: Figure, name: str, title: str) -> str:
     buffer = io.StringIO()
-    # The salt keeps the element names of different plots on one page apart, and those of one plot the same each time.
+    # The salt keeps element names of different plots on one page apart, and those of one plot the same.
     with mpl.rc_context({"svg.hashsalt": name}):
         figure.savefig(buffer, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r' (?:width|height)="[\d.]+pt"', "", text, count=2)
+    # Who has not this font gets one as wide, or at least one without serifs.
+    text = text.replace(f"'{_FONT}'", f"'{_FONT}', Verdana, sans-serif")
     for colour, variable in _THEMED.items():
         text = text.replace(colour, f"var({variable})")
     return text.replace("<svg", f'<svg role="img" aria-label="{title}"', 1)

@@ -25,7 +25,7 @@ MOST_BANDS: Final = 4
 """With more runs in one plot, bands and levels would cover each other."""
 
 LONGEST_RATIO: Final = 20.0
-"""Runs whose lengths differ by more share a logarithmic time axis: a linear one would show the short ones as a stroke."""
+"""Runs whose lengths differ by more share a logarithmic time axis: on a linear one the short are a stroke."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +80,8 @@ def accuracy_over_time(runs: Sequence[Run]) -> Picture | None:
     figure = _accuracy(runs, title, lambda score: score.seconds / unit_seconds, logarithmic=logarithmic)
     if figure is None:
         return None
+    if not logarithmic:
+        figure.axes[0].set_xlim(left=0)
     figure.axes[0].set_xlabel(f"{unit} since the run's start{', logarithmic' if logarithmic else ''}")
     caption = f"How soon an accuracy was reached, cryptography and waiting included. {_legend(runs)}"
     return drawing.finish(figure, "accuracy-time", title, caption)
@@ -166,15 +168,15 @@ def _many_runs(axes: Axes, runs: Sequence[Run], names: Sequence[str], clock: Clo
 def _looks(names: Sequence[str]) -> Sequence[Look]:
     """Give each run a look; where colours run out, dashes begin.
 
-    A private run and its plain oracle have one and the same curve, so what is drawn later is thinner: what lies under it
-    shows at its sides.
+    A private run and its plain oracle have one and the same curve, so what is drawn later is thinner: what
+    lies under it shows at its sides.
     """
     styles: tuple[tuple[float, ...], ...] = ((), (3, 1.5), (1, 1.5))
     looks = []
     for index, name in enumerate(names):
         colour = drawing.PALETTE[index % len(drawing.PALETTE)]
         dashes = styles[index // len(drawing.PALETTE) % len(styles)]
-        width = 4.4 - 2.6 * index / max(len(names) - 1, 1)
+        width = 4.2 - 2.4 * index / max(len(names) - 1, 1)
         looks.append(Look(units.shorten(name, 34), colour, width, dashes, phase=2.5 * index))
     return looks
 
@@ -209,7 +211,7 @@ def _main_line(axes: Axes, run: Run, line: Sequence[Point], clock: Clock, look: 
         clock(last),
         last.accuracy,
         marker="o" if run.completed else "X",
-        markersize=7 if run.completed else 11,
+        markersize=4.4 + look.width if run.completed else 8.4 + look.width,
         color=look.colour,
         markeredgecolor=drawing.PAPER,
         clip_on=False,
@@ -225,7 +227,7 @@ def _band(axes: Axes, sums: Sequence[Spread], clock: Clock, colour: str) -> None
 
 
 def _reference(axes: Axes, run: Run, model: str, clock: Clock, look: Look) -> list[EndLabel]:
-    """Draw what would be reached without the system: a level where it was scored once, a line where more often."""
+    """Draw what other training reaches: a level where it was scored once, a line where more often."""
     line = _means(series.spread(series.curves(run, model).values()))
     if not line:
         return []
@@ -238,14 +240,16 @@ def _reference(axes: Axes, run: Run, model: str, clock: Clock, look: Look) -> li
 
 def _legend(runs: Sequence[Run]) -> str:
     """Say in one sentence what the strokes mean."""
+    cross = "a cross: the run ended early."
     if len(runs) == 1:
         return (
-            "Bold: the global model (or the mean of the workers' own); thin, and shaded from worst to best: the workers' "
-            "own models; dashed: workers that trained alone; dotted: one model on all data; a cross: the run ended early."
-        )
-    if len(runs) <= MOST_BANDS:
-        return (
-            "Bold: a run's global model (or the mean of its workers' own); shaded: its workers' own models, worst to best; "
-            "dashed: its workers trained alone, in the mean; a cross: the run ended early."
-        )
-    return "A line is a run's global model (or the mean of its workers' own); a cross: the run ended early."
+            "Bold: the global model (or the mean of the workers' own); thin, and shaded from worst to best: "
+            "the workers' own models; dashed: workers that trained alone; dotted: one model on all data; "
+        ) + cross
+    main = "a run's global model (or the mean of its workers' own)"
+    if len(runs) > MOST_BANDS:
+        return f"A line is {main}; {cross}"
+    return (
+        f"Bold: {main}; shaded: its workers' own models, worst to best; dashed: its workers trained alone, "
+        f"in the mean; {cross}"
+    )

@@ -1,7 +1,7 @@
 """A run folder, read into one frozen value.
 
-A report is wanted most where a run went wrong, so only a folder that is no run at all is refused. Whatever else
-is missing, torn or ill-typed is left out and named in `Run.faults`, for the page to show.
+A report is wanted most where a run went wrong, so only a folder that is no run at all is refused. Whatever
+else is missing, torn or ill-typed is left out and named in `Run.faults`, for the page to show.
 """
 
 import json
@@ -45,7 +45,7 @@ class Metric(msgspec.Struct, frozen=True, kw_only=True):
     """A line of `metrics.jsonl`, as far as a report reads it. What a kind of line does not say is None.
 
     Attributes:
-        seconds: since the run's start.
+        seconds: since the run's start, the time between an end and a resumption left out.
         party: who recorded it.
         kind: ``evaluated``, ``epoch``, ``left`` and others.
         epoch: in which it was recorded.
@@ -77,11 +77,14 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """`summary.json`. A run that ended early may lack any part of it.
 
     Attributes:
-        started: ISO 8601.
+        started, ended: ISO 8601.
+        resumed: whether it went on from checkpoints; times, bytes and counts are then those since.
         status: ``completed``, ``interrupted`` or ``failed``; ``unfinished`` where nothing says so.
         reason: why it ended, one sentence.
-        accuracy: in [0, 1], by ``global``, ``own_mean``, ``own_worst``, ``alone_mean``, ``alone_worst``.
-        seconds: by ``total``, ``start`` and the ledger's activities.
+        accuracy: in [0, 1], by ``global``, ``pooled``, ``own_mean``, ``own_worst``, ``alone_mean`` and
+            ``alone_worst``.
+        seconds: by ``total``, ``start`` and the ledger's activities (these in the mean over the workers).
+        cpu_seconds: of all parties together.
         bytes: by ``up`` (sent by workers) and ``down`` (sent by the manager).
         missed_share: of all (epoch, block) pairs, in [0, 1].
         saturated: values that were cut to the encoding's range.
@@ -96,12 +99,15 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     threshold: int | None = None
     seed: int | None = None
     started: str | None = None
+    ended: str | None = None
+    resumed: bool = False
     status: str = "unfinished"
     reason: str | None = None
     epochs: int | None = None
     accuracy: dict[str, float | None] = {}
     epochs_to_converge: int | None = None
     seconds: dict[str, float | None] = {}
+    cpu_seconds: float | None = None
     bytes: dict[str, int | None] = {}
     missed: float | None = None
     missed_share: float | None = None
@@ -166,7 +172,7 @@ def read_run(folder: Path) -> Run:
         experiment=experiment,
         settings=_parse_settings(experiment, faults),
         environment=_read_object(folder / ENVIRONMENT, dict[str, Any], faults) or {},
-        metrics=_read_lines(folder / METRICS, Metric, faults),
+        metrics=_unwind(_read_lines(folder / METRICS, Metric, faults)),
         ledger=_read_lines(folder / LEDGER, LedgerEntry, faults),
         faults=tuple(faults),
     )
@@ -229,6 +235,21 @@ def _read_lines(path: Path, kind: type[T], faults: list[str]) -> tuple[T, ...]:
         except ValueError as error:
             faults.append(_bad_line(path.name, number, len(lines), error))
     return tuple(values)
+
+
+def _unwind(metrics: Sequence[Metric]) -> tuple[Metric, ...]:
+    """Let one clock run through a run that was resumed.
+
+    Lines are written in the order of their seconds, and a resumed run writes on in the same file with a clock
+    that starts anew. Where seconds drop, the run was resumed, and what it had taken is added from there on.
+    """
+    unwound, before, last = [], 0.0, 0.0
+    for metric in metrics:
+        if metric.seconds < last:
+            before += last
+        last = metric.seconds
+        unwound.append(msgspec.structs.replace(metric, seconds=before + last))
+    return tuple(unwound)
 
 
 def _bad_line(name: str, number: int, count: int, error: ValueError) -> str:

@@ -22,7 +22,8 @@ class FixedPoint:
         fraction_bits: f in [0, 32]; the error of one value within the range is at most 2^(-f-1).
 
     Raises:
-        ValueError: a field is outside its range, range * 2^f is below 1, or it is 2^52 or more (a double has 53 bits).
+        ValueError: a field is outside its range, or range * 2^f is below 1 or not below 2^52 (a double has 53
+            bits).
     """
 
     range: float
@@ -34,7 +35,8 @@ class FixedPoint:
         if not 0 <= self.fraction_bits <= MAX_FRACTION_BITS:
             raise ValueError(f"fraction_bits must be 0 to {MAX_FRACTION_BITS}, not {self.fraction_bits}")
         if not 1 <= self.range * 2**self.fraction_bits < 2**MAX_LIMIT_BITS:
-            raise ValueError(f"range * 2^fraction_bits must be in [1, 2^52), not {self.range} * 2^{self.fraction_bits}")
+            scaled = f"{self.range} * 2^{self.fraction_bits}"
+            raise ValueError(f"range * 2^fraction_bits must be in [1, 2^52), not {scaled}")
 
     @property
     def limit(self) -> int:
@@ -42,17 +44,17 @@ class FixedPoint:
 
         Rounded down, so that no decoded value lies outside ±range.
         """
-        return math.floor(self.range * 2**self.fraction_bits)
+        return math.floor(self.range * 2.0**self.fraction_bits)
 
     def bound(self, members: int) -> int:
-        """Give the largest absolute value of a sum of `members` entries: members * V, as each is at most V."""
+        """Give the largest absolute value of a sum of `members` entries: members * V."""
         return members * self.limit
 
     def encode(self, values: Floats) -> tuple[Integers, int]:
         """Round values to the nearest point of the grid (ties to even).
 
-        The product with 2^f is exact in double precision and so is the rounding, hence a value within ±V * 2^-f errs by at
-        most 2^(-f-1).
+        The product with 2^f is exact in double precision and so is the rounding, hence a value within ±V *
+        2^-f errs by at most 2^(-f-1).
 
         Args:
             values: any shape.
@@ -81,3 +83,9 @@ class FixedPoint:
         counts = np.asarray(members)
         assert (counts >= 1).all()
         return np.asarray(sum / counts * 2.0**-self.fraction_bits, np.float64)
+
+
+def outside(values: Integers, limit: int) -> bool:
+    """Tell whether any value is outside ±limit."""
+    # Two comparisons, as the absolute value of -2^63, which a peer may send, is -2^63.
+    return bool(values.size and (values.max() > limit or values.min() < -limit))

@@ -1,4 +1,4 @@
-"""The groups' constants in hexadecimal, as `scripts/make_groups.py` prints them: the seed rule stands there."""
+"""The constants of the groups, in hexadecimal: what `scripts/make_groups.py` prints."""
 
 CONSTANTS = {
     "schnorr2048 q": "e5ec06f5a25857180d3f82b1206ff1d153a3fcbe05df00376a8935c6a5638c2d",

@@ -42,7 +42,7 @@ def insecure_seeded(seed: int) -> InsecureSeeded:
 
 
 def _below(draw: Callable[[int], bytes], bound: int) -> int:
-    """Draw as many bits as bound - 1 has until they are below `bound`: uniform, unlike a reduction modulo `bound`."""
+    """Draw as many bits as bound - 1 has until they are below `bound`: a reduction would not be uniform."""
     assert bound > 0
     bits = (bound - 1).bit_length()
     count = -(-bits // 8)

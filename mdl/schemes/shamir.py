@@ -1,7 +1,8 @@
-"""Secret sharing by polynomials over Z_q [Shamir79], verifiable by commitments to the coefficients [Feldman87].
+"""Secret sharing by polynomials over Z_q [Shamir79], verifiable by commitments to coefficients [Feldman87].
 
-[Shamir79] A. Shamir, How to share a secret, CACM 22(11). [Feldman87] P. Feldman, A practical scheme for non-interactive
-verifiable secret sharing, FOCS 1987. The paper draws the secret from Z_p; exponents live in Z_q, and so does all arithmetic here.
+[Shamir79] A. Shamir, How to share a secret, CACM 22(11). [Feldman87] P. Feldman, A practical scheme for
+non-interactive verifiable secret sharing, FOCS 1987. The paper draws the secret from Z_p; exponents live in
+Z_q, and so does all arithmetic here.
 """
 
 from collections.abc import Mapping, Sequence
@@ -40,7 +41,7 @@ def lagrange_at_zero(points: Sequence[PartyId], q: int) -> dict[PartyId, int]:
 
 
 def reconstruct(held: Mapping[PartyId, int], q: int) -> int:
-    """Recover the secret from shares by point. With fewer than the threshold the result says nothing about it.
+    """Recover the secret from shares by point. From fewer than the threshold comes a value that says nothing.
 
     Raises:
         ValueError: a point is not in [1, q).

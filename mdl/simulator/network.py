@@ -37,15 +37,20 @@ class Wire:
 
     async def carry(self, size_bytes: int, deliver: Callable[[], None]) -> None:
         """Put a parcel on the wire; return when its last byte has left (the link has room again)."""
+        leaves = self.append(deliver, size_bytes)
+        now = asyncio.get_running_loop().time()
+        if leaves > now:
+            await asyncio.sleep(leaves - now)
+
+    def append(self, deliver: Callable[[], None], size_bytes: int = 0) -> float:
+        """Put a parcel on the wire; give the time at which its last byte leaves."""
         loop = asyncio.get_running_loop()
-        leaves = max(loop.time(), self._free_at) + self._network.transfer_seconds(size_bytes)
-        self._free_at = leaves
+        self._free_at = max(loop.time(), self._free_at) + self._network.transfer_seconds(size_bytes)
         # Which timer fires first does not matter: each takes the oldest parcel, so order is kept.
         self._under_way.append(deliver)
         jitter = self._rng.uniform(0, self._network.jitter_seconds)
-        loop.call_at(leaves + self._network.latency_seconds + jitter, self._arrive)
-        if leaves > loop.time():
-            await asyncio.sleep(leaves - loop.time())
+        loop.call_at(self._free_at + self._network.latency_seconds + jitter, self._arrive)
+        return self._free_at
 
     def cut(self) -> None:
         """Lose whatever is still under way."""

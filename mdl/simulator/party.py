@@ -89,6 +89,13 @@ class SimulatedParty:
         for peer_id in list(self._wires):
             self.lose(peer_id)
 
+    def hang_up(self) -> None:
+        """Leave in good order: what was sent still arrives, and then the peers find out."""
+        for wire, peer in self._wires.values():
+            wire.append(lambda peer=peer: peer.lose(self._id))  # type: ignore[misc]
+        for peer_id in list(self._wires):
+            self.lose(peer_id)
+
     async def send(self, to: PartyId, message: Message) -> None:
         """See `Party`."""
         if to not in self._wires:

@@ -218,7 +218,8 @@ class _Stage:
             if unknown is not None or known is None:
                 raise
             self._errors[party] = _first(known)
-        actor.leave()
+        finally:
+            actor.hang_up()
 
     def _vanish(self, party: PartyId, task: "asyncio.Task[None]") -> None:
         if not task.done():

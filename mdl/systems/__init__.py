@@ -1,1 +1,13 @@
-"""Ways to train: one paper, one file."""
+"""Ways to train: one paper, one file. `AnySystem` is what `[system]` of an experiment file can be."""
+
+from typing import Annotated, TypeAlias
+
+from pydantic import Field
+
+from mdl.systems.coordinated import Coordinated
+from mdl.systems.fedavg import FedAvg
+from mdl.systems.standalone import Standalone
+
+AnySystem: TypeAlias = Annotated[Coordinated | FedAvg | Standalone, Field(discriminator="type")]
+
+__all__ = ["AnySystem", "Coordinated", "FedAvg", "Standalone"]

@@ -14,7 +14,7 @@ import numpy as np
 from annotated_types import Gt
 from numpy.typing import NDArray
 
-from mdl.errors import MdlError, ProtocolError, TooFewWorkers
+from mdl.errors import MdlError, PeerLeft, ProtocolError, TooFewWorkers
 from mdl.party import MANAGER, Message, Party, PartyId, broadcast
 from mdl.protocols import selection as select
 from mdl.protocols import sets as active
@@ -108,6 +108,11 @@ class Coordinated(VisibilitySettings):
     timeout_seconds: Annotated[float, Gt(0)] = 300.0
 
     @property
+    def needs_pool(self) -> bool:
+        """All but the plain oracle do."""
+        return self.scheme.type != "plain"
+
+    @property
     def tolerates_loss(self) -> bool:
         """The run goes on as long as m workers remain."""
         return True
@@ -165,6 +170,7 @@ class _Worker:
         self._public_key = credentials.public_key
         self._key_share = KeyShare(party.id, credentials.secret)
         self._local = learner.parameters()  # line 1: the same start at all parties
+        self._epoch_done = task.resume
         self._blocks = Blocks(len(self._local), system.block)
         self._opener = Opener(
             self._scheme,
@@ -179,17 +185,25 @@ class _Worker:
     async def run(self) -> Outcome:
         await self._party.to_process(self._scheme.check_key_share, self._public_key, self._key_share)
         self._local = await self._keeper.restored(self._local)
-        epoch = self._task.resume
+        try:
+            reason = await self._epochs()
+        except PeerLeft:
+            # A worker that was too late finds the manager gone. If it said why, all is well; if not, this fails again.
+            reason = (await self._party.receive(Finish, sender=MANAGER)).message.reason
+        await self._keeper.finish(self._epoch_done, self._local)
+        return Outcome(self._epoch_done, reason, self._local)
+
+    async def _epochs(self) -> str:
+        """Take part in every epoch that the manager begins; give its reason to finish."""
         while True:  # line 2
             envelope = await self._party.receive(EpochBegins, Finish, sender=MANAGER)
             match envelope.message:
                 case EpochBegins() as begins:
-                    epoch = begins.epoch
                     await self._epoch(begins)
-                    await self._keeper.epoch_done(epoch, self._local)
+                    self._epoch_done = begins.epoch
+                    await self._keeper.epoch_done(begins.epoch, self._local)
                 case Finish(reason):
-                    await self._keeper.finish(epoch, self._local)
-                    return Outcome(epoch, reason, self._local)
+                    return reason
 
     async def _epoch(self, begins: EpochBegins) -> None:
         epoch = begins.epoch

@@ -55,6 +55,11 @@ class FedAvg(Settings):
     timeout_seconds: Annotated[float, Gt(0)] = 300.0
 
     @property
+    def needs_pool(self) -> bool:
+        """Nothing is encrypted."""
+        return False
+
+    @property
     def tolerates_loss(self) -> bool:
         """The run goes on with whoever is left."""
         return True

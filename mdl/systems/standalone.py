@@ -25,6 +25,11 @@ class Standalone(Settings):
     pooled: bool = False
 
     @property
+    def needs_pool(self) -> bool:
+        """Nothing is encrypted."""
+        return False
+
+    @property
     def tolerates_loss(self) -> bool:
         """Nobody needs anybody."""
         return True

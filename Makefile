@@ -1,0 +1,48 @@
+# Every target sets up what it needs; a set-up that is there already costs next to nothing.
+# Needs: Python >= 3.11 (PYTHON=... to choose one) and make.
+
+PYTHON ?= python3
+CONFIG ?= configs/quickstart.toml
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup train test test-all check format bench report clean
+
+help:      ## show this list
+	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
+
+setup: $(READY)      ## make the virtual environment with pinned dependencies
+
+$(READY): pyproject.toml constraints.txt scripts/bootstrap.py
+	$(PYTHON) scripts/bootstrap.py $(VENV)
+	touch $(READY)
+
+train: $(READY)      ## train (CONFIG=configs/quickstart.toml)
+	$(BIN)/mdl run $(CONFIG)
+
+test: $(READY)      ## run all tests
+	$(BIN)/python -m pytest
+
+test-fast: $(READY)      ## run the tests that start no processes
+	$(BIN)/python -m pytest -m "not slow"
+
+check: $(READY)      ## format, lint, types, import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(READY)      ## put the code into shape
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(READY)      ## measure schemes, transport and the launcher on this machine
+	for bench in benchmarks/bench_*.py; do $(BIN)/python -m benchmarks.$$(basename $$bench .py) || exit 1; done
+
+report: $(READY)      ## draw all runs side by side (RUNS="runs/*")
+	$(BIN)/mdl report $(or $(RUNS),$(wildcard runs/*)) --out runs
+
+clean:      ## remove the environment and all caches; keeps runs/
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

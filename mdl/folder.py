@@ -1,0 +1,104 @@
+"""A run's folder: what is written there, and how a party's records get there in one piece."""
+
+import json
+import os
+import platform
+import tempfile
+from collections.abc import Mapping
+from datetime import datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Final
+
+from safetensors.numpy import load_file, save
+
+from mdl import __version__
+from mdl.errors import MdlError
+from mdl.party import PartyId
+from mdl.system import Arrays
+
+KEPT: Final = 2
+"""Records kept of each name: parties end an epoch one after the other, so the last but one may be the last all have."""
+
+EXPERIMENT: Final = "experiment.toml"
+SUMMARY: Final = "summary.json"
+METRICS: Final = "metrics.jsonl"
+LEDGER: Final = "ledger.jsonl"
+
+
+def new_folder(parent: Path, name: str, now: datetime) -> Path:
+    """Make the folder of a new run: ``<parent>/<time>-<name>``, with a number behind it if there is one already."""
+    stem = f"{now:%Y%m%d-%H%M%S}-{name}"
+    for number in range(1000):
+        folder = parent / (f"{stem}-{number}" if number else stem)
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise MdlError(f"cannot make the run's folder {folder}: {error}") from None
+        return folder
+    raise MdlError(f"there are too many runs called {stem} in {parent}")
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a file wholly or not at all."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Write a JSON file for people: indented, and in one piece."""
+    write_atomically(path, (json.dumps(value, indent=2) + "\n").encode())
+
+
+def environment() -> dict[str, Any]:
+    """Describe the machine and the versions a run depends on."""
+    packages = ("torch", "numpy", "gmpy2", "msgspec", "uvloop", "cryptography")
+    return {
+        "mdl": __version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "processor": platform.processor() or platform.machine(),
+        "cores": os.cpu_count(),
+        "packages": {name: metadata.version(name) for name in packages},
+    }
+
+
+class FileJournal:
+    """A party's records as files, ``checkpoints/<party>/<name>-<epoch>.safetensors`` (implements `mdl.system.Journal`)."""
+
+    def __init__(self, run: Path, party: PartyId) -> None:
+        self._folder = run / "checkpoints" / str(party)
+
+    def write(self, name: str, epoch: int, arrays: Arrays) -> None:
+        """See `Journal`. The oldest records of the name go."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(self._path(name, epoch), save({key: value.copy() for key, value in arrays.items()}))
+        for old in self.epochs(name)[:-KEPT]:
+            self._path(name, old).unlink(missing_ok=True)
+
+    def read(self, name: str, epoch: int) -> Arrays | None:
+        """See `Journal`."""
+        path = self._path(name, epoch)
+        return load_file(path) if path.exists() else None
+
+    def newest(self, name: str, until: int) -> Arrays | None:
+        """See `Journal`."""
+        epochs = [epoch for epoch in self.epochs(name) if epoch <= until]
+        return self.read(name, epochs[-1]) if epochs else None
+
+    def epochs(self, name: str) -> list[int]:
+        """Give the epochs with a record of this name, in ascending order."""
+        return sorted(
+            int(path.stem.removeprefix(f"{name}-")) for path in self._folder.glob(f"{name}-*.safetensors")
+        )
+
+    def _path(self, name: str, epoch: int) -> Path:
+        return self._folder / f"{name}-{epoch:06d}.safetensors"

@@ -1,0 +1,374 @@
+"""Fork all parties of a run, be their trusted authority, watch them, and write down what they report.
+
+All children live and die with the launcher: one ends before its time, and either the system can do without it or all stop and the
+error says which, why, and the last lines of its log. Ctrl-C stops them all and keeps what was learnt.
+"""
+
+import asyncio
+import json
+import multiprocessing
+import os
+import secrets
+import shutil
+import signal
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from mdl import folder as files
+from mdl.config import Experiment
+from mdl.errors import MdlError, WorkerDied
+from mdl.node import Keys, Orders
+from mdl.party import MANAGER, PartyId
+from mdl.schemes.randomness import SystemRandomness
+from mdl.summary import Account, summarise
+
+GRACE_SECONDS: Final = 5.0
+"""How long a party has to stop when told to, before it is killed."""
+
+EXIT_OK, EXIT_FAILED, EXIT_CONFIG, EXIT_INTERRUPTED = 0, 1, 2, 130
+
+Watcher = Callable[[Mapping[str, Any]], None]
+"""Shown every event of the run as it comes, for progress. Must not raise."""
+
+
+@dataclass
+class _Child:
+    """A party's process and what is known of it."""
+
+    party: PartyId
+    process: ForkServerProcess
+    pipe: Connection
+    linked: bool = False
+    epoch: int = 0
+    failure: Mapping[str, Any] | None = None
+    finished: Mapping[str, Any] | None = None
+    gone: "asyncio.Event" = field(default_factory=asyncio.Event)
+
+
+def deal_keys(experiment: Experiment) -> dict[PartyId, Keys]:
+    """Be the trusted authority: make every party's keys, for one run. Nothing of it is kept."""
+    system, rng = experiment.system, SystemRandomness()
+    run = secrets.token_bytes(16)
+    credentials = system.deal(experiment.workers, rng=rng)
+    proofs: dict[PartyId, dict[int, bytes]] = {party: {} for party in system.roster(experiment.workers)}
+    for listener, caller in system.links(experiment.workers):
+        secret = proofs[caller].setdefault(caller, secrets.token_bytes(32))
+        proofs[listener][caller] = secret
+    return {party: Keys(run, credentials.get(party, b""), proofs[party]) for party in proofs}
+
+
+def launch(
+    experiment: Experiment,
+    run: Path,
+    *,
+    data_dir: Path | None,
+    watch: Watcher,
+    resuming: bool = False,
+) -> Mapping[str, Any]:
+    """Run an experiment to its end, in its own processes.
+
+    Args:
+        experiment: what to run.
+        run: the run's folder; exists already.
+        data_dir: where named data sets lie, if known.
+        watch: is shown every event.
+        resuming: go on from the checkpoints in `run`.
+
+    Returns:
+        The summary, as it stands in ``summary.json``; ``exit_code`` and ``status`` say how the run ended.
+    """
+    context = multiprocessing.get_context("forkserver")
+    # The one process that imports torch; every party is a fork of it.
+    context.set_forkserver_preload(["mdl.node"])
+    with _private_folder() as private:
+        launcher = _Launcher(experiment, run, private, data_dir=data_dir, watch=watch, resuming=resuming)
+        return asyncio.run(launcher.run())
+
+
+@contextmanager
+def _private_folder() -> Iterator[Path]:
+    """A folder that only this user can look into, for sockets and the laid-out data set."""
+    path = Path(tempfile.mkdtemp(prefix="mdl-"))  # mode 0700
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+class _Launcher:
+    def __init__(
+        self,
+        experiment: Experiment,
+        run: Path,
+        private: Path,
+        *,
+        data_dir: Path | None,
+        watch: Watcher,
+        resuming: bool,
+    ) -> None:
+        self._experiment, self._run, self._private = experiment, run, private
+        self._data_dir, self._watch, self._resuming = data_dir, watch, resuming
+        self._context = multiprocessing.get_context("forkserver")
+        self._children: dict[PartyId, _Child] = {}
+        self._account = Account(experiment, resuming=resuming)
+        self._began = time.monotonic()
+        self._error: MdlError | None = None
+        self._interrupted = 0
+        self._stopping = False
+
+    async def run(self) -> Mapping[str, Any]:
+        """Start, watch, stop, sum up."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._interrupt)
+        with (
+            (self._run / files.METRICS).open("ab", buffering=0) as self._metrics,
+            (self._run / files.LEDGER).open("ab", buffering=0) as self._ledger,
+        ):
+            try:
+                spool = await self._lay_out_data()
+                if not self._stopping:
+                    self._start_all(spool)
+                    async with asyncio.TaskGroup() as tasks:
+                        for child in self._children.values():
+                            tasks.create_task(self._accompany(child))
+            except MdlError as error:
+                self._error = error
+            finally:
+                self._kill_all()
+        return self._sum_up()
+
+    # ------------------------------------------------------------------------------------------------ starting
+
+    async def _lay_out_data(self) -> str:
+        """Have a child read the data set once, so that all parties can map the same pages."""
+        if self._experiment.learning.split == "files":
+            return ""  # each worker reads its own file, and nobody else's
+        self._watch({"kind": "starting", "what": "reading the data set"})
+        ours, theirs = multiprocessing.Pipe()
+        spool = self._private / "data"
+        spool.mkdir()
+        process = self._context.Process(
+            target=lay_out,
+            args=(theirs, self._experiment.learning.model_dump(), str(self._data_dir or ""), str(spool)),
+            daemon=True,
+        )
+        process.start()
+        theirs.close()
+        try:
+            while not ours.poll():
+                if self._stopping:
+                    process.kill()
+                    return ""
+                await asyncio.sleep(0.02)
+            message = ours.recv_bytes().decode()
+        except EOFError:
+            message = "the process that reads the data set died"
+        finally:
+            ours.close()
+        await asyncio.to_thread(process.join)
+        if message:
+            raise MdlError(message)
+        return str(spool)
+
+    def _start_all(self, spool: str) -> None:
+        self._watch({"kind": "starting", "what": "starting the parties"})
+        keys = deal_keys(self._experiment)
+        sockets = self._private / "sockets"
+        sockets.mkdir(mode=0o700)
+        resume = resume_epochs(self._experiment, self._run) if self._resuming else {}
+        for party, mine in keys.items():
+            child = self._start(party)
+            self._children[party] = child
+            orders = Orders(
+                experiment=self._experiment.model_dump(exclude_none=True),
+                party=party,
+                keys=mine,
+                sockets=str(sockets),
+                run_folder=str(self._run),
+                spool=spool,
+                data_dir=str(self._data_dir or ""),
+                resume=resume.get(party, 0),
+                pool=max(1, os.cpu_count() or 1) if party == MANAGER else 1,
+            )
+            child.pipe.send_bytes(msgspec.msgpack.encode(orders))
+
+    def _start(self, party: PartyId) -> _Child:
+        from mdl.node import main
+
+        ours, theirs = multiprocessing.Pipe()
+        process = self._context.Process(target=main, args=(theirs,), name=f"mdl-{party}")
+        process.start()
+        theirs.close()
+        return _Child(party, process, ours)
+
+    # ------------------------------------------------------------------------------------------------ watching
+
+    async def _accompany(self, child: _Child) -> None:
+        """Take a child's reports until it is gone, then decide what that means for the others."""
+        loop = asyncio.get_running_loop()
+        loop.add_reader(child.pipe.fileno(), self._read, child)
+        await child.gone.wait()
+        await asyncio.to_thread(child.process.join)
+        if child.finished is None and not self._stopping:
+            self._lost(child)
+
+    def _read(self, child: _Child) -> None:
+        try:
+            while child.pipe.poll():
+                self._take(child, msgspec.json.decode(child.pipe.recv_bytes()))
+        except (EOFError, OSError):
+            asyncio.get_running_loop().remove_reader(child.pipe.fileno())
+            child.pipe.close()
+            child.gone.set()
+
+    def _take(self, child: _Child, event: dict[str, Any]) -> None:
+        match event["kind"]:
+            case "ledger":
+                self._ledger.write(msgspec.json.encode(event["entry"]) + b"\n")
+                self._account.spent(event["entry"])
+                self._watch(event)
+            case "linked":
+                child.linked = True
+            case "finished":
+                child.finished = event
+                self._account.finished(child.party, event)
+            case "failed":
+                child.failure = event
+            case "stopped":
+                pass
+            case _:
+                child.epoch = event["epoch"]
+                self._note(event)
+
+    def _note(self, event: Mapping[str, Any]) -> None:
+        """Put an event on the record, with the time since the start."""
+        stamped = {"seconds": round(time.monotonic() - self._began, 4), **event}
+        self._metrics.write(json.dumps(stamped).encode() + b"\n")
+        self._account.recorded(stamped)
+        self._watch(stamped)
+
+    def _lost(self, child: _Child) -> None:
+        """A child ended before its work was done: go on without it, or stop them all."""
+        error = self._why(child)
+        tolerable = self._experiment.system.tolerates_loss and child.party != MANAGER and child.linked
+        if not tolerable:
+            self._error = self._error or error
+            self._stop_all()
+            return
+        self._note(
+            {"party": MANAGER, "kind": "left", "epoch": child.epoch, "worker": child.party, "how": str(error)}
+        )
+
+    def _why(self, child: _Child) -> MdlError:
+        if child.failure is not None:
+            others = [other.failure for other in self._children.values() if other.failure and other is not child]
+            causes = [f"{cause['error']}: {cause['message']}" for cause in others[:3]]
+            return MdlError("\n".join([f"{child.failure['error']}: {child.failure['message']}", *causes]))
+        code = child.process.exitcode or 0
+        how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+        return WorkerDied(child.party, f"{how} in epoch {child.epoch + 1}", self._last_words(child.party))
+
+    def _last_words(self, party: PartyId) -> str:
+        try:
+            lines = (self._run / f"log-{party}.txt").read_text(errors="replace").splitlines()
+        except OSError:
+            return ""
+        return "\n".join(f"  {line}" for line in lines[-5:])
+
+    # ------------------------------------------------------------------------------------------------ stopping
+
+    def _interrupt(self) -> None:
+        self._interrupted += 1
+        if self._interrupted > 1:
+            self._kill_all()
+            return
+        self._watch({"kind": "stopping"})
+        self._stop_all()
+
+    def _stop_all(self) -> None:
+        """Tell every child to stop; kill those that have not after a while."""
+        if self._stopping:
+            return
+        self._stopping = True
+        for child in self._children.values():
+            if not child.pipe.closed:
+                try:
+                    child.pipe.send_bytes(b"stop")
+                except OSError:
+                    pass  # it is gone already
+        asyncio.get_running_loop().call_later(GRACE_SECONDS, self._kill_all)
+
+    def _kill_all(self) -> None:
+        for child in self._children.values():
+            if child.process.is_alive():
+                child.process.kill()
+
+    # ------------------------------------------------------------------------------------------------ the end
+
+    def _sum_up(self) -> Mapping[str, Any]:
+        if self._error is not None:
+            status, reason, code = "failed", str(self._error), EXIT_FAILED
+        elif self._interrupted:
+            status, reason, code = "interrupted", "stopped by the user", EXIT_INTERRUPTED
+        else:
+            status, reason, code = "completed", self._account.reason, EXIT_OK
+        summary = summarise(self._account, status=status, reason=reason, seconds=time.monotonic() - self._began)
+        summary = {**summary, "exit_code": code, "ended": datetime.now(UTC).isoformat(timespec="seconds")}
+        files.write_json(self._run / files.SUMMARY, summary)
+        return summary
+
+
+def lay_out(pipe: Connection, learning: Mapping[str, Any], data_dir: str, spool: str) -> None:
+    """Read a data set and lay it out in `spool` (in a child); tell over `pipe` what went wrong, or nothing."""
+    from mdl.learning.dataset import spool as write
+    from mdl.learning.datasets import load
+    from mdl.learning.settings import LearningSettings
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        write(load(LearningSettings(**learning), Path(data_dir) if data_dir else None), Path(spool))
+    except MdlError as error:
+        pipe.send_bytes(f"{type(error).__name__}: {error}".encode())
+        raise SystemExit(1) from None
+    pipe.send_bytes(b"")
+
+
+def resume_epochs(experiment: Experiment, run: Path) -> dict[PartyId, int]:
+    """Find, for each party, the epoch to go on from.
+
+    Parties that talk must go on from the same one: the latest that the manager has and that all workers which kept up with it have too.
+    Where nobody talks, each goes on from its own.
+
+    Raises:
+        MdlError: there is nothing to go on from.
+    """
+    roster = list(experiment.system.roster(experiment.workers))
+    kept = {party: files.FileJournal(run, party).epochs("model") for party in roster}
+    if not experiment.system.links(experiment.workers):
+        return {party: epochs[-1] if epochs else 0 for party, epochs in kept.items()}
+    common = _common_epoch(kept)
+    if common is None:
+        raise MdlError(f"{run} holds no checkpoint that the parties have in common: nothing to resume")
+    if common >= experiment.epochs:
+        raise MdlError(f"{run} is complete: all {common} epochs are done (raise --set epochs to go on)")
+    return dict.fromkeys(roster, common)
+
+
+def _common_epoch(kept: Mapping[PartyId, Sequence[int]]) -> int | None:
+    for epoch in reversed(kept[MANAGER]):
+        # Who is further behind than a manager's last records had left the run before, and follows as it can.
+        up_to_date = [epochs for party, epochs in kept.items() if party and epochs and epochs[-1] >= epoch - 1]
+        if up_to_date and all(epoch in epochs for epochs in up_to_date):
+            return epoch
+    return None

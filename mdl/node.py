@@ -1,0 +1,279 @@
+"""One party in a process of its own: connect, build the learner, run the system, report.
+
+The launcher starts it with a pipe; `mdl node` starts it by hand with a key file. Either way it is given `Orders`.
+"""
+
+import asyncio
+import logging
+import resource
+import signal
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+import msgspec
+import torch
+import uvloop
+
+from mdl import __version__
+from mdl.config import Experiment, parse
+from mdl.errors import MdlError
+from mdl.folder import FileJournal
+from mdl.learning.dataset import Dataset, open_spool
+from mdl.learning.datasets import load
+from mdl.learning.local import LocalLearner, build_learner
+from mdl.ledger import Ledger
+from mdl.party import MANAGER, PartyId
+from mdl.system import Outcome, Task
+from mdl.transport.codec import Codec
+from mdl.transport.party import StreamParty
+from mdl.transport.pool import crypto_pool
+from mdl.vectors import fingerprint
+
+logger = logging.getLogger(__name__)
+
+LINK_SECONDS: Final = 60.0
+"""How long the parties have to find each other."""
+
+Report: TypeAlias = Callable[[Mapping[str, Any]], None]
+
+
+class Keys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the launcher, as the trusted authority, gives to one party and to nobody else.
+
+    Attributes:
+        run: the run's identity.
+        credentials: the system's, opaque here.
+        secrets: for the handshake: one's own by one's own id, and those of one's callers by theirs.
+    """
+
+    run: bytes
+    credentials: bytes
+    secrets: dict[int, bytes]
+
+    def __repr__(self) -> str:
+        return "Keys(...)"
+
+
+class Orders(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """All that a node needs to know.
+
+    Attributes:
+        experiment: the tables of the experiment file.
+        party: who this is.
+        keys: see `Keys`.
+        sockets: folder of the parties' sockets, mode 0700.
+        run_folder: where records and the log go.
+        spool: folder of the data set as the launcher laid it out; empty to load it oneself.
+        data_dir: where named data sets lie; empty if unknown.
+        resume: the last epoch that is complete, by what the launcher found; 0 for a new run.
+        pool: processes for cryptography.
+    """
+
+    experiment: dict[str, Any]
+    party: PartyId
+    keys: Keys
+    sockets: str
+    run_folder: str
+    spool: str = ""
+    data_dir: str = ""
+    resume: int = 0
+    pool: int = 1
+
+
+def main(pipe: Connection) -> None:
+    """Run a party as a child of the launcher: orders come, and reports go, over `pipe`."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the launcher's to act upon
+    orders = msgspec.msgpack.decode(pipe.recv_bytes(), type=Orders)
+    encoder = msgspec.json.Encoder()
+
+    def report(event: Mapping[str, Any]) -> None:
+        try:
+            pipe.send_bytes(encoder.encode(event))
+        except OSError:
+            pass  # the launcher is gone; the pipe's end has told this node to stop
+
+    raise SystemExit(perform(orders, report, pipe))
+
+
+def perform(orders: Orders, report: Report, pipe: Connection | None = None) -> int:
+    """Play one party's part; report how it went; give the exit code."""
+    log_to(Path(orders.run_folder) / f"log-{orders.party}.txt")
+    try:
+        uvloop.run(_until_stopped(_play(orders, report), pipe))
+    except asyncio.CancelledError:
+        logger.warning("stopped before the end")
+        report({"kind": "stopped"})
+        return 1
+    except MdlError as error:
+        return _fail(error, report)
+    except BaseExceptionGroup as group:
+        return _fail(_first(group), report)
+    except Exception as error:
+        logger.exception("unforeseen")
+        return _fail(error, report)
+    return 0
+
+
+def _fail(error: BaseException, report: Report) -> int:
+    logger.error("%s: %s", type(error).__name__, error)
+    culprits = list(getattr(error, "culprits", ()))
+    report({"kind": "failed", "error": type(error).__name__, "message": str(error), "culprits": culprits})
+    return 1
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The error that a group is about: one of ours if there is one."""
+    ours = group.subgroup(MdlError)
+    error: BaseException = ours or group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+async def _until_stopped(work: Any, pipe: Connection | None) -> None:
+    """Await `work`; cancel it when the launcher says so, or is gone, or on SIGTERM."""
+    loop, task = asyncio.get_running_loop(), asyncio.ensure_future(work)
+    loop.add_signal_handler(signal.SIGTERM, task.cancel)
+    if pipe is None:
+        loop.add_signal_handler(signal.SIGINT, task.cancel)
+        await task
+        return
+
+    def stop() -> None:
+        loop.remove_reader(pipe.fileno())
+        task.cancel()
+
+    loop.add_reader(pipe.fileno(), stop)  # whatever comes after the orders, even the pipe's end, means stop
+    try:
+        await task
+    finally:
+        loop.remove_reader(pipe.fileno())
+
+
+async def _play(orders: Orders, report: Report) -> None:
+    experiment = parse(orders.experiment)
+    torch.set_num_threads(experiment.torch_threads)
+    ledger = Ledger(orders.party)
+
+    def on_record(event: Mapping[str, Any]) -> None:
+        report(event)
+        if event["kind"] in ("done", "epoch"):
+            report({"kind": "ledger", "entry": msgspec.to_builtins(ledger.turn(event["epoch"]))})
+
+    loop = asyncio.get_running_loop()
+    learner = await loop.run_in_executor(None, _learner, experiment, orders)
+    codec = Codec(experiment.system.receives(orders.party))
+    with _pool(experiment, orders.pool) as pool:
+        async with StreamParty(orders.party, codec, ledger, pool, on_record) as party:
+            await _link(party, experiment, orders, parameters=len(learner.parameters()))
+            report({"kind": "linked"})
+            outcome = await experiment.system.run(party, learner, _task(experiment, orders))
+            if experiment.alone and orders.party != MANAGER:
+                metrics = await party.to_thread("baseline", learner.alone, outcome.epochs)
+                party.record(
+                    "evaluated", outcome.epochs, model="alone", loss=metrics.loss, accuracy=metrics.accuracy
+                )
+    report({"kind": "ledger", "entry": msgspec.to_builtins(ledger.turn(outcome.epochs))})
+    report({"kind": "finished", **_account(outcome)})
+
+
+def _learner(experiment: Experiment, orders: Orders) -> LocalLearner:
+    return build_learner(
+        experiment.learning,
+        open_spool(Path(orders.spool)) if orders.spool else _own_data(experiment, orders),
+        party=orders.party,
+        workers=experiment.workers,
+        seed=experiment.seed,
+        pooled=bool(getattr(experiment.system, "pooled", False)),
+    )
+
+
+def _own_data(experiment: Experiment, orders: Orders) -> Dataset:
+    """Read the data oneself. Where each worker has a file of its own, it reads that one and no other."""
+    everybody = range(1, experiment.workers + 1)
+    return load(
+        experiment.learning,
+        Path(orders.data_dir) if orders.data_dir else None,
+        workers=everybody if orders.party == MANAGER else [orders.party],
+    )
+
+
+@contextmanager
+def _pool(experiment: Experiment, processes: int) -> Iterator[Any]:
+    """The crypto pool, where there is cryptography: the plain oracle computes in the party's own thread."""
+    if not experiment.system.needs_pool:
+        yield None
+        return
+    pool = crypto_pool(processes)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+async def _link(party: StreamParty, experiment: Experiment, orders: Orders, *, parameters: int) -> None:
+    """Listen to one's callers, call one's listeners, and wait until all links stand."""
+    terms = {
+        "mdl": __version__,
+        "system": experiment.system.type,
+        "workers": str(experiment.workers),
+        "epochs": str(experiment.epochs),
+        "seed": str(experiment.seed),
+        "parameters": str(parameters),
+        "learning rate": str(experiment.learning.learning_rate),
+        "resume": str(orders.resume),
+        **experiment.system.terms(experiment.workers),
+    }
+    links = experiment.system.links(experiment.workers)
+    callers = [caller for listener, caller in links if listener == party.id]
+    listeners = [listener for listener, caller in links if caller == party.id]
+    folder, secrets = Path(orders.sockets), orders.keys.secrets
+    if callers:
+        mine = {caller: secrets[caller] for caller in callers}
+        await party.listen(folder / f"{party.id}.sock", secrets=mine, terms=terms)
+    for listener in listeners:
+        await party.connect(
+            folder / f"{listener}.sock",
+            peer=listener,
+            secret=secrets[party.id],
+            terms=terms,
+            patience_seconds=LINK_SECONDS,
+        )
+    await party.linked([*callers, *listeners], LINK_SECONDS)
+
+
+def _task(experiment: Experiment, orders: Orders) -> Task:
+    return Task(
+        run=orders.keys.run,
+        seed=experiment.seed,
+        workers=experiment.workers,
+        epochs=experiment.epochs,
+        evaluate_every=experiment.evaluate_every,
+        stop=experiment.stop_rule(),
+        delay_seconds=experiment.delays(orders.party),
+        resume=orders.resume,
+        credentials=orders.keys.credentials,
+        journal=FileJournal(Path(orders.run_folder), orders.party),
+    )
+
+
+def _account(outcome: Outcome) -> dict[str, Any]:
+    """What the launcher is told of the end: never the parameters themselves, but their fingerprint."""
+    mine, pool = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
+    return {
+        "epochs": outcome.epochs,
+        "reason": outcome.reason,
+        "weights": fingerprint(outcome.parameters),
+        "cpu_seconds": mine.ru_utime + mine.ru_stime + pool.ru_utime + pool.ru_stime,
+    }
+
+
+def log_to(path: Path) -> None:
+    """Send this process's log to a file."""
+    logging.basicConfig(
+        filename=path, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True
+    )
+    logger.info("%s begins", path.stem.removeprefix("log-"))

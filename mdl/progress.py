@@ -1,0 +1,171 @@
+"""What a person sees while a run goes on: a live table on a terminal, plain lines elsewhere."""
+
+import time
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from mdl.config import Experiment
+from mdl.errors import party_name
+from mdl.party import MANAGER
+
+
+class Display(Protocol):
+    """Something that shows events."""
+
+    def __call__(self, event: Mapping[str, Any]) -> None:
+        """Show one."""
+
+
+class State:
+    """What there is to show: the latest of everything, and how long the rest will take."""
+
+    def __init__(self, experiment: Experiment) -> None:
+        self.experiment = experiment
+        self.began = time.monotonic()
+        self.stage = "starting"
+        self.epoch = 0
+        self.first_epoch: tuple[int, float] | None = None
+        self.accuracy: float | None = None
+        self.size_bytes = 0
+        self.workers: dict[int, dict[str, Any]] = {
+            worker: {"epoch": 0, "loss": None, "state": ""} for worker in range(1, experiment.workers + 1)
+        }
+        self.has_manager = MANAGER in experiment.system.roster(experiment.workers)
+
+    def take(self, event: Mapping[str, Any]) -> bool:
+        """Take in an event; say whether it ends an epoch of the whole run."""
+        match event["kind"]:
+            case "starting":
+                self.stage = event["what"]
+            case "stopping":
+                self.stage = "stopping: parties finish or are stopped"
+            case "ledger":
+                self.size_bytes += sum(row["size_bytes"] for row in event["entry"]["sent"].values())
+            case "trained":
+                self.stage = "training"
+                self.workers.setdefault(event["party"], {}).update(epoch=event["epoch"], loss=event["loss"])
+            case "left":
+                self.workers[event["worker"]]["state"] = "left"
+            case "evaluated" if event["model"] in ("global", "pooled"):
+                self.accuracy = event["accuracy"]
+                return self._epoch_ends(event["epoch"])
+            case "done" if not self.has_manager:
+                return self._epoch_ends(min(row["epoch"] for row in self.workers.values()))
+        return False
+
+    def _epoch_ends(self, epoch: int) -> bool:
+        if epoch <= self.epoch:
+            return False
+        self.epoch = epoch
+        self.first_epoch = self.first_epoch or (epoch, time.monotonic())
+        return True
+
+    @property
+    def seconds(self) -> float:
+        """Since the start."""
+        return time.monotonic() - self.began
+
+    @property
+    def seconds_left(self) -> float | None:
+        """By the pace of the epochs so far; None while there is none."""
+        if self.first_epoch is None or self.epoch == self.first_epoch[0]:
+            return None
+        pace = (time.monotonic() - self.first_epoch[1]) / (self.epoch - self.first_epoch[0])
+        return pace * (self.experiment.epochs - self.epoch)
+
+    def line(self) -> str:
+        """Give the epoch's line."""
+        losses = [row["loss"] for row in self.workers.values() if row.get("loss") is not None]
+        parts = [f"epoch {self.epoch}/{self.experiment.epochs}"]
+        if self.accuracy is not None:
+            parts.append(f"test accuracy {self.accuracy:.4f}")
+        if losses:
+            parts.append(f"training loss {sum(losses) / len(losses):.4f}")
+        parts.append(f"{human_bytes(self.size_bytes)} sent")
+        if self.seconds_left is not None:
+            parts.append(f"{human_seconds(self.seconds_left)} left")
+        return f"[{human_seconds(self.seconds)}] " + ", ".join(parts)
+
+
+class Lines:
+    """Plain lines, for logs and pipes."""
+
+    def __init__(self, console: Console, state: State) -> None:
+        self._console, self._state = console, state
+
+    def __call__(self, event: Mapping[str, Any]) -> None:
+        """Show one event."""
+        if self._state.take(event):
+            self._say(self._state.line())
+        elif event["kind"] in ("starting", "stopping"):
+            self._say(f"[{human_seconds(self._state.seconds)}] {self._state.stage}")
+        elif event["kind"] == "left":
+            self._say(f"[{human_seconds(self._state.seconds)}] {party_name(event['worker'])} left: {event['how']}")
+
+    def _say(self, line: str) -> None:
+        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+class LiveTable(AbstractContextManager["LiveTable"]):
+    """A table that is redrawn as events come: the run on top, a line for each worker."""
+
+    def __init__(self, console: Console, state: State) -> None:
+        self._state = state
+        self._live = Live(console=console, get_renderable=self._draw, refresh_per_second=4, transient=True)
+        self._console = console
+
+    def __enter__(self) -> "LiveTable":
+        self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._live.stop()
+
+    def __call__(self, event: Mapping[str, Any]) -> None:
+        """Take in one event; what should stay on screen is printed above the table."""
+        self._state.take(event)
+        if event["kind"] == "left":
+            self._live.console.print(f"{party_name(event['worker'])} left: {event['how']}", style="yellow")
+
+    def _draw(self) -> Group:
+        state, experiment = self._state, self._state.experiment
+        left = f", {human_seconds(state.seconds_left)} left" if state.seconds_left is not None else ""
+        accuracy = f"   test accuracy {state.accuracy:.4f}" if state.accuracy is not None else ""
+        head = Text(f"{experiment.name}  epoch {state.epoch}/{experiment.epochs}{accuracy}", style="bold")
+        foot = Text(
+            f"{human_seconds(state.seconds)} so far{left}; {human_bytes(state.size_bytes)} sent; {state.stage}",
+            style="dim",
+        )
+        workers = Table(box=None, padding=(0, 2), show_edge=False)
+        for name in ("worker", "epoch", "training loss", ""):
+            workers.add_column(name, justify="right" if name else "left", style="dim" if not name else "")
+        for worker, row in state.workers.items():
+            loss = f"{row['loss']:.4f}" if row.get("loss") is not None else "-"
+            workers.add_row(str(worker), str(row.get("epoch", 0)), loss, row.get("state", ""))
+        bar = ProgressBar(total=experiment.epochs, completed=state.epoch, width=60)
+        return Group(head, bar, workers, foot)
+
+
+def human_bytes(size: float) -> str:
+    """Write a size with three digits and a decimal unit."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.3g} {unit}"
+        size /= 1000
+    return f"{size:.3g} TB"
+
+
+def human_seconds(seconds: float) -> str:
+    """Write a duration as a person would."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s"

@@ -1,0 +1,115 @@
+"""The report as one HTML page that needs nothing but itself."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from mdl.report import tables
+from mdl.report.drawing import Picture
+from mdl.report.runs import Run, labels
+from mdl.report.tables import Table
+
+_KNOWN_STATUSES: Final = ("completed", "interrupted", "failed")
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A plot on the page."""
+
+    svg: Markup
+    caption: str
+
+
+@dataclass(frozen=True)
+class Section:
+    """What the page says of one run.
+
+    Attributes:
+        name: among the page's runs.
+        status: as the run has it.
+        badge: the status as a style; what is none we know is ``unfinished``.
+        verdict: how the run ended, if it did not complete; else empty.
+        faults: of its folder, a sentence each.
+        departures: of its workers, a phrase each.
+        tables: its figures.
+        experiment: the resolved file.
+        appendix: tables few will read.
+    """
+
+    name: str
+    status: str
+    badge: str
+    verdict: str
+    faults: Sequence[str]
+    departures: Sequence[str]
+    tables: Sequence[Table]
+    experiment: str
+    appendix: Sequence[Table]
+
+
+def render(runs: Sequence[Run], pictures: Sequence[Picture]) -> str:
+    """Write the page."""
+    environment = Environment(
+        loader=PackageLoader("mdl", "report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    names = labels(runs)
+    compared = tables.comparison(runs, [run.name for run in runs] if len(runs) == 1 else names)
+    return environment.get_template("page.html.j2").render(
+        title=_title(runs, names),
+        heading=runs[0].name if len(runs) == 1 else f"{len(runs)} runs side by side",
+        # The SVG is matplotlib's, which escapes the text that it is given.
+        figures=[Figure(Markup(picture.svg), picture.caption) for picture in pictures],  # noqa: S704
+        comparison=compared,
+        differences=tables.differences(runs, names),
+        estimated=tables.ESTIMATED if _any_estimated(compared) else "",
+        sections=[_section(run, name) for run, name in zip(runs, names, strict=True)],
+    )
+
+
+def _title(runs: Sequence[Run], names: Sequence[str]) -> str:
+    """Name the page; a browser's tab, too, tells that a run did not complete."""
+    if len(runs) > 1:
+        return " · ".join(names)
+    return runs[0].name if runs[0].completed else f"{runs[0].summary.status.upper()} · {runs[0].name}"
+
+
+def _any_estimated(compared: Sequence[Table]) -> bool:
+    cells = (cell for table in compared for row in table.rows for cell in row)
+    return any(cell.endswith(tables.ESTIMATED) for cell in cells)
+
+
+def _section(run: Run, name: str) -> Section:
+    status = run.summary.status
+    shown = (tables.epochs(run), tables.messages(run), tables.times(run))
+    return Section(
+        name=name,
+        status=status,
+        badge=status if status in _KNOWN_STATUSES else "unfinished",
+        verdict="" if run.completed else _verdict(run),
+        faults=run.faults,
+        departures=tables.departures(run),
+        tables=[table for table in shown if table.rows],
+        experiment=run.experiment,
+        appendix=[table for table in (tables.weights(run), tables.environment(run)) if table.rows],
+    )
+
+
+def _verdict(run: Run) -> str:
+    when = f"after epoch {run.epochs}" if run.epochs else "before the end of its first epoch"
+    if run.summary.status == "unfinished":
+        return f"This run left no word of its end: it was killed or still goes on. It was seen last {when}."
+    reason = f": {run.summary.reason}" if run.summary.reason else ""
+    verdict = f"This run {_ending(run.summary.status)} {when}{reason.rstrip('.')}."
+    return f"{verdict} Its figures are those up to there."
+
+
+def _ending(status: str) -> str:
+    known = {"failed": "failed", "interrupted": "was interrupted"}
+    return known.get(status, f"ended as “{status}”")

@@ -1,0 +1,286 @@
+"""The report's tables, as text in cells."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+from mdl.errors import party_name
+from mdl.ledger import Traffic
+from mdl.report import series, units
+from mdl.report.runs import Metric, Run
+
+ESTIMATED: Final = "†"
+"""Marks a figure that the summary lacks and that was taken from the metrics or the ledger instead."""
+
+Figure: TypeAlias = Callable[[Run], str]
+"""How a figure is got from a run."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Text in rows.
+
+    Attributes:
+        title: a few words.
+        head: the columns' names.
+        rows: each as long as `head`; the first cell names the row.
+    """
+
+    title: str
+    head: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+def comparison(runs: Sequence[Run], names: Sequence[str]) -> Sequence[Table]:
+    """Set the runs' key figures side by side: a table a topic, a column a run. Unknown rows are left out."""
+    tables = []
+    for title, figures in _topics(runs):
+        rows = [(name, *(figure(run) for run in runs)) for name, figure in figures.items()]
+        known = [row for row in rows if set(row[1:]) != {units.UNKNOWN}]
+        if known:
+            tables.append(Table(title, ("", *names), known))
+    return tables
+
+
+def differences(runs: Sequence[Run], names: Sequence[str]) -> Table:
+    """List the settings in which the experiment files differ."""
+    flat = [dict(_flatten(run.settings)) for run in runs]
+    keys = sorted({key for settings in flat for key in settings})
+    rows = [(key, *(settings.get(key, units.UNKNOWN) for settings in flat)) for key in keys]
+    return Table("Settings that differ", ("", *names), [row for row in rows if len(set(row[1:])) > 1])
+
+
+def epochs(run: Run) -> Table:
+    """List what was scored and opened, epoch by epoch."""
+    head = (
+        "epoch",
+        "since start",
+        "global",
+        "loss",
+        "own, mean",
+        "worst",
+        "best",
+        "opened",
+        "missed",
+        "workers",
+    )
+    rows = [
+        (
+            str(row.epoch),
+            units.duration(row.seconds),
+            units.percent(row.score.accuracy if row.score else None),
+            units.decimal(row.score.loss if row.score else None),
+            units.percent(row.own.mean if row.own else None),
+            units.percent(row.own.low if row.own else None),
+            units.percent(row.own.high if row.own else None),
+            units.count(row.opened),
+            units.count(row.missed),
+            units.count(row.present),
+        )
+        for row in series.epoch_rows(run)
+    ]
+    return Table("Epoch by epoch", head, rows)
+
+
+def messages(run: Run) -> Table:
+    """List messages and bytes by kind and direction."""
+    head = ("kind", "messages up", "bytes up", "messages down", "bytes down", "bytes a message")
+    rows = []
+    for flow in series.flows(run):
+        both = series.total((flow.up, flow.down))
+        rows.append((flow.kind, *_cells(flow.up), *_cells(flow.down), _mean_size(both)))
+    return Table("Messages by kind", head, rows)
+
+
+def times(run: Run) -> Table:
+    """List seconds by party and activity."""
+    spent = series.time_spent(run)
+    names = series.activities(spent.values())
+    rows = [
+        (party_name(party), *(units.duration(sums.get(name, 0.0)) for name in names))
+        for party, sums in spent.items()
+    ]
+    return Table("Time by party", ("party", *names), rows if names else [])
+
+
+def environment(run: Run) -> Table:
+    """List what the run ran on."""
+    return Table("Environment", ("", ""), list(_flatten(run.environment)))
+
+
+def weights(run: Run) -> Table:
+    """List the hashes of the final parameters."""
+    return Table("Final weights", ("model", "SHA-256"), list(_flatten(run.summary.weights)))
+
+
+def departures(run: Run) -> Sequence[str]:
+    """Say who left, how and when, a phrase each."""
+    recorded = [_departure(metric) for metric in run.metrics if metric.kind == "left"]
+    # Several parties may see one worker go.
+    return list(dict.fromkeys(recorded)) or [_left(each) for each in run.summary.left]
+
+
+def _topics(runs: Sequence[Run]) -> Iterator[tuple[str, Mapping[str, Figure]]]:
+    yield "Experiment", _EXPERIMENT
+    yield "Accuracy on the test set", _ACCURACY
+    yield "Time", _times(runs)
+    yield "Bytes on the links", _BYTES
+    yield "What went astray", _LOSSES
+    yield "Result", {"weights of the global model, SHA-256": _global_hash}
+
+
+def _times(runs: Sequence[Run]) -> Mapping[str, Figure]:
+    whole = ("total", "start")
+    named = {name for run in runs for name in run.summary.seconds}
+    parts = [*series.ACTIVITIES, *sorted(named.difference(whole, series.ACTIVITIES))]
+    return {
+        **{name: _seconds(name) for name in whole},
+        **{f"{name}, mean of the workers": _seconds(name) for name in parts},
+        "processor time of all parties": lambda run: units.duration(run.summary.cpu_seconds),
+    }
+
+
+def _accuracy(name: str) -> Figure:
+    def figure(run: Run) -> str:
+        known = run.summary.accuracy.get(name)
+        if known is not None:
+            return units.percent(known)
+        return _estimate(units.percent, _last_accuracies(run).get(name))
+
+    return figure
+
+
+def _last_accuracies(run: Run) -> Mapping[str, float]:
+    """Read from the metrics, in [0, 1], what the summary of a run that ended early does not say."""
+    found = {}
+    if shared := series.global_curve(run):
+        found["global"] = shared[-1].accuracy
+    if own := series.spread(series.curves(run, "own").values()):
+        found |= {"own_mean": own[-1].mean, "own_worst": own[-1].low}
+    return found
+
+
+def _gain(run: Run) -> str:
+    own, alone = (run.summary.accuracy.get(name) for name in ("own_mean", "alone_mean"))
+    return units.UNKNOWN if own is None or alone is None else f"{100 * (own - alone):+.2f} points"
+
+
+def _seconds(name: str) -> Figure:
+    return lambda run: units.duration(run.summary.seconds.get(name))
+
+
+def _bytes(direction: str) -> Figure:
+    def figure(run: Run) -> str:
+        known = run.summary.bytes.get(direction)
+        if known is not None:
+            return units.size(known)
+        flows = series.flows(run)
+        counted = sum((flow.up if direction == "up" else flow.down).size_bytes for flow in flows)
+        return _estimate(units.size, counted if flows else None)
+
+    return figure
+
+
+def _estimate(write: Callable[[float | None], str], value: float | None) -> str:
+    return units.UNKNOWN if value is None else f"{write(value)}{ESTIMATED}"
+
+
+def _missed(run: Run) -> str:
+    missed, share = run.summary.missed, run.summary.missed_share
+    if missed is None:
+        return units.percent(share)
+    return units.count(missed) if share is None else f"{units.count(missed)} ({units.percent(share)})"
+
+
+def _departed(run: Run) -> str:
+    return "; ".join(departures(run)) or ("none" if run.completed else units.UNKNOWN)
+
+
+def _global_hash(run: Run) -> str:
+    found = run.summary.weights.get("global")
+    return f"{found[:16]}…" if isinstance(found, str) else units.UNKNOWN
+
+
+def _text(value: object) -> str:
+    return units.UNKNOWN if value is None else str(value)
+
+
+def _instant(iso: str | None) -> str:
+    """Write ISO 8601 to the second, as a person does, the zone kept."""
+    return units.UNKNOWN if iso is None else iso.replace("T", " ", 1).replace("+00:00", " UTC")
+
+
+def _resumed(run: Run) -> str:
+    return "yes: times, bytes and counts here are those since then" if run.summary.resumed else units.UNKNOWN
+
+
+def _departure(metric: Metric) -> str:
+    who = "a worker" if metric.worker is None else party_name(metric.worker)
+    how = f": {metric.how}" if metric.how else ""
+    return f"{who} in epoch {metric.epoch}{how}"
+
+
+def _left(entry: object) -> str:
+    if isinstance(entry, int):
+        return party_name(entry)
+    if isinstance(entry, Mapping) and entry.keys() == {"worker", "epoch", "how"}:
+        return f"{party_name(entry['worker'])} in epoch {entry['epoch']}: {entry['how']}"
+    if isinstance(entry, Mapping):
+        return ", ".join(f"{key} {value}" for key, value in entry.items())
+    return str(entry)
+
+
+def _cells(traffic: Traffic) -> tuple[str, str]:
+    if traffic.messages == 0:
+        return units.UNKNOWN, units.UNKNOWN
+    return units.count(traffic.messages), units.size(traffic.size_bytes)
+
+
+def _mean_size(traffic: Traffic) -> str:
+    return units.size(traffic.size_bytes / traffic.messages) if traffic.messages else units.UNKNOWN
+
+
+def _flatten(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Write nested tables as one, keys joined by dots."""
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            yield from _flatten(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", _text(value)
+
+
+_EXPERIMENT: Final[Mapping[str, Figure]] = {
+    "status": lambda run: run.summary.status,
+    "ended because": lambda run: _text(run.summary.reason),
+    "system": lambda run: _text(run.summary.system),
+    "scheme": lambda run: _text(run.summary.scheme),
+    "workers": lambda run: _text(run.summary.workers),
+    "threshold": lambda run: _text(run.summary.threshold),
+    "epochs": lambda run: str(run.epochs),
+    "epochs to converge": lambda run: _text(run.summary.epochs_to_converge),
+    "seed": lambda run: _text(run.summary.seed),
+    "started": lambda run: _instant(run.summary.started),
+    "ended": lambda run: _instant(run.summary.ended),
+    "resumed": _resumed,
+}
+
+_ACCURACY: Final[Mapping[str, Figure]] = {
+    "global model": _accuracy("global"),
+    "one model on all data pooled": _accuracy("pooled"),
+    "workers' own models, mean": _accuracy("own_mean"),
+    "workers' own models, worst": _accuracy("own_worst"),
+    "trained alone, mean": _accuracy("alone_mean"),
+    "trained alone, worst": _accuracy("alone_worst"),
+    "gain of a worker over training alone, mean": _gain,
+}
+
+_BYTES: Final[Mapping[str, Figure]] = {
+    "up (sent by workers)": _bytes("up"),
+    "down (sent by the manager)": _bytes("down"),
+}
+
+_LOSSES: Final[Mapping[str, Figure]] = {
+    "missed blocks": _missed,
+    "values cut to the range": lambda run: units.count(run.summary.saturated),
+    "workers that left": _departed,
+}

@@ -1,0 +1,129 @@
+"""A run in a few numbers, from what its parties reported."""
+
+from collections.abc import Mapping, Sequence
+from statistics import fmean
+from typing import Any
+
+from mdl.config import Experiment
+from mdl.party import MANAGER, PartyId
+
+ACTIVITIES = ("training", "cryptography", "evaluation", "waiting")
+
+
+class Account:
+    """Collects the events of a run, and gives its figures at the end."""
+
+    def __init__(self, experiment: Experiment, *, resuming: bool = False) -> None:
+        self.experiment, self.resuming = experiment, resuming
+        self.reason = "all epochs done"
+        self.epochs = 0
+        self.scores: dict[str, dict[PartyId, float]] = {}
+        self.global_by_epoch: dict[int, float] = {}
+        self.first_training_seconds: float | None = None
+        self.weights: dict[PartyId, str] = {}
+        self.cpu_seconds = 0.0
+        self.left: list[Mapping[str, Any]] = []
+        self.missed = self.opened = self.saturated = 0
+        self.seconds: dict[str, dict[PartyId, float]] = {}
+        self.up = self.down = 0
+
+    def recorded(self, event: Mapping[str, Any]) -> None:
+        """Take in a line of the metrics."""
+        self.epochs = max(self.epochs, event["epoch"])
+        match event["kind"]:
+            case "evaluated":
+                self.scores.setdefault(event["model"], {})[event["party"]] = event["accuracy"]
+                if event["model"] == "global":
+                    self.global_by_epoch[event["epoch"]] = event["accuracy"]
+            case "trained" if self.first_training_seconds is None:
+                self.first_training_seconds = event["seconds"]
+            case "epoch":
+                self.missed += event["missed"]
+                self.opened += event["opened"]
+            case "updated":
+                self.saturated += event["saturated"]
+            case "left":
+                self.left.append({"worker": event["worker"], "epoch": event["epoch"], "how": event["how"]})
+
+    def spent(self, entry: Mapping[str, Any]) -> None:
+        """Take in a line of the ledger."""
+        party = entry["party"]
+        for activity, seconds in entry["seconds"].items():
+            by_party = self.seconds.setdefault(activity, {})
+            by_party[party] = by_party.get(party, 0.0) + seconds
+        sent = sum(traffic["size_bytes"] for traffic in entry["sent"].values())
+        if party == MANAGER:
+            self.down += sent
+        else:
+            self.up += sent
+
+    def finished(self, party: PartyId, event: Mapping[str, Any]) -> None:
+        """Take in a party's last word."""
+        self.weights[party] = event["weights"]
+        self.cpu_seconds += event["cpu_seconds"]
+        if party == MANAGER or MANAGER not in self.experiment.system.roster(self.experiment.workers):
+            self.reason = event["reason"]
+
+
+def summarise(account: Account, *, status: str, reason: str, seconds: float) -> dict[str, Any]:
+    """Give the run's figures as they stand in ``summary.json``."""
+    experiment = account.experiment
+    system = experiment.system
+    threshold = getattr(system, "visibility_threshold", None)
+    return {
+        "name": experiment.name,
+        "system": system.type,
+        "scheme": getattr(getattr(system, "scheme", None), "type", None),
+        "workers": experiment.workers,
+        "threshold": threshold(experiment.workers) if threshold else None,
+        "seed": experiment.seed,
+        "status": status,
+        "reason": reason,
+        "resumed": account.resuming,
+        "epochs": account.epochs,
+        "epochs_to_converge": epochs_to_converge(account.global_by_epoch),
+        "accuracy": _accuracy(account.scores),
+        "seconds": {
+            "total": round(seconds, 3),
+            **{name: round(_mean(account.seconds.get(name, {})), 3) for name in ACTIVITIES},
+        },
+        "cpu_seconds": round(account.cpu_seconds, 2),
+        "bytes": {"up": account.up, "down": account.down},
+        "missed": account.missed,
+        "missed_share": _share(account.missed, account.missed + account.opened),
+        "saturated": account.saturated,
+        "weights": {
+            "global": account.weights.get(MANAGER),
+            "workers": {str(party): weights for party, weights in sorted(account.weights.items()) if party},
+        },
+        "left": account.left,
+    }
+
+
+def epochs_to_converge(accuracy: Mapping[int, float]) -> int | None:
+    """Give the first epoch whose global model comes within one point of the best; None without any."""
+    if not accuracy:
+        return None
+    best = max(accuracy.values())
+    return min(epoch for epoch, value in accuracy.items() if value >= best - 0.01)
+
+
+def _accuracy(scores: Mapping[str, Mapping[PartyId, float]]) -> dict[str, float]:
+    found = {}
+    for model in ("global", "pooled"):
+        if model in scores:
+            found[model] = scores[model][MANAGER]
+    for model in ("own", "alone"):
+        if values := list(scores.get(model, {}).values()):
+            found[f"{model}_mean"], found[f"{model}_worst"] = fmean(values), min(values)
+    return found
+
+
+def _mean(values: Mapping[PartyId, float]) -> float:
+    """Over the workers; the manager's time is not theirs."""
+    workers: Sequence[float] = [seconds for party, seconds in values.items() if party]
+    return fmean(workers) if workers else 0.0
+
+
+def _share(part: int, whole: int) -> float:
+    return part / whole if whole else 0.0

@@ -1,0 +1,91 @@
+"""What a run of ∝MDL will do, in words, for `mdl check`."""
+
+from collections.abc import Sequence
+
+from mdl.protocols import selection as select
+from mdl.systems.costs import EpochBytes
+from mdl.systems.visibility import VisibilitySettings
+from mdl.vectors import Blocks
+
+
+def explain_coordinated(system: VisibilitySettings, *, workers: int, parameters: int) -> Sequence[str]:
+    """Give a paragraph each on: who sees what, thresholds, the scheme and its capacity, coverage, costs."""
+    return [
+        _who_sees_what(system, workers),
+        _thresholds(system, workers),
+        _scheme(system, workers),
+        _coverage(system, workers, parameters),
+        _costs(system, workers, parameters),
+    ]
+
+
+def _who_sees_what(system: VisibilitySettings, workers: int) -> str:
+    m = system.visibility_threshold(workers)
+    if system.scheme.type == "plain":
+        return "Who sees what: the manager sees every worker's encoded gradient. This is the oracle that hides nothing."
+    if m <= 2:
+        return (
+            f"Who sees what: m = {m} protects nobody"
+            + (": every worker holds the whole key." if m == 1 else ": of two members each finds the other's gradient by subtraction.")
+        )
+    return (
+        f"Who sees what: the manager sees the global model, and of gradients only sums over at least {m} workers. A worker sees its "
+        f"own model and the global value of what it contributed to. Against a semi-honest manager and up to {m - 1} workers, "
+        "colluding with each other and with the manager, no single gradient is opened; but a coalition that fills the rest of an "
+        "active set reads its one honest member there, as the sum itself shows it. A manager that deviates from the protocol is not "
+        "withstood. What a sum or the final model says about the data is not hidden."
+    )
+
+
+def _thresholds(system: VisibilitySettings, workers: int) -> str:
+    m = system.visibility_threshold(workers)
+    given = f"ρ = {system.visibility:g} of n = {workers}" if system.visibility is not None else f"of n = {workers}"
+    return (
+        f"Threshold: m = {m} ({given}): the sum of a block is opened when {m} or more have contributed; "
+        f"{system.openers(workers)} workers answer to open it, members first. "
+        f"The run goes on while {max(m, system.openers(workers))} workers remain."
+    )
+
+
+def _scheme(system: VisibilitySettings, workers: int) -> str:
+    said = system.scheme.describe(
+        threshold=system.openers(workers), fixed_point=system.fixed_point, members=system.largest_set(workers)
+    )
+    return (
+        f"Scheme: {said} Gradients are kept to {system.fraction_bits} binary digits after the point, "
+        f"within ±{system.range:g}; what is larger saturates and is counted."
+    )
+
+
+def _coverage(system: VisibilitySettings, workers: int, parameters: int) -> str:
+    blocks = Blocks(parameters, system.block).count
+    m = system.visibility_threshold(workers)
+    what = f"{parameters:,} parameters" + (f" in {blocks:,} blocks of {system.block:,}" if system.block > 1 else "")
+    least = select.minimum_share(m, blocks, workers)
+    if system.selection == "balanced":
+        return (
+            f"Coverage: {what}; balanced selection gives each {system.contributors(workers)} of the {workers} workers "
+            f"(k* = {least:,} each would just do), so none is missed while all are there. The assignment is public."
+        )
+    take = system.blocks_each(workers, blocks)
+    chance = select.missing_probability(take / blocks, threshold=m, workers=workers)
+    bound = select.missing_bound(take / blocks, threshold=m, workers=workers)
+    return (
+        f"Coverage: {what}; each worker draws k = {take:,} at random (k* = {least:,}); "
+        f"{chance:.1%} are missed an epoch (the paper's bound: {bound:.1%})."
+    )
+
+
+def _costs(system: VisibilitySettings, workers: int, parameters: int) -> str:
+    blocks = Blocks(parameters, system.block)
+    members = system.contributors(workers)
+    if system.selection == "random":
+        members = round(system.blocks_each(workers, blocks.count) * workers / blocks.count)
+    epoch = EpochBytes(workers, members, blocks, system.build_scheme(workers))
+    about = "" if system.selection == "balanced" else "about "
+    return (
+        f"Costs: {about}{epoch.up / 1e6:,.1f} MB up and {epoch.down / 1e6:,.1f} MB down an epoch over all links. "
+        + system.scheme.explain_work(
+            encrypted=blocks.count * blocks.size * members, opened=blocks.count * blocks.size, openers=system.openers(workers)
+        )
+    )

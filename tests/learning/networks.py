@@ -1,0 +1,47 @@
+"""Models as a user would bring them, sound and unsound ones."""
+
+import torch
+from torch import nn
+
+NOT_CALLABLE = 3
+
+
+class Normalised(nn.Module):
+    """For 8x8 digits, with dropout, batch normalisation and a frozen layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.frozen = nn.Linear(64, 16)
+        self.frozen.requires_grad_(False)
+        self.normal = nn.BatchNorm1d(16)
+        self.dropout = nn.Dropout(0.5)
+        self.scores = nn.Linear(16, 10)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        hidden = self.normal(self.frozen(images.flatten(1))).relu()
+        scores: torch.Tensor = self.scores(self.dropout(hidden))
+        return scores
+
+
+def seven_classes() -> nn.Module:
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, 7))
+
+
+def pair() -> nn.Module:
+    class Pair(nn.Module):
+        def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            return images, images
+
+    return Pair()
+
+
+def needs_more_pixels() -> nn.Module:
+    return nn.Sequential(nn.Flatten(), nn.Linear(65, 10))
+
+
+def not_a_module() -> str:
+    return "network"
+
+
+def fails() -> nn.Module:
+    raise KeyError("layers")

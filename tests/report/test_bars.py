@@ -1,0 +1,72 @@
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mdl.ledger import Traffic
+from mdl.report import drawing
+from mdl.report.bars import MOST_KINDS, bytes_by_kind, fold, time_by_activity
+from mdl.report.runs import Run, read_run
+from mdl.report.series import Flow
+from tests.report.run_folder import make_run, traffic, write_lines
+
+
+def sizes(*runs: Run) -> str:
+    with drawing.theme():
+        picture = bytes_by_kind(runs)
+    return picture.svg if picture else ""
+
+
+def times(*runs: Run) -> str:
+    with drawing.theme():
+        picture = time_by_activity(runs)
+    return picture.svg if picture else ""
+
+
+def test_each_kind_of_message_has_a_bar_with_its_size(tmp_path: Path) -> None:
+    svg = sizes(read_run(make_run(tmp_path / "run", workers=5, epochs=12)))
+    assert ">Upload<" in svg
+    assert ">52.0\u202fMB<" in svg
+    assert ">sent by the manager<" in svg
+
+
+def test_each_party_has_a_bar_with_the_time_it_was_busy(tmp_path: Path) -> None:
+    svg = times(read_run(make_run(tmp_path / "run", workers=2, epochs=9, pace=1.0)))
+    assert all(f">{party}<" in svg for party in ("manager", "worker 1", "worker 2"))
+    assert ">6.40\u202fs busy<" in svg
+
+
+def test_several_runs_have_a_panel_each(tmp_path: Path) -> None:
+    runs = [read_run(make_run(tmp_path / name, name=name)) for name in ("one", "two")]
+    for svg in (sizes(*runs), times(*runs)):
+        assert ">one<" in svg
+        assert ">two<" in svg
+
+
+def test_a_run_without_a_ledger_leaves_its_panel_empty(tmp_path: Path) -> None:
+    bare = make_run(tmp_path / "bare", name="bare")
+    (bare / "ledger.jsonl").unlink()
+    assert ">nothing recorded<" in sizes(read_run(bare), read_run(make_run(tmp_path / "full")))
+    assert sizes(read_run(bare)) == times(read_run(bare)) == ""
+
+
+def test_an_activity_nobody_foresaw_has_a_colour_too(tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "run")
+    entry = {
+        "party": 1,
+        "epoch": 1,
+        "sent": {"Hello": traffic(1, 0)},
+        "seconds": {"dreaming": 3.0, "waiting": 1.0},
+    }
+    write_lines(folder / "ledger.jsonl", [entry])
+    run = read_run(folder)
+    assert ">dreaming<" in times(run)
+    assert ">Hello<" in sizes(run)
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 10**9)), max_size=30))
+def test_folding_kinds_loses_no_byte(counts: list[tuple[int, int]]) -> None:
+    flows = [Flow(str(i), Traffic(*pair), Traffic(1, 7)) for i, pair in enumerate(counts)]
+    folded = fold(flows)
+    assert len(folded) <= MOST_KINDS + 1
+    assert sum(flow.size_bytes for flow in folded) == sum(flow.size_bytes for flow in flows)

@@ -1,0 +1,120 @@
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from mdl.report.page import render
+from mdl.report.plots import draw_all
+from mdl.report.runs import Run, read_run
+from tests.report.run_folder import make_run
+
+VOID = {"meta", "link", "br", "img", "hr", "input"}
+
+
+class Reader(HTMLParser):
+    """Checks that tags are balanced, and gathers the addresses and the words of a page."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.addresses: list[str] = []
+        self.words: list[str] = []
+        self.feed(page)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in VOID:
+            self.open.append(tag)
+        self.addresses += [value or "" for name, value in attrs if name in ("src", "href", "xlink:href")]
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        if tag not in VOID:
+            self.handle_endtag(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if "style" not in self.open:
+            self.words.append(data)
+
+
+def page_of(*runs: Run) -> str:
+    return render(runs, [])
+
+
+def test_a_page_needs_nothing_but_itself(tmp_path: Path) -> None:
+    runs = [read_run(make_run(tmp_path / "run", epochs=2))]
+    page = render(runs, draw_all(runs))
+    reader = Reader(page)
+    assert page.count("<svg") == 4
+    assert "@import" not in page
+    assert all(address.startswith("#") for address in reader.addresses)
+
+
+def test_a_completed_run_has_a_badge_and_no_alarm(tmp_path: Path) -> None:
+    page = page_of(read_run(make_run(tmp_path / "run")))
+    assert '<span class="badge completed">completed</span>' in page
+    assert 'role="alert"' not in page
+    assert "<title>digits-coordinated</title>" in page
+
+
+@pytest.mark.parametrize(("status", "ending"), [("failed", "failed"), ("interrupted", "was interrupted")])
+def test_a_run_that_did_not_complete_is_unmistakable(tmp_path: Path, status: str, ending: str) -> None:
+    page = page_of(read_run(make_run(tmp_path / "run", epochs=7, status=status)))
+    assert f'<span class="badge {status}">{status}</span>' in page
+    assert f"⚠ This run {ending} after epoch 7: too few workers remain (worker 2)." in page
+    assert f"<title>{status.upper()} · digits-coordinated</title>" in page
+
+
+def test_a_run_without_a_summary_is_called_unfinished_and_its_faults_are_told(tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "run", epochs=7)
+    (folder / "summary.json").unlink()
+    path = folder / "metrics.jsonl"
+    path.write_bytes(path.read_bytes()[:-9])
+    page = page_of(read_run(folder))
+    assert '<span class="badge unfinished">unfinished</span>' in page
+    assert "left no word of its end" in page
+    assert "summary.json is missing." in page
+    assert "metrics.jsonl ends in a torn line" in page
+    assert "† The run" in page
+
+
+def test_a_status_nobody_foresaw_is_shown_as_not_completed(tmp_path: Path) -> None:
+    page = page_of(read_run(make_run(tmp_path / "run", status="bewitched")))
+    assert '<span class="badge unfinished">bewitched</span>' in page
+    assert "ended as “bewitched”" in page
+
+
+def test_several_runs_stand_side_by_side_with_the_failed_one_marked(tmp_path: Path) -> None:
+    runs = [
+        read_run(make_run(tmp_path / "a", name="one")),
+        read_run(make_run(tmp_path / "b", name="two", workers=4, status="failed")),
+    ]
+    page = page_of(*runs)
+    reader = Reader(page)
+    assert "2 runs side by side" in reader.words
+    assert '<th scope="col">two (failed)</th>' in page
+    assert "system.workers" in reader.words
+    assert page.count('role="alert"') == 2
+    assert page.count("Experiment file, as resolved") == 2
+
+
+def test_what_a_run_holds_cannot_become_markup(tmp_path: Path) -> None:
+    evil = "<script>alert(1)</script>"
+    folder = make_run(tmp_path / "run", name=evil)
+    runs = [read_run(folder)]
+    page = render(runs, draw_all(runs))
+    assert "<script" not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+
+
+def test_the_experiment_file_is_shown_as_it_is(tmp_path: Path) -> None:
+    run = read_run(make_run(tmp_path / "run"))
+    assert run.experiment in "".join(Reader(page_of(run)).words)
+
+
+def test_a_page_without_plots_says_why(tmp_path: Path) -> None:
+    assert "nothing to plot" in page_of(read_run(make_run(tmp_path / "run")))

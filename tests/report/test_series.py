@@ -1,0 +1,89 @@
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mdl.ledger import Traffic
+from mdl.report import series
+from mdl.report.runs import Run, read_run
+from mdl.report.series import Point
+from tests.report.run_folder import accuracy, evaluated, make_run, write_lines
+
+heights = st.floats(0, 1)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    return read_run(make_run(tmp_path / "run", workers=3, epochs=4))
+
+
+def test_the_global_curve_has_a_point_an_epoch(run: Run) -> None:
+    curve = series.global_curve(run)
+    assert [point.epoch for point in curve] == [1, 2, 3, 4]
+    assert curve[-1].accuracy == pytest.approx(accuracy(4))
+
+
+def test_each_worker_has_its_own_curve(run: Run) -> None:
+    assert list(series.curves(run, "own")) == [1, 2, 3]
+
+
+def test_of_an_epoch_scored_twice_the_later_score_counts(tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "run")
+    scores = [evaluated(1, 0, 1, "global", 0.5), evaluated(9, 0, 1, "global", 0.7)]
+    write_lines(folder / "metrics.jsonl", scores)
+    assert [point.accuracy for point in series.global_curve(read_run(folder))] == [0.7]
+
+
+def test_an_accuracy_that_is_no_number_is_no_point(tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "run")
+    write_lines(folder / "metrics.jsonl", [evaluated(1, 0, 1, "global", float("nan"))])
+    assert series.global_curve(read_run(folder)) == ()
+
+
+@given(st.lists(heights, min_size=1, max_size=9))
+def test_a_mean_lies_between_the_worst_and_the_best(scores: list[float]) -> None:
+    (sums,) = series.spread([[Point(1, 2.0, score)] for score in scores])
+    assert (sums.low, sums.high) == (min(scores), max(scores))
+    assert sums.low - 1e-12 <= sums.mean <= sums.high + 1e-12
+
+
+def test_workers_scored_in_different_epochs_are_summed_up_where_they_were_scored() -> None:
+    sums = series.spread([[Point(1, 1.0, 0.2), Point(2, 2.0, 0.4)], [Point(2, 4.0, 0.6)]])
+    assert [(each.epoch, each.seconds, each.mean) for each in sums] == [(1, 1.0, 0.2), (2, 3.0, 0.5)]
+
+
+def test_each_message_is_counted_once_by_its_sender(run: Run) -> None:
+    flows = {flow.kind: flow for flow in series.flows(run)}
+    # 4 epochs and the set-up, 3 workers.
+    assert flows["Upload"].up == Traffic(4 * 5 * 3, 800_000 * 5 * 3)
+    assert flows["Upload"].down == Traffic()
+    assert flows["Download"].down == Traffic(2 * 5 * 3, 310_000 * 5 * 3)
+    assert flows["Download"].up == Traffic()
+
+
+def test_the_kind_with_most_bytes_comes_first(run: Run) -> None:
+    sizes = [flow.size_bytes for flow in series.flows(run)]
+    assert sizes == sorted(sizes, reverse=True)
+
+
+def test_time_is_summed_up_over_epochs(run: Run) -> None:
+    spent = series.time_spent(run)
+    assert list(spent) == [0, 1, 2, 3]
+    assert spent[2]["cryptography"] == pytest.approx(0.4 * 4.0 * 5)
+
+
+def test_known_activities_come_first_and_idle_ones_not_at_all() -> None:
+    assert series.activities([{"zeal": 1.0, "waiting": 1.0}, {"training": 2.0, "evaluation": 0.0}]) == [
+        "training",
+        "waiting",
+        "zeal",
+    ]
+
+
+def test_an_epoch_row_puts_together_what_was_recorded_of_it(run: Run) -> None:
+    row = series.epoch_rows(run)[1]
+    assert (row.epoch, row.seconds, row.opened, row.missed, row.present) == (2, 10.0, 96, 1, 3)
+    assert row.score is not None
+    assert row.own is not None
+    assert row.own.low < row.own.mean < row.own.high

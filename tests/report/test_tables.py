@@ -1,0 +1,127 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mdl.report import tables
+from mdl.report.runs import Run, read_run
+from mdl.report.tables import Table
+from tests.report.run_folder import accuracy, make_run, write_lines
+
+
+def cells(found: list[Table]) -> dict[str, tuple[str, ...]]:
+    return {
+        row[0]: tuple(cell.replace("\u202f", " ") for cell in row[1:])
+        for table in found
+        for row in table.rows
+    }
+
+
+def compare(*runs: Run) -> dict[str, tuple[str, ...]]:
+    return cells(list(tables.comparison(runs, [run.name for run in runs])))
+
+
+def resummarise(folder: Path, **changes: Any) -> Run:
+    path = folder / "summary.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+    return read_run(folder)
+
+
+def test_runs_are_compared_column_by_column(tmp_path: Path) -> None:
+    runs = [read_run(make_run(tmp_path / s, name=s, system=s)) for s in ("coordinated", "dynamic")]
+    found = compare(*runs)
+    assert found["system"] == ("coordinated", "dynamic")
+    assert found["trained alone, mean"] == ("86.10 %", "86.10 %")
+    assert found["up (sent by workers)"] == ("52.0 MB", "52.0 MB")
+    assert found["missed blocks"] == ("14 (0.21 %)", "14 (0.21 %)")
+    assert found["started"][0] == "2025-03-04 05:06:07 UTC"
+    assert found["weights of the global model, SHA-256"] == ("abababababababab…",) * 2
+
+
+def test_a_resumed_run_says_what_its_figures_count(tmp_path: Path) -> None:
+    run = resummarise(make_run(tmp_path / "run"), resumed=True)
+    assert compare(run)["resumed"][0].startswith("yes")
+
+
+def test_a_run_without_a_global_model_has_no_hash_of_one(tmp_path: Path) -> None:
+    run = resummarise(make_run(tmp_path / "run"), weights={"global": None, "workers": {"1": "ab"}})
+    assert tables.weights(run).rows == [("global", "–"), ("workers.1", "ab")]
+
+
+def test_what_no_run_recorded_has_no_row(tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "run")
+    run = resummarise(folder, epochs_to_converge=None, weights={})
+    found = compare(run)
+    assert "epochs to converge" not in found
+    assert "weights of the global model, SHA-256" not in found
+
+
+def test_a_run_without_a_summary_gets_its_figures_from_metrics_and_ledger_marked(tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "run", workers=5, epochs=12)
+    (folder / "summary.json").unlink()
+    found = compare(read_run(folder))
+    assert found["global model"] == (f"{100 * accuracy(12):.2f} %†",)
+    assert found["up (sent by workers)"] == ("71.5 MB†",)
+    assert found["status"] == ("unfinished",)
+
+
+@pytest.mark.parametrize(
+    ("missed", "share", "text"),
+    [(None, None, None), (3, None, "3"), (None, 0.5, "50.00 %"), (0, 0.0, "0 (0.00 %)")],
+)
+def test_missed_blocks_are_told_as_far_as_they_are_known(
+    tmp_path: Path, missed: int | None, share: float | None, text: str | None
+) -> None:
+    run = resummarise(make_run(tmp_path / "run"), missed=missed, missed_share=share)
+    assert compare(run).get("missed blocks") == (None if text is None else (text,))
+
+
+def test_only_settings_that_differ_are_listed(tmp_path: Path) -> None:
+    runs = [read_run(make_run(tmp_path / str(n), name="same", workers=n)) for n in (4, 5)]
+    assert tables.differences(runs, ["a", "b"]).rows == [("system.workers", "4", "5")]
+
+
+def test_a_setting_that_one_file_lacks_differs(tmp_path: Path) -> None:
+    folders = [make_run(tmp_path / name, name="same") for name in ("a", "b")]
+    with (folders[1] / "experiment.toml").open("a") as file:
+        file.write("spare = 1\n")
+    runs = [read_run(folder) for folder in folders]
+    assert tables.differences(runs, ["a", "b"]).rows == [("system.spare", "–", "1")]
+
+
+@pytest.mark.parametrize(
+    ("left", "text"),
+    [
+        ([], "none"),
+        ([2, 4], "worker 2; worker 4"),
+        ([{"worker": 2, "how": "killed"}], "worker 2, how killed"),
+        ([{"worker": 2, "epoch": 3, "how": "killed"}], "worker 2 in epoch 3: killed"),
+        (["worker 2"], "worker 2"),
+    ],
+)
+def test_workers_that_left_are_named_however_the_summary_puts_it(
+    tmp_path: Path, left: list[Any], text: str
+) -> None:
+    run = resummarise(make_run(tmp_path / "run"), left=left)
+    assert compare(run)["workers that left"] == (text,)
+
+
+def test_a_departure_that_several_parties_saw_is_told_once(tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "run")
+    left = {"seconds": 3, "kind": "left", "epoch": 2, "worker": 4, "how": "link closed"}
+    write_lines(folder / "metrics.jsonl", [{**left, "party": party} for party in (0, 1)])
+    assert tables.departures(read_run(folder)) == ["worker 4 in epoch 2: link closed"]
+
+
+def test_every_row_of_every_table_is_as_long_as_its_head(tmp_path: Path) -> None:
+    run = read_run(make_run(tmp_path / "run"))
+    makers = (tables.epochs, tables.messages, tables.times, tables.environment, tables.weights)
+    for table in (make(run) for make in makers):
+        assert table.rows
+        assert {len(row) for row in table.rows} == {len(table.head)}
+
+
+def test_messages_have_their_mean_size(tmp_path: Path) -> None:
+    found = cells([tables.messages(read_run(make_run(tmp_path / "run", workers=5, epochs=12)))])
+    assert found["Upload"] == ("260", "52.0 MB", "–", "–", "200 kB")
