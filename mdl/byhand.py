@@ -68,7 +68,9 @@ def read_keys(path: Path) -> Keys:
     except OSError as error:
         raise ConfigError([f"cannot read {path}: {error.strerror}"], "mdl node --keys") from None
     except msgspec.MsgspecError:
-        raise ConfigError([f"{path} is no key file; make one with: mdl keys deal"], "mdl node --keys") from None
+        raise ConfigError(
+            [f"{path} is no key file; make one with: mdl keys deal"], "mdl node --keys"
+        ) from None
 
 
 def write_keys(keys: Mapping[PartyId, Keys], out: Path) -> list[Path]:
@@ -80,7 +82,9 @@ def write_keys(keys: Mapping[PartyId, Keys], out: Path) -> list[Path]:
     try:
         out.mkdir(mode=0o700, parents=True)
     except OSError as error:
-        raise ConfigError([f"cannot make the folder {out}: {error.strerror}"], "mdl keys deal --out") from None
+        raise ConfigError(
+            [f"cannot make the folder {out}: {error.strerror}"], "mdl keys deal --out"
+        ) from None
     paths = []
     for party, mine in keys.items():
         path = out / f"party-{party}.key"

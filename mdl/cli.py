@@ -28,7 +28,9 @@ EXIT_FAILED, EXIT_CONFIG = 1, 2
 File = Annotated[Path, typer.Argument(metavar="FILE", help="An experiment file (TOML).")]
 Overrides = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Change a key, e.g. system.visibility=0.75. May be repeated."),
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Change a key, e.g. system.visibility=0.75. May be repeated."
+    ),
 ]
 Seed = Annotated[int | None, typer.Option(help="Use another seed than the file's.", min=0)]
 
@@ -44,7 +46,9 @@ def main() -> None:
 
 
 def _end(error: MdlError, code: int) -> NoReturn:
-    Console(stderr=True).print(f"mdl: {type(error).__name__}: {error}", markup=False, highlight=False, soft_wrap=True)
+    Console(stderr=True).print(
+        f"mdl: {type(error).__name__}: {error}", markup=False, highlight=False, soft_wrap=True
+    )
     sys.exit(code)
 
 
@@ -55,7 +59,8 @@ def run(
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where run folders are made.")] = Path("runs"),
     seed: Seed = None,
     resume: Annotated[
-        Path | None, typer.Option(metavar="RUN", help="Go on with the run in this folder, from its last checkpoint.")
+        Path | None,
+        typer.Option(metavar="RUN", help="Go on with the run in this folder, from its last checkpoint."),
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show the closing table only.")] = False,
 ) -> None:
@@ -87,7 +92,9 @@ def run(
     console, state = Console(), State(experiment)
     data_dir = _data_dir()
     if quiet:
-        summary = launch(experiment, target, data_dir=data_dir, watch=lambda _: None, resuming=resume is not None)
+        summary = launch(
+            experiment, target, data_dir=data_dir, watch=lambda _: None, resuming=resume is not None
+        )
     elif console.is_terminal:
         with LiveTable(console, state) as live:
             summary = launch(experiment, target, data_dir=data_dir, watch=live, resuming=resume is not None)
@@ -104,9 +111,13 @@ def run(
 
 def _complain(summary: dict[str, Any] | Any, target: Path) -> None:
     stderr = Console(stderr=True)
-    stderr.print(f"mdl: {summary['status']}: {summary['reason']}", markup=False, highlight=False, soft_wrap=True)
+    stderr.print(
+        f"mdl: {summary['status']}: {summary['reason']}", markup=False, highlight=False, soft_wrap=True
+    )
     if summary["epochs"]:
-        stderr.print(f"mdl: go on with: mdl run --resume {target}", markup=False, highlight=False, soft_wrap=True)
+        stderr.print(
+            f"mdl: go on with: mdl run --resume {target}", markup=False, highlight=False, soft_wrap=True
+        )
 
 
 def _write_report(runs: list[Path], out: Path) -> list[Path]:
@@ -134,8 +145,12 @@ def simulate(
     overrides: Overrides = None,
     seed: Seed = None,
     schedule: Annotated[int, typer.Option(help="Seed of the order in which things happen.")] = 0,
-    latency: Annotated[float, typer.Option(metavar="MS", help="Latency of every link, in milliseconds.", min=0)] = 1.0,
-    bandwidth: Annotated[float, typer.Option(metavar="MBIT", help="Bandwidth of every link in Mbit/s; 0: no limit.", min=0)] = 0.0,
+    latency: Annotated[
+        float, typer.Option(metavar="MS", help="Latency of every link, in milliseconds.", min=0)
+    ] = 1.0,
+    bandwidth: Annotated[
+        float, typer.Option(metavar="MBIT", help="Bandwidth of every link in Mbit/s; 0: no limit.", min=0)
+    ] = 0.0,
 ) -> None:
     """Run the same experiment in one thread, on a virtual clock with modelled links; sum up its transcript.
 
@@ -147,13 +162,17 @@ def simulate(
 
     experiment = _load(file, overrides, seed)
     _warn(experiment)
-    result = rehearse(experiment, _data_dir(), schedule=schedule, latency_ms=latency, bandwidth_mbit=bandwidth)
+    result = rehearse(
+        experiment, _data_dir(), schedule=schedule, latency_ms=latency, bandwidth_mbit=bandwidth
+    )
     Console(highlight=False).print(result)
 
 
 @app.command()
 def report(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders of runs, to be shown side by side.")],
+    runs: Annotated[
+        list[Path], typer.Argument(metavar="RUN...", help="Folders of runs, to be shown side by side.")
+    ],
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Where to write; by default the first run's folder.")
     ] = None,
@@ -205,8 +224,12 @@ def node(
     file: File,
     party: Annotated[int, typer.Option(help="Which party: 0 is the manager, workers count from 1.", min=0)],
     keys: Annotated[Path, typer.Option(metavar="FILE", help="This party's key file (mdl keys deal).")],
-    sockets: Annotated[Path, typer.Option(metavar="DIR", help="The folder of the parties' sockets, mode 0700.")],
-    out: Annotated[Path, typer.Option(metavar="DIR", help="This party's folder for records, metrics and its log.")],
+    sockets: Annotated[
+        Path, typer.Option(metavar="DIR", help="The folder of the parties' sockets, mode 0700.")
+    ],
+    out: Annotated[
+        Path, typer.Option(metavar="DIR", help="This party's folder for records, metrics and its log.")
+    ],
     overrides: Overrides = None,
     seed: Seed = None,
     resume: Annotated[int, typer.Option(help="Go on from the checkpoint of this epoch.", min=0)] = 0,

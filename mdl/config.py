@@ -50,7 +50,9 @@ class DelaySettings(Settings):
     @model_validator(mode="after")
     def _one_mean(self) -> "DelaySettings":
         if (self.slope_seconds is None) == (self.mean_seconds is None):
-            raise ValueError("give either slope_seconds (worker i waits i times that) or mean_seconds (a list)")
+            raise ValueError(
+                "give either slope_seconds (worker i waits i times that) or mean_seconds (a list)"
+            )
         return self
 
     def seconds(self, seed: int, worker: PartyId, epochs: int) -> Sequence[float]:
@@ -96,8 +98,14 @@ class Experiment(Settings):
     def problems(self) -> Sequence[str]:
         """Say what cannot work, beyond single values."""
         found = list(self.system.problems(self.workers))
-        if self.delay and self.delay.mean_seconds is not None and len(self.delay.mean_seconds) != self.workers:
-            found.append(f"delay.mean_seconds: {len(self.delay.mean_seconds)} values for {self.workers} workers")
+        if (
+            self.delay
+            and self.delay.mean_seconds is not None
+            and len(self.delay.mean_seconds) != self.workers
+        ):
+            found.append(
+                f"delay.mean_seconds: {len(self.delay.mean_seconds)} values for {self.workers} workers"
+            )
         return found
 
     def stop_rule(self) -> Stop | None:
@@ -174,7 +182,9 @@ def _change(override: str) -> tuple[list[str], Any]:
     path, separator, text = override.partition("=")
     keys = path.strip().split(".")
     if not separator or not all(keys):
-        raise ConfigError([f"--set {override}: write it as key.path=value, e.g. system.visibility=0.5"], "command line")
+        raise ConfigError(
+            [f"--set {override}: write it as key.path=value, e.g. system.visibility=0.5"], "command line"
+        )
     try:
         return keys, tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:

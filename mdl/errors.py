@@ -20,8 +20,8 @@
     │   └── HandshakeRefused
     └── WorkerDied               a process of ours ended before its time
 
-Every error hands its fields to ``super().__init__`` and formats in ``__str__``: an error that does not cannot be
-unpickled, and one that crosses a process pool then takes the pool down with it.
+Every error hands its fields to ``super().__init__`` and formats in ``__str__``: an error that does not
+cannot be unpickled, and one that crosses a process pool then takes the pool down with it.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,8 @@
 """Fork all parties of a run, be their trusted authority, watch them, and write down what they report.
 
-All children live and die with the launcher: one ends before its time, and either the system can do without it or all stop and the
-error says which, why, and the last lines of its log. Ctrl-C stops them all and keeps what was learnt.
+All children live and die with the launcher: one ends before its time, and either the system can do without
+it or all stop and the error says which, why, and the last lines of its log. Ctrl-C stops them all and keeps
+what was learnt.
 """
 
 import asyncio
@@ -14,7 +15,7 @@ import signal
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from multiprocessing.connection import Connection
@@ -50,9 +51,19 @@ class _Child:
     pipe: Connection
     linked: bool = False
     epoch: int = 0
+    last: str = ""
     failure: Mapping[str, Any] | None = None
     finished: Mapping[str, Any] | None = None
-    gone: "asyncio.Event" = field(default_factory=asyncio.Event)
+    gone: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def state(self) -> str:
+        """Where in the run it is, as far as its reports tell."""
+        if not self.linked:
+            return "before it was linked with the others"
+        if self.last == "trained":
+            return f"in epoch {self.epoch}, after its training"
+        return f"in epoch {self.epoch + 1}, before its training was done"
 
 
 def deal_keys(experiment: Experiment) -> dict[PartyId, Keys]:
@@ -148,7 +159,8 @@ class _Launcher:
                 self._kill_all()
         return self._sum_up()
 
-    # ------------------------------------------------------------------------------------------------ starting
+    # ------------------------------------------------------------------------------------------------
+    # starting
 
     async def _lay_out_data(self) -> str:
         """Have a child read the data set once, so that all parties can map the same pages."""
@@ -212,7 +224,8 @@ class _Launcher:
         theirs.close()
         return _Child(party, process, ours)
 
-    # ------------------------------------------------------------------------------------------------ watching
+    # ------------------------------------------------------------------------------------------------
+    # watching
 
     async def _accompany(self, child: _Child) -> None:
         """Take a child's reports until it is gone, then decide what that means for the others."""
@@ -248,7 +261,7 @@ class _Launcher:
             case "stopped":
                 pass
             case _:
-                child.epoch = event["epoch"]
+                child.epoch, child.last = event["epoch"], event["kind"]
                 self._note(event)
 
     def _note(self, event: Mapping[str, Any]) -> None:
@@ -271,13 +284,18 @@ class _Launcher:
         )
 
     def _why(self, child: _Child) -> MdlError:
-        if child.failure is not None:
-            others = [other.failure for other in self._children.values() if other.failure and other is not child]
-            causes = [f"{cause['error']}: {cause['message']}" for cause in others[:3]]
-            return MdlError("\n".join([f"{child.failure['error']}: {child.failure['message']}", *causes]))
-        code = child.process.exitcode or 0
-        how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
-        return WorkerDied(child.party, f"{how} in epoch {child.epoch + 1}", self._last_words(child.party))
+        if child.failure is None:
+            code = child.process.exitcode or 0
+            how = (
+                f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+            )
+            return WorkerDied(child.party, f"{how} {child.state}", self._last_words(child.party))
+        failures = [child.failure]
+        # That others lost this party is no news; anything else may be why it could not go on.
+        for other in self._children.values():
+            if other is not child and other.failure and other.failure["error"] != "PeerLeft":
+                failures.append(other.failure)
+        return MdlError("\n".join(f"{failure['error']}: {failure['message']}" for failure in failures[:4]))
 
     def _last_words(self, party: PartyId) -> str:
         try:
@@ -286,7 +304,8 @@ class _Launcher:
             return ""
         return "\n".join(f"  {line}" for line in lines[-5:])
 
-    # ------------------------------------------------------------------------------------------------ stopping
+    # ------------------------------------------------------------------------------------------------
+    # stopping
 
     def _interrupt(self) -> None:
         self._interrupted += 1
@@ -303,10 +322,8 @@ class _Launcher:
         self._stopping = True
         for child in self._children.values():
             if not child.pipe.closed:
-                try:
+                with suppress(OSError):  # it is gone already
                     child.pipe.send_bytes(b"stop")
-                except OSError:
-                    pass  # it is gone already
         asyncio.get_running_loop().call_later(GRACE_SECONDS, self._kill_all)
 
     def _kill_all(self) -> None:
@@ -323,14 +340,16 @@ class _Launcher:
             status, reason, code = "interrupted", "stopped by the user", EXIT_INTERRUPTED
         else:
             status, reason, code = "completed", self._account.reason, EXIT_OK
-        summary = summarise(self._account, status=status, reason=reason, seconds=time.monotonic() - self._began)
+        summary = summarise(
+            self._account, status=status, reason=reason, seconds=time.monotonic() - self._began
+        )
         summary = {**summary, "exit_code": code, "ended": datetime.now(UTC).isoformat(timespec="seconds")}
         files.write_json(self._run / files.SUMMARY, summary)
         return summary
 
 
 def lay_out(pipe: Connection, learning: Mapping[str, Any], data_dir: str, spool: str) -> None:
-    """Read a data set and lay it out in `spool` (in a child); tell over `pipe` what went wrong, or nothing."""
+    """Lay a data set out in `spool` (in a child); tell over `pipe` what went wrong, or nothing."""
     from mdl.learning.dataset import spool as write
     from mdl.learning.datasets import load
     from mdl.learning.settings import LearningSettings
@@ -347,8 +366,8 @@ def lay_out(pipe: Connection, learning: Mapping[str, Any], data_dir: str, spool:
 def resume_epochs(experiment: Experiment, run: Path) -> dict[PartyId, int]:
     """Find, for each party, the epoch to go on from.
 
-    Parties that talk must go on from the same one: the latest that the manager has and that all workers which kept up with it have too.
-    Where nobody talks, each goes on from its own.
+    Parties that talk must go on from the same one: the latest that the manager has and that all workers
+    which kept up with it have too. Where nobody talks, each goes on from its own.
 
     Raises:
         MdlError: there is nothing to go on from.
@@ -368,7 +387,9 @@ def resume_epochs(experiment: Experiment, run: Path) -> dict[PartyId, int]:
 def _common_epoch(kept: Mapping[PartyId, Sequence[int]]) -> int | None:
     for epoch in reversed(kept[MANAGER]):
         # Who is further behind than a manager's last records had left the run before, and follows as it can.
-        up_to_date = [epochs for party, epochs in kept.items() if party and epochs and epochs[-1] >= epoch - 1]
+        up_to_date = [
+            epochs for party, epochs in kept.items() if party and epochs and epochs[-1] >= epoch - 1
+        ]
         if up_to_date and all(epoch in epochs for epochs in up_to_date):
             return epoch
     return None

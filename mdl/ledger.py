@@ -18,8 +18,8 @@ class LedgerEntry(msgspec.Struct, kw_only=True):
         epoch: the epoch the stretch ended with; 0 for the set-up.
         sent: by message kind.
         received: by message kind.
-        seconds: wall-clock seconds by activity (``training``, ``cryptography``, ``evaluation``, ``waiting`` ...). Activities
-            of one party can overlap, so the sum may exceed the stretch.
+        seconds: wall-clock seconds by activity (``training``, ``cryptography``, ``evaluation``, ``waiting``
+            ...). Activities of one party can overlap, so the sum may exceed the stretch.
     """
 
     party: int

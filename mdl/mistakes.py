@@ -21,7 +21,9 @@ def table_at(
         here = here.get(key, {}) if isinstance(here, Mapping) else {}
         chosen = here.get("type") if isinstance(here, Mapping) else None
         below = list(_tables_of(settings, key))
-        matching = [table for table in below if _type_of(table) == chosen] or (below if len(below) == 1 else [])
+        matching = [table for table in below if _type_of(table) == chosen] or (
+            below if len(below) == 1 else []
+        )
         if not matching:
             return None
         settings = matching[0]
@@ -41,7 +43,9 @@ def _sentence(problem: Any, settings: type[BaseModel]) -> str:
             return f"{name}: is missing"
         case "union_tag_invalid":
             allowed = problem["ctx"]["expected_tags"]
-            near = difflib.get_close_matches(str(problem["ctx"]["tag"]), allowed.replace("'", "").split(", "), n=1)
+            near = difflib.get_close_matches(
+                str(problem["ctx"]["tag"]), allowed.replace("'", "").split(", "), n=1
+            )
             guess = f"; did you mean {near[0]!r}?" if near else ""
             return f"{name}.type: {problem['ctx']['tag']!r} is unknown{guess} (allowed: {allowed})"
         case "union_tag_not_found":
@@ -76,7 +80,10 @@ def _resolve(location: Sequence[str | int], settings: type[BaseModel]) -> tuple[
 
 
 def _is_branch(part: str, settings: type[BaseModel]) -> bool:
-    return part.startswith(("literal[", "float", "int", "constrained-", "function-")) and part not in settings.model_fields
+    return (
+        part.startswith(("literal[", "float", "int", "constrained-", "function-"))
+        and part not in settings.model_fields
+    )
 
 
 def _tables_of(settings: type[BaseModel], key: str) -> Iterator[type[BaseModel]]:

@@ -1,14 +1,16 @@
 """One party in a process of its own: connect, build the learner, run the system, report.
 
-The launcher starts it with a pipe; `mdl node` starts it by hand with a key file. Either way it is given `Orders`.
+The launcher starts it with a pipe; `mdl node` starts it by hand with a key file. Either way it is given
+`Orders`.
 """
 
 import asyncio
 import logging
+import os
 import resource
 import signal
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -90,10 +92,8 @@ def main(pipe: Connection) -> None:
     encoder = msgspec.json.Encoder()
 
     def report(event: Mapping[str, Any]) -> None:
-        try:
+        with suppress(OSError):  # the launcher is gone: the pipe's end has told this node to stop
             pipe.send_bytes(encoder.encode(event))
-        except OSError:
-            pass  # the launcher is gone; the pipe's end has told this node to stop
 
     raise SystemExit(perform(orders, report, pipe))
 
@@ -169,6 +169,7 @@ async def _play(orders: Orders, report: Report) -> None:
     with _pool(experiment, orders.pool) as pool:
         async with StreamParty(orders.party, codec, ledger, pool, on_record) as party:
             await _link(party, experiment, orders, parameters=len(learner.parameters()))
+            logger.info("linked with %d parties", len(party.peers))
             report({"kind": "linked"})
             outcome = await experiment.system.run(party, learner, _task(experiment, orders))
             if experiment.alone and orders.party != MANAGER:
@@ -274,6 +275,9 @@ def _account(outcome: Outcome) -> dict[str, Any]:
 def log_to(path: Path) -> None:
     """Send this process's log to a file."""
     logging.basicConfig(
-        filename=path, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True
+        filename=path,
+        level=logging.INFO,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        force=True,
     )
-    logger.info("%s begins", path.stem.removeprefix("log-"))
+    logger.info("%s begins, process %d", path.stem, os.getpid())

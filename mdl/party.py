@@ -6,6 +6,7 @@ A system's coroutines see the world through `Party` alone. Two drivers implement
 
 import asyncio
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Generic, ParamSpec, Protocol, TypeAlias, TypeVar
 
@@ -14,7 +15,7 @@ import msgspec
 from mdl.errors import PeerLeft
 
 PartyId: TypeAlias = int
-"""0 is the manager; workers are 1..n. A worker's id is also its point in Shamir's sharing, so it is never 0."""
+"""0 is the manager; workers are 1..n. A worker's id is its point in Shamir's sharing too: never 0."""
 
 MANAGER: Final[PartyId] = 0
 
@@ -38,7 +39,7 @@ class Envelope(Generic[M_co]):
 
 
 class Party(Protocol):
-    """One party's door to the world. Every method may be called from several tasks of the same party at once."""
+    """One party's door to the world. Its methods may be called from several tasks at once."""
 
     @property
     def id(self) -> PartyId:
@@ -51,41 +52,39 @@ class Party(Protocol):
     async def send(self, to: PartyId, message: Message) -> None:
         """Hand a message to the link; return once the link has room for another (back-pressure).
 
-        Messages to one peer arrive whole and in the order of the calls. Cancelling leaves the link in order: the message is
-        sent wholly or not at all.
+        Messages to one peer arrive whole and in the order of the calls. Cancelling leaves the link in
+        order: the message is sent wholly or not at all.
 
         Raises:
             PeerLeft: the link is gone. (It may also go after this returns: sending is no receipt.)
         """
 
     async def receive(self, *kinds: type[M], sender: PartyId | None = None) -> Envelope[M]:
-        """Take the oldest message of these kinds (from `sender`, if given) that nobody has taken yet; wait for one.
+        """Take the oldest message of these kinds (from `sender`, if given) not taken yet; wait for one.
 
         Messages of other kinds stay for other calls. Cancelling takes no message.
 
         Raises:
-            PeerLeft: none can come any more, because `sender` (or, without one, every peer) has left. What it sent
-                before leaving is handed out first.
+            PeerLeft: none can come any more, because `sender` (or, without one, every peer) has left. What
+                it sent before leaving is handed out first.
         """
 
     async def to_process(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
-        """Run a module-level function of picklable values in this party's crypto pool. Counts as *cryptography*."""
+        """Run a module-level function of picklable values in the crypto pool. Counts as *cryptography*."""
 
     async def to_thread(self, activity: str, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
-        """Run a method of something this party owns, one at a time, off the event loop. Counts as `activity`."""
+        """Run a method of something this party owns, one at a time, off the loop. Counts as `activity`."""
 
     def record(self, kind: str, epoch: int, **values: float | int | str) -> None:
-        """Put a public fact into this party's metrics (never a gradient, a share, a secret). Returns at once."""
+        """Put a public fact into this party's metrics: never a gradient, share or secret. Returns at once."""
 
 
 async def broadcast(party: Party, to: Collection[PartyId], message: Message) -> None:
     """Send one message to several peers at once; a peer that has left is passed over."""
 
     async def one(peer: PartyId) -> None:
-        try:
+        with suppress(PeerLeft):  # who is gone is found out by whoever awaits an answer
             await party.send(peer, message)
-        except PeerLeft:
-            pass  # who is gone is found out by whoever awaits an answer
 
     async with asyncio.TaskGroup() as tasks:
         for peer in sorted(to):

@@ -107,7 +107,9 @@ class Lines:
         elif event["kind"] in ("starting", "stopping"):
             self._say(f"[{human_seconds(self._state.seconds)}] {self._state.stage}")
         elif event["kind"] == "left":
-            self._say(f"[{human_seconds(self._state.seconds)}] {party_name(event['worker'])} left: {event['how']}")
+            self._say(
+                f"[{human_seconds(self._state.seconds)}] {party_name(event['worker'])} left: {event['how']}"
+            )
 
     def _say(self, line: str) -> None:
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)

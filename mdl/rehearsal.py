@@ -81,7 +81,9 @@ def _outcome(simulation: Simulation) -> Text:
             lines.append(f"Test accuracy of the {model} model: {values[-1]:.4f}")
     last = {score["party"]: score["accuracy"] for score in scores if score["model"] == "own"}
     if last:
-        lines.append(f"Test accuracy of the workers' models: mean {sum(last.values()) / len(last):.4f}, worst {min(last.values()):.4f}")
+        lines.append(
+            f"Test accuracy of the workers' models: mean {sum(last.values()) / len(last):.4f}, worst {min(last.values()):.4f}"
+        )
     first = min(simulation.outcomes)
     weights = fingerprint(simulation.outcomes[first].parameters)
     lines.append(f"Weights of {party_name(first)}: sha256 {weights}")

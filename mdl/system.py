@@ -1,9 +1,9 @@
 """What a system is, and what it asks of a learner.
 
-A *system* is one paper: a frozen value read from the experiment file that knows its parties, their links, the messages each
-may receive, and the coroutine that each party runs. It reaches the world through a `Party`, its model
-through a `Learner`, and what must outlive a crash through a `Journal`; so the same code runs over real links and on
-the simulator's virtual clock.
+A *system* is one paper: a frozen value read from the experiment file that knows its parties, their links,
+the messages each may receive, and the coroutine that each party runs. It reaches the world through a
+`Party`, its model through a `Learner`, and what must outlive a crash through a `Journal`; so the same code
+runs over real links and on the simulator's virtual clock.
 """
 
 from collections.abc import Mapping, Sequence
@@ -59,16 +59,16 @@ class Learner(Protocol):
         """λ."""
 
     def parameters(self) -> Floats:
-        """The model's parameters as one float32 vector of shape (t,). The start is the same at all parties."""
+        """The parameters as one float32 vector of shape (t,). The start is the same at all parties."""
 
     def load(self, parameters: Floats) -> None:
         """Replace the model's parameters."""
 
     def train(self, epoch: int) -> Training:
-        """Run local training for one epoch (or the experiment's number of local steps) from the present parameters.
+        """Train for one epoch (or the experiment's number of local steps) from the present parameters.
 
-        The order of the data depends on the experiment's seed, the party and `epoch` alone, so an epoch that is
-        repeated from the same parameters gives the same result.
+        The order of the data depends on the experiment's seed, the party and `epoch` alone, so an epoch
+        that is repeated from the same parameters gives the same result.
         """
 
     def evaluate(self) -> Metrics:
@@ -101,13 +101,16 @@ class Task:
     """One party's part in one run.
 
     Attributes:
-        run: the run's identity, fresh for every start (a resumed run is another): binds messages and nonces to it.
+        run: the run's identity, fresh for every start (a resumed run is another): binds messages and nonces
+            to it.
         seed: experiment randomness; never used for anything secret.
         workers: n.
         epochs: how many to train for.
-        evaluate_every: the workers' own models are scored every so many epochs (the global one always), 0 for only at the end.
+        evaluate_every: the workers' own models are scored every so many epochs (the global one always), 0
+            for only at the end.
         stop: end early, or None.
-        delay_seconds: by epoch - 1, how long this party pauses after training (heterogeneous workers); empty for never.
+        delay_seconds: by epoch - 1, how long this party pauses after training (heterogeneous workers);
+            empty for never.
         resume: the last epoch that all parties completed in an earlier run, 0 for a new run.
         credentials: what the trusted authority gave this party, opaque to all but the system.
         journal: this party's records.
@@ -152,10 +155,10 @@ class System(Protocol):
         """Whether there is cryptography enough for processes of its own."""
 
     def problems(self, workers: int) -> Sequence[str]:
-        """What is impossible or insecure about this system with n = `workers`, a sentence each that begins with the key."""
+        """What is impossible or insecure with n = `workers`: a sentence each, beginning with the key."""
 
     def explain(self, workers: int, parameters: int) -> Sequence[str]:
-        """Say what a run will do: who sees what, thresholds, security level, capacity, costs. A paragraph each."""
+        """Say what a run will do: who sees what, thresholds, security, capacity, costs. A paragraph each."""
 
     def terms(self, workers: int) -> Mapping[str, str]:
         """What both ends of a link must agree on before the first epoch: public names and values."""
@@ -167,10 +170,10 @@ class System(Protocol):
         """The pairs of parties that talk, (listener, caller)."""
 
     def receives(self, party: PartyId) -> Sequence[type[Message]]:
-        """The kinds of message that `party` may receive. Anything else on its links is refused by the transport."""
+        """The kinds of message that `party` may receive. The transport refuses anything else."""
 
     def deal(self, workers: int, *, rng: Randomness) -> Mapping[PartyId, bytes]:
-        """Be the trusted authority: make each party's credentials, then forget every secret. Empty where there are none."""
+        """Be the trusted authority: make each party's credentials, then forget every secret."""
 
     async def run(self, party: Party, learner: Learner, task: Task) -> Outcome:
         """Play `party`'s part from the first epoch to the last."""

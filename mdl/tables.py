@@ -37,7 +37,9 @@ def _closing_rows(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
             rows.append((name, f"mean {accuracy[f'{key}_mean']:.4f}, worst {accuracy[f'{key}_worst']:.4f}"))
     if "global" in accuracy and "alone_mean" in accuracy:
         gain = 100 * (accuracy["global"] - accuracy["alone_mean"])
-        rows.append(("gain over training alone", f"{gain:+.1f} points (global model against the mean worker)"))
+        rows.append(
+            ("gain over training alone", f"{gain:+.1f} points (global model against the mean worker)")
+        )
     rows.append(
         (
             "seconds, mean worker",
@@ -45,7 +47,12 @@ def _closing_rows(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
             f"waiting {seconds['waiting']:.1f}",
         )
     )
-    rows.append(("seconds, whole run", f"{human_seconds(seconds['total'])} ({summary['cpu_seconds']:.0f} s CPU in all parties)"))
+    rows.append(
+        (
+            "seconds, whole run",
+            f"{human_seconds(seconds['total'])} ({summary['cpu_seconds']:.0f} s CPU in all parties)",
+        )
+    )
     sent = summary["bytes"]
     rows.append(("bytes", f"{human_bytes(sent['up'])} up, {human_bytes(sent['down'])} down"))
     rows.append(("missed updates", f"{summary['missed']:,} ({summary['missed_share']:.2%})"))
@@ -66,7 +73,10 @@ def explanation(experiment: Experiment, data_dir: Path | None) -> Group:
         f"{experiment.name}: {experiment.workers} workers train {learning.model} ({parameters:,} parameters) on "
         f"{learning.dataset} for {experiment.epochs} epochs, system {experiment.system.type!r}, seed {experiment.seed}."
     )
-    paragraphs = [Text(head, style="bold"), *map(Text, experiment.system.explain(experiment.workers, parameters))]
+    paragraphs = [
+        Text(head, style="bold"),
+        *map(Text, experiment.system.explain(experiment.workers, parameters)),
+    ]
     return Group(*(Padding(paragraph, (0, 0, 1, 0)) for paragraph in paragraphs), Text("The file is valid."))
 
 

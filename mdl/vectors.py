@@ -2,7 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,13 +15,15 @@ Integers: TypeAlias = NDArray[np.int64]
 
 Flags: TypeAlias = NDArray[np.bool_]
 
+S = TypeVar("S", bound=np.generic)
+
 
 @dataclass(frozen=True)
 class Blocks:
-    """A division of ``parameters`` consecutive parameters into blocks of ``size`` (the paper's case is size 1).
+    """``parameters`` consecutive parameters in blocks of ``size`` (1 is the paper's case).
 
-    All parameters of a block share one active set. The last block is padded with zeros to its full size, so that
-    every block has one shape on the wire.
+    All parameters of a block share one active set. The last block is padded with zeros to its full size, so
+    that every block has one shape on the wire.
     """
 
     parameters: int
@@ -36,13 +38,13 @@ class Blocks:
         """Number of blocks."""
         return -(-self.parameters // self.size)
 
-    def split(self, vector: NDArray[np.generic]) -> NDArray[np.generic]:
+    def split(self, vector: NDArray[S]) -> NDArray[S]:
         """Reshape a vector of shape (parameters,) to (count, size), zeros at the end."""
         assert vector.shape == (self.parameters,)
         padding = self.count * self.size - self.parameters
         return np.pad(vector, (0, padding)).reshape(self.count, self.size)
 
-    def join(self, blocks: NDArray[np.generic]) -> NDArray[np.generic]:
+    def join(self, blocks: NDArray[S]) -> NDArray[S]:
         """Undo `split`: shape (count, size) to (parameters,)."""
         assert blocks.shape == (self.count, self.size)
         return blocks.reshape(-1)[: self.parameters]

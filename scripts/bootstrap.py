@@ -1,7 +1,8 @@
 """Make the virtual environment: `python3 scripts/bootstrap.py .venv`. Needs the standard library alone.
 
-Versions are pinned by constraints.txt. torch goes first and by its exact version, because a range may resolve to a build
-with several gigabytes of accelerator libraries; torchvision goes without its dependencies for the same reason (they are installed as ours).
+Versions are pinned by constraints.txt. torch goes first and by its exact version, because a range may
+resolve to a build with several gigabytes of accelerator libraries; torchvision goes without its
+dependencies for the same reason (they are installed as ours).
 """
 
 import subprocess

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Collection, Coroutine, Mapping
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from mdl.errors import PeerLeft
@@ -23,10 +24,8 @@ async def each(errands: Mapping[PartyId, Coroutine[Any, Any, R]], *, within: flo
     results: dict[PartyId, R] = {}
 
     async def run(peer: PartyId, errand: Coroutine[Any, Any, R]) -> None:
-        try:
+        with suppress(PeerLeft):  # its absence from the results says so
             results[peer] = await errand
-        except PeerLeft:
-            pass  # its absence from the results says so
 
     try:
         async with asyncio.timeout(within), asyncio.TaskGroup() as tasks:
@@ -49,7 +48,8 @@ async def gather(
 ) -> dict[PartyId, M]:
     """Collect one `wanted` message of `kind` from each sender.
 
-    Messages of the kind that are not wanted are late answers to a question already given up: they are dropped.
+    Messages of the kind that are not wanted are late answers to a question already given up: they are
+    dropped.
 
     Returns:
         By sender. Senders that left, or stayed silent for `within` seconds, are absent.

@@ -4,13 +4,16 @@ Whatever the scheme, the following holds here, once and for all:
 
 1. a set is *closed* and announced to every worker before any share is given, and has at least m members;
 2. a worker answers once per (epoch, block), and only for the announced set;
-3. if it is in the set, the entry that stands for it is its own: it is never shown one, but uses the one it kept;
-4. no second sum of the same gradients is opened over another set, not even after a crash: the announced sets are
+3. if it is in the set, the entry that stands for it is its own: it is never shown one, but uses the one it
+kept;
+4. no second sum of the same gradients is opened over another set, not even after a crash: the announced
+sets are
    on disk before any share leaves, and a repeated epoch is held to them;
 5. members are asked first; where one is gone, any other worker that is online helps out.
 
-The other side of each rule is the manager's (`open_sums`), which follows the protocol by assumption; the worker's (`Opener`) holds
-even where it does not, as far as a worker alone can tell (docs/security.md says how far that is).
+The other side of each rule is the manager's (`open_sums`), which follows the protocol by assumption; the
+worker's (`Opener`) holds even where it does not, as far as a worker alone can tell (docs/security.md says
+how far that is).
 """
 
 import asyncio
@@ -45,7 +48,7 @@ class Closed(Message, frozen=True):
 
 
 class Group(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Blocks that share a set and openers, with the hints (g^r) of every member but the receiver, in their order."""
+    """Blocks with one set and one choice of openers; hints (g^r) of all members but the receiver."""
 
     blocks: bytes
     members: tuple[int, ...]
@@ -69,7 +72,8 @@ class Answer(Message, frozen=True):
     shares: tuple[bytes, ...]
 
 
-# ---------------------------------------------------------------------------------------------- the worker's side
+# ---------------------------------------------------------------------------------------------- the
+# worker's side
 
 
 class Opener:
@@ -136,7 +140,7 @@ class Opener:
         return told
 
     def _reconciled(self, earlier: Sets | None) -> Sets:
-        """What to keep on disk: a block that an earlier attempt at this epoch closed stays closed over that set."""
+        """What to keep on disk: a block closed in an earlier attempt at this epoch keeps that set."""
         if earlier is None:
             return self._sets
         both = (earlier != 0) & (self._sets != 0)
@@ -166,14 +170,18 @@ class Opener:
         if active.members(mask) != group.members or (self._sets[blocks] != np.uint64(mask)).any() or not mask:
             raise _blame_manager("asked to open another set than the closed one")
         if me not in group.openers or len(set(group.openers)) != self._scheme.threshold:
-            raise _blame_manager(f"asked to open among {group.openers}, where {self._scheme.threshold} must answer")
+            raise _blame_manager(
+                f"asked to open among {group.openers}, where {self._scheme.threshold} must answer"
+            )
         if self._answered[blocks].any():
             raise _blame_manager("asked twice for the same epoch and block")
         self._answered[blocks] = True
         hints = list(group.hints)
         if me in group.members:
             hints.insert(group.members.index(me), self._hints[self._row_of[blocks]].tobytes())
-        if any(len(hint) != len(blocks) * self._scheme.hint_bytes for hint in hints) or len(hints) != len(group.members):
+        if any(len(hint) != len(blocks) * self._scheme.hint_bytes for hint in hints) or len(hints) != len(
+            group.members
+        ):
             raise _blame_manager("asked to open with hints that do not fit the blocks")
         return hints, Context(self._run, self._epoch, blocks.tolist(), group.members, group.openers)
 
@@ -194,7 +202,8 @@ def shares_of(
     return [scheme.decryption_share(key_share, hints, context, rng=rng) for hints, context in requests]
 
 
-# --------------------------------------------------------------------------------------------- the manager's side
+# --------------------------------------------------------------------------------------------- the
+# manager's side
 
 
 @dataclass(frozen=True)
@@ -275,7 +284,9 @@ async def open_sums(
         silent |= {opener for job in unanswered for opener in job.missing}
         helpers = [peer for peer in party.peers if peer != MANAGER and peer not in silent]
         waiting = [other for job in unanswered if (other := _with_helpers(job, helpers)) is not None]
-    return await _combine_all(party, scheme, uploads, done, len(closed), run=run, epoch=epoch, block_size=block_size)
+    return await _combine_all(
+        party, scheme, uploads, done, len(closed), run=run, epoch=epoch, block_size=block_size
+    )
 
 
 def _jobs(
@@ -317,7 +328,12 @@ class _Requests:
     """The conversation with all openers about an epoch's jobs."""
 
     def __init__(
-        self, party: Party, scheme: ThresholdEncryption, uploads: Mapping[PartyId, Contribution], *, epoch: int
+        self,
+        party: Party,
+        scheme: ThresholdEncryption,
+        uploads: Mapping[PartyId, Contribution],
+        *,
+        epoch: int,
     ) -> None:
         self._party, self._scheme, self._uploads, self._epoch = party, scheme, uploads, epoch
         self._count = 0
@@ -328,7 +344,9 @@ class _Requests:
         for job in jobs:
             for opener in job.missing:
                 by_opener.setdefault(opener, []).append(job)
-        await each({opener: self._ask_one(opener, asked) for opener, asked in by_opener.items()}, within=within)
+        await each(
+            {opener: self._ask_one(opener, asked) for opener, asked in by_opener.items()}, within=within
+        )
 
     async def _ask_one(self, opener: PartyId, jobs: Sequence[_Job]) -> None:
         window = asyncio.Semaphore(WINDOW)

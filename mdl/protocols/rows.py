@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 MESSAGE_LIMIT_BYTES = 1 << 20
-"""No message carries more than this many bytes of vector, so that none holds up the others on its link for long."""
+"""No message carries more bytes of vector than this, so that none holds up its link for long."""
 
 
 def parts(count: int, width: int) -> Iterator[slice]:
-    """Cut `count` rows of `width` bytes into slices of at most `MESSAGE_LIMIT_BYTES` (but at least a row each)."""
+    """Cut `count` rows of `width` bytes into slices of at most `MESSAGE_LIMIT_BYTES`, or one row."""
     step = max(1, MESSAGE_LIMIT_BYTES // max(1, width))
     return (slice(first, min(first + step, count)) for first in range(0, count, step))
 

@@ -1,6 +1,7 @@
 """Which blocks a worker contributes to: R_i of Algorithm 3, line 3 [∝MDL, §IV-B c].
 
-Selection is experiment randomness: it follows from the experiment's seed, the epoch and (where each draws for itself) the worker.
+Selection is experiment randomness: it follows from the experiment's seed, the epoch and (where each draws
+for itself) the worker.
 """
 
 import math
@@ -20,7 +21,7 @@ _BALANCED, _RANDOM = 1, 2
 
 
 def threshold_of(visibility: float, workers: int) -> int:
-    """m = ⌈ρn⌉, taking ρn for an integer where only rounding keeps it from being one [∝MDL, §III-C]."""
+    """Give m = ⌈ρn⌉, taking ρn for an integer where only rounding keeps it from being one [∝MDL, §III-C]."""
     return max(1, math.ceil(visibility * workers - 1e-9))
 
 
@@ -39,7 +40,8 @@ def balanced(seed: int, epoch: int, *, present: Sequence[PartyId], blocks: int, 
 
     Everybody who knows the seed computes the same assignment: it is public. A block's set is a uniform draw
     among all sets of this size, and the numbers of blocks of two workers differ by at most one: the workers
-    are shuffled and dealt round and round, `each` to a block, until the deal comes out even; then shuffled anew.
+    are shuffled and dealt round and round, `each` to a block, until the deal comes out even; then shuffled
+    anew.
 
     Returns:
         Shape (blocks, len(present)): whether a worker takes part in a block.
@@ -64,13 +66,11 @@ def random(seed: int, epoch: int, *, worker: PartyId, blocks: int, take: int) ->
 
 
 def missing_probability(share: float, *, threshold: int, workers: int) -> float:
-    """Chance that a block finds fewer than m workers under random selection, exactly: P[Bin(n, k/t) ≤ m−1]."""
-    return sum(
-        math.comb(workers, i) * share**i * (1 - share) ** (workers - i) for i in range(threshold)
-    )
+    """Chance that a block finds fewer than m workers by random selection: P[Bin(n, k/t) ≤ m−1]."""
+    return sum(math.comb(workers, i) * share**i * (1 - share) ** (workers - i) for i in range(threshold))
 
 
 def missing_bound(share: float, *, threshold: int, workers: int) -> float:
-    """The paper's union bound C(n, n−m+1)·(1−k/t)^(n−m+1) on the same chance, clamped to 1 [∝MDL, §IV-C a]."""
+    """The paper's bound on it, C(n, n−m+1)·(1−k/t)^(n−m+1), clamped to 1 [∝MDL, §IV-C a]."""
     absent = workers - threshold + 1
     return min(1.0, math.comb(workers, absent) * (1 - share) ** absent)

@@ -37,7 +37,7 @@ def sizes(sets: Sets) -> NDArray[np.uint8]:
 
 def contains(sets: Sets, worker: PartyId) -> Flags:
     """Where `worker` is a member: shape (blocks,)."""
-    return (sets >> np.uint64(worker - 1)) & np.uint64(1) == 1
+    return np.asarray((sets >> np.uint64(worker - 1)) & np.uint64(1) == 1, np.bool_)
 
 
 def width(workers: int) -> int:
@@ -68,11 +68,9 @@ def from_bytes(data: bytes, workers: int) -> Sets:
 
 
 def groups(sets: Sets) -> list[tuple[int, NDArray[np.int64]]]:
-    """Sort the blocks by their sets: (mask, ids of its blocks in ascending order); missed blocks are left out."""
+    """Sort the blocks by set: (mask, ids of its blocks, ascending); missed blocks are left out."""
     order = np.argsort(sets, kind="stable")
     masks, firsts = np.unique(sets[order], return_index=True)
     return [
-        (int(mask), blocks)
-        for mask, blocks in zip(masks, np.split(order, firsts[1:]), strict=True)
-        if mask
+        (int(mask), blocks) for mask, blocks in zip(masks, np.split(order, firsts[1:]), strict=True) if mask
     ]

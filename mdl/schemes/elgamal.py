@@ -23,7 +23,7 @@ from typing import Final
 
 from gmpy2 import invert, mpz, powmod_base_list
 
-from mdl.errors import InvalidShare, NotEnoughShares, OutOfRange
+from mdl.errors import InvalidShare, NotEnoughShares, OutOfRange, SchemeError
 from mdl.party import PartyId
 from mdl.schemes import shamir
 from mdl.schemes.encodings import EncodingName, Exponential, Lifted, encoding
@@ -164,6 +164,7 @@ class ElGamal:
         Raises:
             InvalidShare: a hint is malformed or no element of the group.
             NotEnoughShares: fewer openers than the threshold.
+            SchemeError: an opener is named twice, or is no point.
         """
         assert key_share.point in context.openers
         z = self._lagrange(context.openers)[key_share.point]
@@ -176,6 +177,7 @@ class ElGamal:
         Raises:
             InvalidShare: the share is malformed or no element of the group.
             NotEnoughShares: fewer openers than the threshold.
+            SchemeError: an opener is named twice, or is no point.
         """
         before = self._lagrange(context.openers)[opener]
         after = self._lagrange(openers)[opener]
@@ -224,7 +226,11 @@ class ElGamal:
     def _lagrange(self, openers: Sequence[PartyId]) -> Mapping[PartyId, int]:
         if len(openers) < self.threshold:
             raise NotEnoughShares(f"{len(openers)} openers, threshold {self.threshold}")
-        return shamir.lagrange_at_zero(openers, int(self._group.q))
+        try:
+            return shamir.lagrange_at_zero(openers, int(self._group.q))
+        except ValueError as problem:
+            # The manager names the openers, so this is a peer's fault and not a bug.
+            raise SchemeError(f"these cannot open anything: {problem}") from None
 
     def _elements(self, packed: bytes, count: int, culprits: Sequence[PartyId]) -> list[mpz]:
         """Read exactly `count` elements; their ranges are checked, membership is not."""

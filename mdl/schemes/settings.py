@@ -58,7 +58,7 @@ class ElGamalSettings(Settings):
 
     def problems(self, *, threshold: int, fixed_point: FixedPoint, members: int) -> list[str]:
         """Say why the scheme cannot be built, a sentence each; [] if it can."""
-        problems = _threshold_problems(threshold, members)
+        problems = _count_problems(threshold, members)
         if members >= 1:
             problems += capacity_problems(self.encoding, group(self.group), fixed_point, members)
         return problems
@@ -80,8 +80,8 @@ class ElGamalSettings(Settings):
         level = "NO SECURITY" if self.insecure else f"about {chosen.security_bits} bits of security"
         fit = explain_capacity(self.encoding, chosen, fixed_point, members)
         return (
-            f"ElGamal in {self.group}, a {kind} group modulo a prime of {chosen.bits} bits ({level}), opened by "
-            f"any {threshold} workers. The {self.encoding} encoding has {fit}."
+            f"ElGamal in {self.group}, a {kind} group modulo a prime of {chosen.bits} bits ({level}), "
+            f"opened by any {threshold} workers. The {self.encoding} encoding has {fit}."
         )
 
     @property
@@ -114,8 +114,8 @@ class PlainSettings(Settings):
 
     def problems(self, *, threshold: int, fixed_point: FixedPoint, members: int) -> list[str]:
         """Say why the scheme cannot be built, a sentence each; [] if it can."""
-        problems = _threshold_problems(threshold, members)
-        if not 1 <= fixed_point.bound(members) < Plain.BOUND_LIMIT:
+        problems = _count_problems(threshold, members)
+        if fixed_point.bound(members) >= Plain.BOUND_LIMIT:
             problems.append(f"sums reach {fixed_point.bound(members):,}: lower range or fraction_bits")
         return problems
 
@@ -148,9 +148,7 @@ class PlainSettings(Settings):
 AnyScheme: TypeAlias = Annotated[ElGamalSettings | PlainSettings, Field(discriminator="type")]
 
 
-def _threshold_problems(threshold: int, members: int) -> list[str]:
-    if threshold < 1:
-        return [f"the threshold is {threshold}, but at least one contributor is needed"]
-    if members < threshold:
-        return [f"the largest active set has {members} members, fewer than the threshold of {threshold}"]
-    return []
+def _count_problems(threshold: int, members: int) -> list[str]:
+    # The threshold may exceed the members: openers need not be among them.
+    counts = {"threshold": threshold, "largest active set": members}
+    return [f"the {what} must be at least 1, not {count}" for what, count in counts.items() if count < 1]

@@ -1,7 +1,7 @@
 """An asyncio event loop with a clock of its own.
 
-Time stands still while anything can run, and jumps to the next timer when nothing can. Callbacks that are ready together
-run in an order drawn from a seed, so one seed is one schedule and many seeds are many.
+Time stands still while anything can run, and jumps to the next timer when nothing can. Callbacks that are
+ready together run in an order drawn from a seed, so one seed is one schedule and many seeds are many.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ class Deadlock(MdlError):
 
 
 class _Clock:
-    """Stands where the loop expects its selector: there are no files to watch, so to select is to let time pass."""
+    """Stands where the loop expects its selector. There are no files: to select is to let time pass."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -48,7 +48,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         ready = list(self._ready)
         self._order.shuffle(ready)
         self._ready: deque[Any] = deque(ready)
-        super()._run_once()
+        super()._run_once()  # type: ignore[misc]  # private to asyncio, and stable since 3.4
 
     def _process_events(self, event_list: list[Any]) -> None:
         assert not event_list

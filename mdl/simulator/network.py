@@ -14,7 +14,8 @@ class Network:
     Attributes:
         latency_seconds: from the last byte's leaving to its arrival.
         bandwidth_bytes_per_second: of one link; None for unlimited.
-        jitter_seconds: up to so much more latency, drawn anew for each message. Messages of one link never overtake.
+        jitter_seconds: up to so much more latency, drawn anew for each message. Messages of one link never
+            overtake.
     """
 
     latency_seconds: float = 0.0

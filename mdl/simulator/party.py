@@ -103,14 +103,12 @@ class SimulatedParty:
         wire, peer = self._wires[to]
         data = self._codec.encode(message)
         size_bytes = len(data) + FRAME_PREFIX_BYTES
-        self._transcript.append(
-            Sent(asyncio.get_running_loop().time(), self._id, to, message, size_bytes)
-        )
+        self._transcript.append(Sent(asyncio.get_running_loop().time(), self._id, to, message, size_bytes))
         self.ledger.count_sent(type(message).__name__, size_bytes)
         await wire.carry(size_bytes, lambda: peer.deliver(self._id, data))
 
     def deliver(self, sender: PartyId, data: bytes) -> None:
-        """Take what a wire brings. It is decoded here, so a message that does not survive the codec is found out."""
+        """Take what a wire brings. It is decoded, so a message that the codec would spoil is found out."""
         if sender not in self._wires:
             return
         message = self._codec.decode(data)

@@ -194,7 +194,8 @@ class _Stage:
     ) -> None:
         loop = asyncio.get_running_loop()
         running = {
-            party: loop.create_task(self._perform(party, learners(party), tasks[party])) for party in self.parties
+            party: loop.create_task(self._perform(party, learners(party), tasks[party]))
+            for party in self.parties
         }
         for party, seconds in leave.items():
             loop.call_at(seconds, self._vanish, party, running[party])

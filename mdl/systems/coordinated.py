@@ -1,8 +1,9 @@
 """∝MDL^c: the manager shepherds the workers through an epoch, everybody's gradient stays hidden.
 
-Zhang, Ji, Wang, Wang, "Private, yet Practical, Multiparty Deep Learning", §IV. Algorithm 1 (the trusted authority) is `deal`,
-Algorithm 2 `_Manager`, Algorithm 3 `_Worker`; comments give their lines. Departures from the print, each with its reason, are in
-docs/systems/coordinated.md; the rules of opening are in `mdl.protocols.opening`.
+Zhang, Ji, Wang, Wang, "Private, yet Practical, Multiparty Deep Learning", §IV. Algorithm 1 (the trusted
+authority) is `deal`, Algorithm 2 `_Manager`, Algorithm 3 `_Worker`; comments give their lines. Departures
+from the print, each with its reason, are in docs/systems/coordinated.md; the rules of opening are in
+`mdl.protocols.opening`.
 """
 
 import builtins
@@ -30,11 +31,12 @@ from mdl.systems.explanations import explain_coordinated
 from mdl.systems.visibility import VisibilitySettings
 from mdl.vectors import Blocks, Flags, Integers, pack_flags, unpack_flags
 
-# ------------------------------------------------------------------------------------------------------- messages
+# -------------------------------------------------------------------------------------------------------
+# messages
 
 
 class EpochBegins(Message, frozen=True):
-    """Manager to all: an epoch begins, with these workers present (a set, as `mdl.protocols.sets` writes it)."""
+    """Manager to all: an epoch begins, with these workers present (as `mdl.protocols.sets` writes them)."""
 
     epoch: int
     present: bytes
@@ -64,7 +66,7 @@ class Upload(Message, frozen=True):
 
 
 class CallbackDownload(Message, frozen=True):
-    """Manager to worker: of R_i these blocks are updated, the rest is *missed*; values follow (event *callback*)."""
+    """Manager to worker: these blocks of R_i are updated, the others *missed* (event *callback*)."""
 
     epoch: int
     updated: bytes
@@ -94,7 +96,8 @@ class Credentials(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return "Credentials(...)"
 
 
-# --------------------------------------------------------------------------------------------------------- system
+# ---------------------------------------------------------------------------------------------------------
+# system
 
 
 class Coordinated(VisibilitySettings):
@@ -140,7 +143,7 @@ class Coordinated(VisibilitySettings):
         return (EpochBegins, CallbackUpload, Closed, Open, CallbackDownload, Download, Finish)
 
     def deal(self, workers: int, *, rng: Randomness) -> Mapping[PartyId, bytes]:
-        """Be the trusted authority (Algorithm 1): a public key to all, a share to each worker; then forget."""
+        """Be the trusted authority (Algorithm 1): the public key to all, a share to each worker."""
         public_key, shares = self.build_scheme(workers).deal(range(1, workers + 1), rng=rng)
         secrets = {point: share.secret for point, share in shares.items()}
         return {
@@ -155,7 +158,8 @@ class Coordinated(VisibilitySettings):
         return await _Worker(self, party, learner, task).run()
 
 
-# --------------------------------------------------------------------------------------------- worker: Algorithm 3
+# --------------------------------------------------------------------------------------------- worker:
+# Algorithm 3
 
 
 class _Worker:
@@ -188,7 +192,8 @@ class _Worker:
         try:
             reason = await self._epochs()
         except PeerLeft:
-            # A worker that was too late finds the manager gone. If it said why, all is well; if not, this fails again.
+            # A worker that was too late finds the manager gone. If it said why, all is well; if not, this
+            # fails again.
             reason = (await self._party.receive(Finish, sender=MANAGER)).message.reason
         await self._keeper.finish(self._epoch_done, self._local)
         return Outcome(self._epoch_done, reason, self._local)
@@ -216,7 +221,9 @@ class _Worker:
         # Line 5: what is not updated globally keeps its local step, be it outside R_i or missed.
         self._local = trained
         while True:  # lines 6-14
-            envelope = await self._party.receive(CallbackUpload, Closed, Open, CallbackDownload, sender=MANAGER)
+            envelope = await self._party.receive(
+                CallbackUpload, Closed, Open, CallbackDownload, sender=MANAGER
+            )
             match envelope.message:
                 case CallbackUpload() as callback:
                     await self._upload(epoch, self._flags(callback.blocks) & chosen, encoded)
@@ -297,7 +304,8 @@ def flags_from(bitmap: bytes, count: int, sender: PartyId) -> Flags:
         raise ProtocolError(str(error), [sender]) from error
 
 
-# -------------------------------------------------------------------------------------------- manager: Algorithm 2
+# -------------------------------------------------------------------------------------------- manager:
+# Algorithm 2
 
 
 class _Manager:
@@ -361,9 +369,7 @@ class _Manager:
     async def _register(self, epoch: int, present: Sequence[PartyId]) -> dict[PartyId, Flags]:
         """Lines 3 and 4, with the barrier of §IV-B b: all register before anyone is called back."""
         here = np.array([sum(1 << (worker - 1) for worker in present)], np.uint64)
-        await broadcast(
-            self._party, present, EpochBegins(epoch, active.to_bytes(here, self._task.workers))
-        )
+        await broadcast(self._party, present, EpochBegins(epoch, active.to_bytes(here, self._task.workers)))
         messages = await gather(
             self._party,
             Register,
@@ -398,7 +404,10 @@ class _Manager:
             if message.epoch != epoch:
                 continue  # of an epoch this worker was too late for
             try:
-                body, hint = rows(message.body, self._scheme.body_bytes), rows(message.hint, self._scheme.hint_bytes)
+                body, hint = (
+                    rows(message.body, self._scheme.body_bytes),
+                    rows(message.hint, self._scheme.hint_bytes),
+                )
             except ValueError as error:
                 raise ProtocolError(f"an upload that does not fit: {error}", [worker]) from error
             fits = 0 < len(body) <= len(blocks) - count and len(hint) in (len(body), 0)
@@ -419,16 +428,15 @@ class _Manager:
         journal = self._task.journal
         earlier = await self._party.to_thread("record", journal.read, "sets", epoch)
         if earlier is not None:
-            # A repeated epoch: the same gradients come again. They are opened over the same sets or not at all.
+            # A repeated epoch: the same gradients come again. They are opened over the same sets or not at
+            # all.
             before = earlier["sets"]
             closed = np.where((before == 0) | (before == closed), closed, np.uint64(0))
             record = np.where(closed != 0, closed, before)
         else:
             record = closed
         await self._party.to_thread("record", journal.write, "sets", epoch, {"sets": record})
-        await announce(
-            self._party, closed, epoch=epoch, workers=self._task.workers, to=[*self._party.peers]
-        )
+        await announce(self._party, closed, epoch=epoch, workers=self._task.workers, to=[*self._party.peers])
         return closed
 
     def _update(self, opened: Flags, sums: Integers, closed: active.Sets) -> None:
@@ -439,7 +447,7 @@ class _Manager:
         self._global = self._global - self._blocks.join(steps)
 
     async def _hand_out(self, epoch: int, opened: Flags, closed: active.Sets) -> None:
-        """Contribution-based download: a worker gets the blocks it contributed to; the rest it hears is missed."""
+        """Contribution-based download: a worker gets what it contributed to, and hears what is missed."""
         values = self._blocks.split(self._global).astype("<f4")
 
         async def hand(worker: PartyId) -> None:
@@ -461,5 +469,3 @@ class _Manager:
         self._progress.note(metrics)
         state = {"parameters": self._global, "progress": self._progress.state()}
         await self._party.to_thread("record", self._task.journal.write, "model", epoch, state)
-
-

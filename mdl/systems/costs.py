@@ -14,7 +14,8 @@ class EpochBytes:
 
     With G bytes an element, n workers, t parameters, block size 1, |A| = m and m openers this comes to
     m·t·(2G + (m−1)·G + G + 4 + 4) for what grows with t·G, to which bitmaps and sets add n·t·(3/8 + ⌈n/8⌉).
-    The paper's 4·m·t·G [∝MDL, §IV-C c] counts one element where an opener is shown the m−1 hints of the others here.
+    The paper's 4·m·t·G [∝MDL, §IV-C c] counts one element where an opener is shown the m−1 hints of the
+    others here.
 
     Attributes:
         workers: n.

@@ -24,9 +24,10 @@ def _who_sees_what(system: VisibilitySettings, workers: int) -> str:
     if system.scheme.type == "plain":
         return "Who sees what: the manager sees every worker's encoded gradient. This is the oracle that hides nothing."
     if m <= 2:
-        return (
-            f"Who sees what: m = {m} protects nobody"
-            + (": every worker holds the whole key." if m == 1 else ": of two members each finds the other's gradient by subtraction.")
+        return f"Who sees what: m = {m} protects nobody" + (
+            ": every worker holds the whole key."
+            if m == 1
+            else ": of two members each finds the other's gradient by subtraction."
         )
     return (
         f"Who sees what: the manager sees the global model, and of gradients only sums over at least {m} workers. A worker sees its "
@@ -39,7 +40,11 @@ def _who_sees_what(system: VisibilitySettings, workers: int) -> str:
 
 def _thresholds(system: VisibilitySettings, workers: int) -> str:
     m = system.visibility_threshold(workers)
-    given = f"ρ = {system.visibility:g} of n = {workers}" if system.visibility is not None else f"of n = {workers}"
+    given = (
+        f"ρ = {system.visibility:g} of n = {workers}"
+        if system.visibility is not None
+        else f"of n = {workers}"
+    )
     return (
         f"Threshold: m = {m} ({given}): the sum of a block is opened when {m} or more have contributed; "
         f"{system.openers(workers)} workers answer to open it, members first. "
@@ -60,7 +65,9 @@ def _scheme(system: VisibilitySettings, workers: int) -> str:
 def _coverage(system: VisibilitySettings, workers: int, parameters: int) -> str:
     blocks = Blocks(parameters, system.block).count
     m = system.visibility_threshold(workers)
-    what = f"{parameters:,} parameters" + (f" in {blocks:,} blocks of {system.block:,}" if system.block > 1 else "")
+    what = f"{parameters:,} parameters" + (
+        f" in {blocks:,} blocks of {system.block:,}" if system.block > 1 else ""
+    )
     least = select.minimum_share(m, blocks, workers)
     if system.selection == "balanced":
         return (
@@ -86,6 +93,8 @@ def _costs(system: VisibilitySettings, workers: int, parameters: int) -> str:
     return (
         f"Costs: {about}{epoch.up / 1e6:,.1f} MB up and {epoch.down / 1e6:,.1f} MB down an epoch over all links. "
         + system.scheme.explain_work(
-            encrypted=blocks.count * blocks.size * members, opened=blocks.count * blocks.size, openers=system.openers(workers)
+            encrypted=blocks.count * blocks.size * members,
+            opened=blocks.count * blocks.size,
+            openers=system.openers(workers),
         )
     )

@@ -1,7 +1,8 @@
 """Federated averaging, in the clear: the yardstick that users know.
 
-McMahan, Moore, Ramage, Hampson, Agüera y Arcas, "Communication-Efficient Learning of Deep Networks from Decentralized Data", AISTATS
-2017, with every worker taking part in every round. The manager sees each worker's parameters: nothing is hidden.
+McMahan, Moore, Ramage, Hampson, Agüera y Arcas, "Communication-Efficient Learning of Deep Networks from
+Decentralized Data", AISTATS 2017, with every worker taking part in every round. The manager sees each
+worker's parameters: nothing is hidden.
 """
 
 import builtins
@@ -10,6 +11,7 @@ from typing import Annotated, Literal
 
 import numpy as np
 from annotated_types import Gt
+from numpy.typing import NDArray
 
 from mdl.errors import ProtocolError, TooFewWorkers
 from mdl.party import MANAGER, Message, Party, PartyId, broadcast
@@ -73,8 +75,8 @@ class FedAvg(Settings):
         """See `System`."""
         size = 8 * workers * parameters
         return [
-            "Nothing is hidden: the manager sees every worker's parameters after each epoch (federated averaging).",
-            f"About {size / 1e6:.1f} MB an epoch over all links: 4 bytes a parameter up and down, for each worker.",
+            "Nothing is hidden: the manager sees every worker's parameters after each epoch.",
+            f"{size / 1e6:.1f} MB an epoch over all links: 4 bytes a parameter up and down, for each worker.",
         ]
 
     def terms(self, workers: int) -> Mapping[str, str]:
@@ -161,7 +163,10 @@ async def _average(system: FedAvg, party: Party, parameters: Floats, epoch: int)
     if not found:
         raise TooFewWorkers(f"epoch {epoch}: no worker answered", present)
     party.record("epoch", epoch, opened=0, missed=0, present=len(found))
-    return np.mean([found[worker] for worker in sorted(found)], axis=0, dtype=np.float64).astype(np.float32)
+    mean: NDArray[np.float64] = np.mean(
+        np.stack([found[worker] for worker in sorted(found)]), axis=0, dtype=np.float64
+    )
+    return mean.astype(np.float32)
 
 
 async def _vector(

@@ -18,7 +18,8 @@ class Standalone(Settings):
     """The `[system]` table for `type = "standalone"`.
 
     Attributes:
-        pooled: the manager trains one more model, on the union of the workers' data: what could be had without privacy.
+        pooled: the manager trains one more model, on the union of the workers' data: what could be had
+            without privacy.
     """
 
     type: Literal["standalone"] = "standalone"
@@ -42,8 +43,15 @@ class Standalone(Settings):
     def explain(self, workers: int, parameters: int) -> Sequence[str]:
         """See `System`."""
         del parameters
-        pooled = ["A further model is trained on the union of all data: the manager sees all of it."] if self.pooled else []
-        return [f"{workers} workers train alone; nothing is exchanged, nothing is learnt from one another.", *pooled]
+        pooled = (
+            ["A further model is trained on the union of all data: the manager sees all of it."]
+            if self.pooled
+            else []
+        )
+        return [
+            f"{workers} workers train alone; nothing is exchanged, nothing is learnt from one another.",
+            *pooled,
+        ]
 
     def terms(self, workers: int) -> Mapping[str, str]:
         """See `System`."""
@@ -73,7 +81,11 @@ class Standalone(Settings):
         """Train alone."""
         pooled = party.id == MANAGER
         keeper = Keeper(party, learner, task, model="pooled" if pooled else "own")
-        local, progress, epoch = await keeper.restored(learner.parameters()), Convergence(task.stop), task.resume
+        local, progress, epoch = (
+            await keeper.restored(learner.parameters()),
+            Convergence(task.stop),
+            task.resume,
+        )
         while epoch < task.epochs and not progress.done:
             epoch += 1
             local = await train_from(party, learner, local, task, epoch)

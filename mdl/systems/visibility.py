@@ -1,4 +1,4 @@
-"""What the variants of ∝MDL have in common: ρ-visibility, who contributes what, and the scheme that hides it."""
+"""What the variants of ∝MDL have in common: ρ-visibility, who contributes what, what hides it."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal, Self
@@ -24,8 +24,8 @@ class VisibilitySettings(Settings):
         threshold: m: how many workers must contribute before a block's sum may be opened.
         opening_threshold: how many must answer to open one (default m; never below it).
         share: the part of the blocks that each worker registers, k/t, or ``"minimum"`` for k* = ⌈m·t/n⌉.
-        selection: ``"balanced"``: every block gets equally many workers and none is missed; ``"random"``: each worker
-            draws for itself, as in the paper.
+        selection: ``"balanced"``: every block gets equally many workers and none is missed; ``"random"``:
+            each worker draws for itself, as in the paper.
         spare: balanced selection gives each block so many workers more than it needs.
         block: parameters that share an active set; 1 is the paper's case.
         range: values of the epoch gradient saturate at ± this (and are counted).
@@ -107,11 +107,11 @@ class VisibilitySettings(Settings):
         found = []
         if not m <= self.openers(workers) <= workers:
             found.append(
-                f"system.opening_threshold: {self.openers(workers)} must lie between m = {m} and n = {workers}"
+                f"system.opening_threshold: {self.openers(workers)} is not between m = {m} and n = {workers}"
             )
         if self.share != "minimum" and self.share * workers < m - 1e-9:
             found.append(
-                f"system.share: if each takes {self.share:g} of the parameters, they cannot all get m = {m} of {workers}; "
+                f"system.share: {self.share:g} of the parameters each is too little for m = {m} of {workers}; "
                 f'use at least {m / workers:.4g}, or "minimum"'
             )
         return found
@@ -121,7 +121,11 @@ class VisibilitySettings(Settings):
             return []
         found = []
         if m <= 2:
-            why = "every worker would hold the key" if m == 1 else "of two, each finds the other's by subtraction"
+            why = (
+                "every worker would hold the key"
+                if m == 1
+                else "of two, each finds the other's by subtraction"
+            )
             found.append(
                 f"system.threshold: m = {m} protects nobody's gradient ({why}); "
                 "use m of at least 3, or say system.insecure = true to study it"

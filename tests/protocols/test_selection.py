@@ -65,12 +65,19 @@ def test_the_threshold_is_visibility_times_workers_rounded_up(
 
 @pytest.mark.parametrize(
     ("workers", "threshold", "share", "exact", "bound"),
-    [(8, 2, 0.47, 0.050, 0.094), (8, 4, 0.50, 0.363, 1.0), (8, 4, 0.70, 0.058, 0.136), (16, 8, 0.70, 0.026, 0.225)],
+    [
+        (8, 2, 0.47, 0.050, 0.094),
+        (8, 4, 0.50, 0.363, 1.0),
+        (8, 4, 0.70, 0.058, 0.136),
+        (16, 8, 0.70, 0.026, 0.225),
+    ],
 )
 def test_missing_rates_are_those_of_theory(
     workers: int, threshold: int, share: float, exact: float, bound: float
 ) -> None:
-    assert select.missing_probability(share, threshold=threshold, workers=workers) == pytest.approx(exact, abs=6e-4)
+    assert select.missing_probability(share, threshold=threshold, workers=workers) == pytest.approx(
+        exact, abs=6e-4
+    )
     assert select.missing_bound(share, threshold=threshold, workers=workers) == pytest.approx(bound, abs=6e-4)
 
 

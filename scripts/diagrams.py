@@ -1,0 +1,94 @@
+"""Draw the messages of one epoch of ∝MDL^c from a transcript, as text that is a Mermaid diagram too.
+
+Three workers train in the simulator, in the toy group `insecure64`. Each kind of message in each direction
+is a line, where it was first sent; docs/systems/coordinated.md holds the output, and a test compares the two.
+
+    python scripts/diagrams.py
+"""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from mdl.party import MANAGER, Message, PartyId
+from mdl.schemes.settings import ElGamalSettings
+from mdl.simulator import Sent, simulate
+from mdl.system import Metrics, Training
+from mdl.systems import Coordinated
+from mdl.vectors import Floats
+
+WORKERS = 3
+PARAMETERS = 5
+
+# Few fraction bits and a small range keep the decoding table of the toy group small.
+SYSTEM = Coordinated(
+    threshold=WORKERS,
+    scheme=ElGamalSettings(group="insecure64"),
+    insecure=True,
+    range=4.0,
+    fraction_bits=8,
+)
+
+
+class Stroller:
+    """A learner that takes the same step each epoch: the messages depend on nothing it learns."""
+
+    learning_rate = 1.0
+
+    def __init__(self, party: PartyId) -> None:
+        self._step = np.float32(party / 8)
+        self._values = np.zeros(PARAMETERS, np.float32)
+
+    def parameters(self) -> Floats:
+        """Give the parameters, shape (PARAMETERS,)."""
+        return self._values.copy()
+
+    def load(self, parameters: Floats) -> None:
+        """Replace them."""
+        self._values = parameters.astype(np.float32)
+
+    def train(self, epoch: int) -> Training:
+        """Take the step."""
+        del epoch
+        self._values = (self._values - self._step).astype(np.float32)
+        return Training(self._values.copy(), loss=0.0, examples=1)
+
+    def evaluate(self) -> Metrics:
+        """Score nothing."""
+        return Metrics(loss=0.0, accuracy=0.0)
+
+
+def diagram() -> str:
+    """Run one epoch and draw it."""
+    return "\n".join(draw(simulate(SYSTEM, Stroller, workers=WORKERS).transcript))
+
+
+def draw(transcript: Sequence[Sent]) -> Iterator[str]:
+    """Draw a transcript between a manager and workers, a line at a time."""
+    workers = sorted({party for sent in transcript for party in (sent.sender, sent.receiver)} - {MANAGER})
+    yield "sequenceDiagram"
+    yield "    participant M as manager"
+    yield f"    participant W as workers {', '.join(map(str, workers))}"
+    groups: dict[tuple[str, bool], list[Sent]] = {}
+    for sent in transcript:
+        groups.setdefault((type(sent.message).__name__, sent.sender == MANAGER), []).append(sent)
+    for (kind, down), group in groups.items():
+        arrow = "M->>W" if down else "W->>M"
+        yield f"    {arrow}: {kind}({_fields(group[0].message)}), {_count(group)}"
+
+
+def _fields(message: Message) -> str:
+    return ", ".join(message.__struct_fields__)
+
+
+def _count(group: Sequence[Sent]) -> str:
+    """Say how many there are, how large, and whether they are alike."""
+    sizes = sorted({sent.size_bytes for sent in group})
+    size = " or ".join(map(str, sizes))
+    first = group[0].message
+    alike = " alike" if len(group) > 1 and all(sent.message == first for sent in group) else ""
+    return f"{len(group)}{alike}, {size} bytes each" if len(group) > 1 else f"{size} bytes"
+
+
+if __name__ == "__main__":
+    print(diagram())

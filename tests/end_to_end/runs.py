@@ -1,0 +1,171 @@
+"""Real runs as a user starts them, with handles on their processes."""
+
+import asyncio
+import json
+import os
+import re
+import signal
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+INSECURE_SMALL = """
+name = "small"
+seed = 3
+workers = 4
+epochs = {epochs}
+
+[system]
+type = "coordinated"
+threshold = 3
+insecure = true
+range = 8.0
+fraction_bits = 10
+spare = 1
+{system}
+
+[system.scheme]
+type = "elgamal"
+group = "insecure64"
+
+[learning]
+dataset = "digits"
+model = "digits-mlp"
+split = "disjoint"
+learning_rate = 0.1
+batch = 32
+train_limit = 200
+
+{tables}
+"""
+
+
+@dataclass
+class Ended:
+    """How a run ended, and what it left."""
+
+    code: int
+    output: str
+    folder: Path
+    pids: set[int] = field(default_factory=set)
+
+    @property
+    def summary(self) -> Mapping[str, Any]:
+        summary: Mapping[str, Any] = json.loads((self.folder / "summary.json").read_text())
+        return summary
+
+    @property
+    def metrics(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in (self.folder / "metrics.jsonl").read_text().splitlines()]
+
+
+class Run:
+    """A run under way."""
+
+    def __init__(self, process: asyncio.subprocess.Process, out: Path, folder: Path | None) -> None:
+        self._process, self._out, self._folder = process, out, folder
+        self.pids: set[int] = set()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def send(self, number: signal.Signals) -> None:
+        self._process.send_signal(number)
+
+    async def folder(self) -> Path:
+        """The run's folder, once it is there."""
+        while self._folder is None:
+            found = [path for path in self._out.glob("*") if path.is_dir()] if self._out.exists() else []
+            self._folder = found[0] if found else None
+            await asyncio.sleep(0.02)
+        return self._folder
+
+    async def worker_pid(self, worker: int) -> int:
+        """The process of a worker, once it has begun."""
+        log = await self.folder() / f"log-{worker}.txt"
+        while not (log.exists() and (found := re.search(r"begins, process (\d+)", log.read_text()))):
+            await asyncio.sleep(0.02)
+        return int(found.group(1))
+
+    async def until_logged(self, worker: int, text: str) -> None:
+        """Wait for a text in a worker's log."""
+        log = await self.folder() / f"log-{worker}.txt"
+        while not (log.exists() and text in log.read_text()):
+            self.pids |= family(self.pid)
+            await asyncio.sleep(0.02)
+
+    async def until(self, kind: str, *, epoch: int, party: int | None = None) -> dict[str, Any]:
+        """Wait for a line of the metrics."""
+        path = await self.folder() / "metrics.jsonl"
+        while True:
+            for line in path.read_text().splitlines() if path.exists() else []:
+                event: dict[str, Any] = json.loads(line)
+                if event["kind"] == kind and event["epoch"] == epoch and party in (None, event["party"]):
+                    return event
+            self.pids |= family(self.pid)
+            if self._process.returncode is not None:
+                raise AssertionError(f"the run ended before {kind} of epoch {epoch}")
+            await asyncio.sleep(0.02)
+
+    async def end(self, within: float = 40.0) -> Ended:
+        """Wait for the end."""
+        self.pids |= family(self.pid)
+        output, _ = await asyncio.wait_for(self._process.communicate(), within)
+        return Ended(self._process.returncode or 0, output.decode(), await self.folder(), self.pids)
+
+
+async def start(out: Path, *arguments: str, folder: Path | None = None) -> Run:
+    """Start ``mdl run`` with arguments."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "mdl", "run", *arguments, "--out", str(out)),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    return Run(process, out, folder)
+
+
+def experiment(place: Path, *, epochs: int = 3, system: str = "", tables: str = "") -> str:
+    """Write the small experiment and give its path."""
+    path = place / "small.toml"
+    path.write_text(INSECURE_SMALL.format(epochs=epochs, system=system, tables=tables))
+    return str(path)
+
+
+def family(root: int) -> set[int]:
+    """All processes below `root`, and it."""
+    parents: dict[int, list[int]] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            parents.setdefault(int(fields[1]), []).append(int(entry.name))
+    found, queue = set(), [root]
+    while queue:
+        process = queue.pop()
+        found.add(process)
+        queue += parents.get(process, [])
+    return found
+
+
+async def all_gone(pids: set[int], within: float = 10.0) -> set[int]:
+    """Those of the processes that are still there after a while (a zombie is gone)."""
+    for _ in range(int(within / 0.1)):
+        alive = {pid for pid in pids if _alive(pid)}
+        if not alive:
+            return set()
+        await asyncio.sleep(0.1)
+    return {pid for pid in pids if _alive(pid)}
+
+
+def _alive(pid: int) -> bool:
+    if pid == os.getpid():
+        return False
+    try:
+        return (Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split())[0] != "Z"
+    except OSError:
+        return False

@@ -1,0 +1,142 @@
+"""Real processes: what is promised of a run that goes well, and of one that does not."""
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.runs import all_gone, experiment, start
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+
+
+async def test_a_run_leaves_its_folder_complete_and_no_process(tmp_path: Path) -> None:
+    run = await start(tmp_path / "runs", experiment(tmp_path, epochs=2))
+    await run.until("trained", epoch=1)
+    ended = await run.end()
+    assert ended.code == 0, ended.output
+    names = {path.name for path in ended.folder.iterdir()}
+    assert {"experiment.toml", "environment.json", "metrics.jsonl", "ledger.jsonl", "summary.json"} <= names
+    assert {"report.html", "checkpoints", *(f"log-{party}.txt" for party in range(5))} <= names
+    assert ended.summary["status"] == "completed"
+    assert ended.summary["epochs"] == 2
+    assert ended.summary["bytes"]["up"] > 0
+    assert len(ended.summary["weights"]["workers"]) == 4
+    assert len(ended.pids) > 5
+    assert await all_gone(ended.pids) == set()
+
+
+async def test_the_hidden_run_ends_with_the_weights_of_the_plain_one(tmp_path: Path) -> None:
+    file = experiment(tmp_path, epochs=2)
+    hidden = await _weights(tmp_path / "hidden", file)
+    plain = await _weights(tmp_path / "plain", file, "--set", "system.scheme.type=plain")
+    assert hidden == plain
+
+
+async def _weights(out: Path, *arguments: str) -> object:
+    ended = await (await start(out, *arguments)).end()
+    assert ended.code == 0, ended.output
+    return ended.summary["weights"]
+
+
+@pytest.mark.parametrize("moment", ["training", "opening"])
+async def test_a_killed_worker_is_left_behind_and_the_others_finish(tmp_path: Path, moment: str) -> None:
+    slow = (
+        "" if moment == "opening" else "[delay]\nmean_seconds = [1.0, 1.0, 1.0, 1.0]\ndeviation_seconds = 0.0"
+    )
+    run = await start(tmp_path / "runs", experiment(tmp_path, epochs=3, tables=slow))
+    if moment == "training":
+        await run.until_logged(2, "linked")
+    else:
+        await run.until("trained", epoch=1, party=2)
+    victim = await run.worker_pid(2)
+    os.kill(victim, signal.SIGKILL)
+    ended = await run.end()
+    assert ended.code == 0, ended.output
+    assert ended.summary["status"] == "completed"
+    [left] = ended.summary["left"]
+    assert left["worker"] == 2
+    assert "SIGKILL" in left["how"]
+    assert set(ended.summary["weights"]["workers"]) == {"1", "3", "4"}
+    assert await all_gone(ended.pids) == set()
+
+
+async def test_with_too_few_workers_left_the_run_fails_by_name(tmp_path: Path) -> None:
+    slow = "[delay]\nmean_seconds = [0.5, 0.5, 0.5, 0.5]\ndeviation_seconds = 0.0"
+    run = await start(tmp_path / "runs", experiment(tmp_path, epochs=20, tables=slow))
+    await run.until("epoch", epoch=1)
+    for worker in (1, 4):
+        os.kill(await run.worker_pid(worker), signal.SIGKILL)
+    ended = await run.end()
+    assert ended.code == 1
+    assert ended.summary["status"] == "failed"
+    assert "TooFewWorkers" in ended.summary["reason"]
+    assert "TooFewWorkers" in ended.output
+    assert await all_gone(ended.pids) == set()
+
+
+async def test_a_killed_manager_ends_the_run_by_name(tmp_path: Path) -> None:
+    slow = "[delay]\nmean_seconds = [0.5, 0.5, 0.5, 0.5]\ndeviation_seconds = 0.0"
+    run = await start(tmp_path / "runs", experiment(tmp_path, epochs=20, tables=slow))
+    await run.until("epoch", epoch=1)
+    os.kill(await run.worker_pid(0), signal.SIGKILL)
+    ended = await run.end()
+    assert ended.code == 1
+    assert "manager was killed by SIGKILL" in ended.summary["reason"]
+    assert await all_gone(ended.pids) == set()
+
+
+async def test_a_silent_worker_costs_its_blocks_and_nobody_else(tmp_path: Path) -> None:
+    system = "timeout_seconds = 2.0"
+    run = await start(tmp_path / "runs", experiment(tmp_path, epochs=2, system=system))
+    await run.until("epoch", epoch=1)
+    frozen = await run.worker_pid(3)
+    os.kill(frozen, signal.SIGSTOP)
+    await run.until("epoch", epoch=2)
+    os.kill(frozen, signal.SIGCONT)
+    ended = await run.end()
+    assert ended.code == 0, ended.output
+    assert ended.summary["epochs"] == 2
+    assert await all_gone(ended.pids) == set()
+
+
+async def test_ctrl_c_keeps_what_was_learnt_and_resuming_ends_with_the_same_weights(tmp_path: Path) -> None:
+    file = experiment(tmp_path, epochs=5, tables="[delay]\nslope_seconds = 0.1\ndeviation_seconds = 0.0")
+    whole = await (await start(tmp_path / "whole", file)).end()
+    run = await start(tmp_path / "cut", file)
+    await run.until("epoch", epoch=2)
+    run.send(signal.SIGINT)
+    cut = await run.end(within=20)
+    assert cut.code == 130
+    assert cut.summary["status"] == "interrupted"
+    assert "--resume" in cut.output
+    assert await all_gone(cut.pids) == set()
+    rest = await (await start(tmp_path / "x", "--resume", str(cut.folder), folder=cut.folder)).end()
+    assert rest.code == 0, rest.output
+    assert rest.summary["weights"] == whole.summary["weights"]
+
+
+async def test_when_the_launcher_is_killed_nothing_is_left_running(tmp_path: Path) -> None:
+    slow = "[delay]\nslope_seconds = 0.2"
+    run = await start(tmp_path / "runs", experiment(tmp_path, epochs=20, tables=slow))
+    await run.until("epoch", epoch=1)
+    run.send(signal.SIGKILL)
+    assert len(run.pids) > 5
+    assert await all_gone(run.pids) == set()
+
+
+async def test_a_missing_data_set_fails_by_name_and_starts_no_party(tmp_path: Path) -> None:
+    run = await start(
+        tmp_path / "runs",
+        experiment(tmp_path),
+        "--set",
+        "learning.dataset=nowhere.npz",
+        "--set",
+        "learning.model=mlp",
+    )
+    ended = await run.end()
+    assert ended.code == 1
+    assert "DataUnavailable" in ended.output
+    assert "nowhere.npz" in ended.output
+    assert "Traceback" not in ended.output
