@@ -36,6 +36,8 @@ from mdl.vectors import fingerprint
 
 logger = logging.getLogger(__name__)
 
+LAG_INTERVAL_SECONDS: Final = 0.05
+
 LINK_SECONDS: Final = 60.0
 """How long the parties have to find each other."""
 
@@ -164,11 +166,13 @@ async def _play(orders: Orders, report: Report) -> None:
             report({"kind": "ledger", "entry": msgspec.to_builtins(ledger.turn(event["epoch"]))})
 
     loop = asyncio.get_running_loop()
+    lag = LoopLag()
     learner = await loop.run_in_executor(None, _learner, experiment, orders)
     codec = Codec(experiment.system.receives(orders.party))
     with _pool(experiment, orders.pool) as pool:
         async with StreamParty(orders.party, codec, ledger, pool, on_record) as party:
             await _link(party, experiment, orders, parameters=len(learner.parameters()))
+            watch = asyncio.ensure_future(lag.watch())
             logger.info("linked with %d parties", len(party.peers))
             report({"kind": "linked"})
             outcome = await experiment.system.run(party, learner, _task(experiment, orders))
@@ -177,8 +181,29 @@ async def _play(orders: Orders, report: Report) -> None:
                 party.record(
                     "evaluated", outcome.epochs, model="alone", loss=metrics.loss, accuracy=metrics.accuracy
                 )
+            watch.cancel()
     report({"kind": "ledger", "entry": msgspec.to_builtins(ledger.turn(outcome.epochs))})
-    report({"kind": "finished", **_account(outcome)})
+    report({"kind": "finished", **_account(outcome), "loop_lag": lag.figures()})
+
+
+class LoopLag:
+    """How late the event loop wakes up: what blocks it shows here."""
+
+    def __init__(self) -> None:
+        self._late: list[float] = []
+
+    async def watch(self) -> None:
+        """Sleep and see, until cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            due = loop.time() + LAG_INTERVAL_SECONDS
+            await asyncio.sleep(LAG_INTERVAL_SECONDS)
+            self._late.append(max(0.0, loop.time() - due))
+
+    def figures(self) -> dict[str, float]:
+        """Give median and 95th percentile in seconds."""
+        late = sorted(self._late) or [0.0]
+        return {"median": late[len(late) // 2], "p95": late[int(0.95 * (len(late) - 1))]}
 
 
 def _learner(experiment: Experiment, orders: Orders) -> LocalLearner:

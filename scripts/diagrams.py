@@ -82,12 +82,10 @@ def _fields(message: Message) -> str:
 
 
 def _count(group: Sequence[Sent]) -> str:
-    """Say how many there are, how large, and whether they are alike."""
-    sizes = sorted({sent.size_bytes for sent in group})
-    size = " or ".join(map(str, sizes))
-    first = group[0].message
-    alike = " alike" if len(group) > 1 and all(sent.message == first for sent in group) else ""
-    return f"{len(group)}{alike}, {size} bytes each" if len(group) > 1 else f"{size} bytes"
+    """Say how many there are, how large, and whether all are the same message."""
+    size = " or ".join(map(str, sorted({sent.size_bytes for sent in group})))
+    same = "the same " if all(sent.message == group[0].message for sent in group) else ""
+    return f"{same}{len(group)} × {size} bytes"
 
 
 if __name__ == "__main__":

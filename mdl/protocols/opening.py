@@ -19,6 +19,7 @@ how far that is).
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import msgspec
 import numpy as np
@@ -120,9 +121,8 @@ class Opener:
         self._sets[message.first : message.first + len(told)] = told
         self._told += len(told)
         if self._told == self._blocks:
-            earlier = await party.to_thread("record", self._journal.read, "sets", self._epoch)
-            record = self._reconciled(earlier["sets"] if earlier else None)
-            await party.to_thread("record", self._journal.write, "sets", self._epoch, {"sets": record})
+            record = self._reconciled(await earlier_sets(party, self._journal, self._epoch, self._workers))
+            await keep_sets(party, self._journal, self._epoch, record, self._workers)
 
     def _read(self, message: Closed) -> Sets:
         self._of_this_epoch(message.epoch)
@@ -190,6 +190,18 @@ class Opener:
             raise _blame_manager(f"a message of epoch {epoch} in epoch {self._epoch}")
 
 
+async def earlier_sets(party: Party, journal: Journal, epoch: int, workers: int) -> Sets | None:
+    """Give the sets that an earlier attempt at this epoch closed, or None if there was none."""
+    kept = await party.to_thread("record", journal.read, "sets", epoch)
+    return active.from_bytes(kept["sets"].tobytes(), workers) if kept else None
+
+
+async def keep_sets(party: Party, journal: Journal, epoch: int, closed: Sets, workers: int) -> None:
+    """Put the closed sets of an epoch on disk."""
+    rows_of_sets = np.frombuffer(active.to_bytes(closed, workers), np.uint8)
+    await party.to_thread("record", journal.write, "sets", epoch, {"sets": rows_of_sets})
+
+
 def _blame_manager(what: str) -> ProtocolError:
     return ProtocolError(f"refused to open: {what}", [MANAGER])
 
@@ -220,9 +232,19 @@ class Contribution:
     body: NDArray[np.uint8]
     hint: NDArray[np.uint8]
 
-    def rows_of(self, blocks: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Where these blocks stand in this upload."""
-        return np.searchsorted(self.blocks, blocks)
+    @cached_property
+    def _row_of(self) -> NDArray[np.int64]:
+        places = np.full(self.blocks[-1] + 1 if len(self.blocks) else 0, -1, np.int64)
+        places[self.blocks] = np.arange(len(self.blocks))
+        return places
+
+    def body_of(self, blocks: NDArray[np.int64]) -> bytes:
+        """Give the bodies of these blocks."""
+        return self.body[self._row_of[blocks]].tobytes()
+
+    def hint_of(self, blocks: NDArray[np.int64]) -> bytes:
+        """Give the hints of these blocks."""
+        return self.hint[self._row_of[blocks]].tobytes()
 
 
 @dataclass(frozen=True)
@@ -378,10 +400,7 @@ class _Requests:
                 return envelope.message
 
     def _group(self, job: _Job, opener: PartyId) -> Group:
-        hints = tuple(
-            upload.hint[upload.rows_of(job.blocks)].tobytes()
-            for upload in (self._uploads[member] for member in job.members if member != opener)
-        )
+        hints = tuple(self._uploads[member].hint_of(job.blocks) for member in job.members if member != opener)
         return Group(job.blocks.astype("<u4").tobytes(), job.members, job.openers, hints)
 
     def _file(self, opener: PartyId, jobs: Sequence[_Job], answer: Answer) -> None:
@@ -444,7 +463,7 @@ class Opening:
 
 
 def _opening(job: _Job, uploads: Mapping[PartyId, Contribution], *, run: bytes, epoch: int) -> Opening:
-    bodies = [uploads[member].body[uploads[member].rows_of(job.blocks)].tobytes() for member in job.members]
+    bodies = [uploads[member].body_of(job.blocks) for member in job.members]
     context = Context(run, epoch, job.blocks.tolist(), job.members, job.openers)
     return Opening(bodies, {opener: job.answers[opener] for opener in job.openers}, context)
 

@@ -50,7 +50,7 @@ def balanced(seed: int, epoch: int, *, present: Sequence[PartyId], blocks: int, 
     each = min(each, count)
     rng = np.random.default_rng([_BALANCED, seed, epoch])
     deal = count // math.gcd(count, each)  # blocks until everybody has been dealt equally often
-    shuffles = rng.permuted(np.tile(np.arange(count), (-(-blocks // deal), 1)), axis=1)
+    shuffles = rng.permuted(np.tile(np.arange(count, dtype=np.uint8), (-(-blocks // deal), 1)), axis=1)
     dealt = shuffles[:, np.arange(deal * each) % count].reshape(-1, each)[:blocks]
     flags = np.zeros((blocks, count), np.bool_)
     flags[np.arange(blocks)[:, None], dealt] = True

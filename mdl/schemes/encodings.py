@@ -11,7 +11,7 @@ Both give back exactly the sum of the integers that went in. What fits is proved
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Literal, TypeAlias
@@ -31,7 +31,9 @@ EncodingName: TypeAlias = Literal["lifted", "exponential"]
 TABLE_LIMIT: Final = 1 << 22
 """Sums that a decoding table may hold: at 2048 bits 2^22 take about 7 s to build and then 48 MiB."""
 
-KEY_BITS: Final = 64
+KEY_MODULUS: Final = mpz((1 << 64) - 59)
+"""The largest prime of 64 bits; a table's keys are elements modulo it. Plain low bits would not do: with
+generator 2, g^64, g^65 ... have none that are set."""
 
 EXP_BITS: Final = 1000
 """The largest exp(v 2^-f) 2^F, as a power of two, that is safely below the largest double, 2^1024."""
@@ -87,7 +89,7 @@ class Lifted:
         """
         bound = self.fixed_point.bound(self.members)
         keys, sums = _sum_table(self.group, bound)
-        wanted = _keys(elements)
+        wanted = np.array([_key(element) for element in elements], np.uint64)
         places = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
         found = sums[places].astype(np.int64)
         # An alien element has a key of the table by chance once in 2^64 / TABLE_LIMIT = 2^42.
@@ -217,11 +219,8 @@ def _sum_table(group: Group, bound: int) -> tuple[NDArray[np.uint64], NDArray[np
 
     2^20 sums take about 1.5 s at 2048 bits.
     """
-    elements, element = [], powmod(group.g, -bound, group.p)
-    for _ in range(2 * bound + 1):
-        elements.append(int(group.canonical(element)) & (1 << KEY_BITS) - 1)
-        element = element * group.g % group.p
-    keys = np.array(elements, np.uint64)
+    count = 2 * bound + 1
+    keys = np.fromiter(map(_key, _powers(group, -bound, count)), np.uint64, count)
     order = np.argsort(keys)
     keys = keys[order]
     # Constants decide this, not luck at run time: two of 2^22 keys agree with probability 2^-21.
@@ -229,8 +228,16 @@ def _sum_table(group: Group, bound: int) -> tuple[NDArray[np.uint64], NDArray[np
     return keys, (order - bound).astype(np.int32)
 
 
-def _keys(elements: Sequence[mpz]) -> NDArray[np.uint64]:
-    return np.array([int(element) & (1 << KEY_BITS) - 1 for element in elements], np.uint64)
+def _powers(group: Group, first: int, count: int) -> Iterator[mpz]:
+    """Yield g^first, g^(first + 1) ...; the elements themselves would fill a gigabyte."""
+    element = powmod(group.g, first, group.p)
+    for _ in range(count):
+        yield group.canonical(element)
+        element = element * group.g % group.p
+
+
+def _key(element: mpz) -> int:
+    return int(element % KEY_MODULUS)
 
 
 def _refuse_any(wrong: NDArray[np.bool_], members: int) -> None:

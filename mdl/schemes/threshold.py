@@ -1,10 +1,11 @@
 """The interface of every scheme that hides a sum until enough parties open it.
 
-The ∝MDL protocols do not know which scheme they carry. A scheme is a frozen, picklable value; each method is one party's local step,
-run in that party's crypto pool. Everything is batched: a call handles all the blocks its context names, as rows of fixed width.
+The ∝MDL protocols do not know which scheme they carry. A scheme is a frozen, picklable value; each method
+is one party's local step, run in that party's crypto pool. Everything is batched: a call handles all the
+blocks its context names, as rows of fixed width.
 
-The rules that make opening safe (closed sets, one answer per (epoch, block), at least m members, own entry its own,
-never two sums of the same gradients) live once, above the schemes, in `mdl.protocols.opening`.
+The rules that make opening safe (closed sets, one answer per (epoch, block), at least m members, own entry
+its own, never two sums of the same gradients) live once, above the schemes, in `mdl.protocols.opening`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -88,7 +89,9 @@ class ThresholdEncryption(Protocol):
             InvalidShare: it does not lie on the committed polynomial.
         """
 
-    def encrypt(self, public_key: bytes, plaintext: Integers, context: Context, *, rng: Randomness) -> Ciphertext:
+    def encrypt(
+        self, public_key: bytes, plaintext: Integers, context: Context, *, rng: Randomness
+    ) -> Ciphertext:
         """Encrypt a plaintext of shape (len(context.blocks), block size) with fresh randomness.
 
         Raises:

@@ -22,7 +22,17 @@ from mdl.protocols import sets as active
 from mdl.protocols.convergence import Convergence
 from mdl.protocols.gathering import each, gather
 from mdl.protocols.local import Keeper, scored, train_from
-from mdl.protocols.opening import Answer, Closed, Contribution, Open, Opener, announce, open_sums
+from mdl.protocols.opening import (
+    Answer,
+    Closed,
+    Contribution,
+    Open,
+    Opener,
+    announce,
+    earlier_sets,
+    keep_sets,
+    open_sums,
+)
 from mdl.protocols.rows import parts, rows
 from mdl.schemes.randomness import SystemRandomness
 from mdl.schemes.threshold import Ciphertext, Context, KeyShare, ThresholdEncryption
@@ -404,10 +414,8 @@ class _Manager:
             if message.epoch != epoch:
                 continue  # of an epoch this worker was too late for
             try:
-                body, hint = (
-                    rows(message.body, self._scheme.body_bytes),
-                    rows(message.hint, self._scheme.hint_bytes),
-                )
+                body = rows(message.body, self._scheme.body_bytes)
+                hint = rows(message.hint, self._scheme.hint_bytes)
             except ValueError as error:
                 raise ProtocolError(f"an upload that does not fit: {error}", [worker]) from error
             fits = 0 < len(body) <= len(blocks) - count and len(hint) in (len(body), 0)
@@ -425,17 +433,14 @@ class _Manager:
         for worker, upload in uploads.items():
             contributed[upload.blocks, worker - 1] = True
         closed = active.close(contributed, self._threshold)
-        journal = self._task.journal
-        earlier = await self._party.to_thread("record", journal.read, "sets", epoch)
-        if earlier is not None:
-            # A repeated epoch: the same gradients come again. They are opened over the same sets or not at
-            # all.
-            before = earlier["sets"]
+        party, journal, workers = self._party, self._task.journal, self._task.workers
+        before = await earlier_sets(party, journal, epoch, workers)
+        record = closed
+        if before is not None:
+            # A repeated epoch: the same gradients come again, to be opened over the same sets or not at all.
             closed = np.where((before == 0) | (before == closed), closed, np.uint64(0))
             record = np.where(closed != 0, closed, before)
-        else:
-            record = closed
-        await self._party.to_thread("record", journal.write, "sets", epoch, {"sets": record})
+        await keep_sets(party, journal, epoch, record, workers)
         await announce(self._party, closed, epoch=epoch, workers=self._task.workers, to=[*self._party.peers])
         return closed
 

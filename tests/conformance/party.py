@@ -60,7 +60,7 @@ async def silence(awaitable: Awaitable[Any]) -> None:
 
 async def until_peers(party: Party, peers: Collection[PartyId]) -> None:
     async with asyncio.timeout(5):
-        while list(party.peers) != sorted(peers):
+        while list(party.peers) != sorted(peers):  # noqa: ASYNC110 - a party announces no change of its peers
             await asyncio.sleep(0.001)
 
 

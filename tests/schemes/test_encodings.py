@@ -2,12 +2,13 @@ import math
 
 import numpy as np
 import pytest
-from gmpy2 import mpz, powmod
+from gmpy2 import is_prime, mpz, powmod
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from mdl.errors import OutOfRange
 from mdl.schemes.encodings import (
+    KEY_MODULUS,
     TABLE_LIMIT,
     EncodingName,
     Exponential,
@@ -17,7 +18,7 @@ from mdl.schemes.encodings import (
     explain_capacity,
 )
 from mdl.schemes.fixed_point import FixedPoint
-from mdl.schemes.groups import Group, group, multiply
+from mdl.schemes.groups import GROUP_NAMES, Group, group, multiply
 
 SCHNORR, SAFE, PAPER, LARGE = map(group, ("insecure_schnorr96", "insecure64", "insecure256", "ffdhe2048"))
 
@@ -107,6 +108,20 @@ def test_a_sum_too_large_for_its_members_is_refused(name: EncodingName) -> None:
 def test_no_rows_decode_to_no_sums() -> None:
     for chosen in (Lifted(SCHNORR, FixedPoint(1, 4), 2), Exponential(SAFE, FixedPoint(1, 4), 2)):
         assert chosen.decode(chosen.elements(np.array([], np.int64)), 2).shape == (0,)
+
+
+@pytest.mark.parametrize("name", GROUP_NAMES)
+def test_every_possible_sum_is_told_from_every_other(name: str) -> None:
+    # More sums than p has bits: where the generator is 2, the first of them are powers of two as integers.
+    lifted = Lifted(group(name), FixedPoint(range=16, fraction_bits=8), members=1)
+    sums = np.arange(-4096, 4097)
+    np.testing.assert_array_equal(lifted.decode(lifted.elements(sums), 1), sums)
+
+
+def test_the_keys_of_a_table_are_residues_modulo_a_prime_in_which_2_has_a_large_order() -> None:
+    assert is_prime(KEY_MODULUS)
+    powers = {int(powmod(2, exponent, KEY_MODULUS)) for exponent in range(3072)}
+    assert len(powers) == 3072
 
 
 def test_lifted_elements_are_powers_of_the_generator() -> None:

@@ -272,10 +272,10 @@ def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one() -> None:
     assert weights(rest) == weights(whole)
 
 
-def opened_sets(simulation: Simulation, epoch: int) -> np.ndarray:
+def opened_sets(simulation: Simulation, epoch: int) -> active.Sets:
     journal = simulation.journals[MANAGER].read("sets", epoch)
     assert journal is not None
-    return np.asarray(journal["sets"])
+    return active.from_bytes(journal["sets"].tobytes(), 5)
 
 
 def test_a_repeated_epoch_opens_no_second_sum_over_another_set() -> None:

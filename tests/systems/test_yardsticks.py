@@ -1,0 +1,69 @@
+"""Federated averaging, and everybody alone."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mdl.errors import TooFewWorkers
+from mdl.party import MANAGER
+from mdl.simulator import Network, simulate
+from mdl.system import Stop
+from mdl.systems.fedavg import FedAvg
+from mdl.systems.standalone import Standalone
+from tests.tiny import TinyLearner, tiny
+
+
+def test_federated_averaging_gives_the_mean_of_the_workers_parameters() -> None:
+    simulation = simulate(FedAvg(), tiny(), workers=4)
+    expected = np.mean([TinyLearner(worker).train(1).parameters for worker in range(1, 5)], axis=0)
+    np.testing.assert_allclose(simulation.outcomes[MANAGER].parameters, expected, atol=1e-6)
+
+
+@settings(deadline=None, max_examples=30)
+@given(leaver=st.integers(1, 4), moment=st.floats(0, 2), schedule=st.integers(0, 2**32))
+def test_federated_averaging_goes_on_with_whoever_is_left(leaver: int, moment: float, schedule: int) -> None:
+    network = Network(latency_seconds=0.05, jitter_seconds=0.1)
+    simulation = simulate(
+        FedAvg(), tiny(), workers=4, epochs=4, leave={leaver: moment}, schedule=schedule, network=network
+    )
+    assert not simulation.errors
+    assert simulation.outcomes[MANAGER].epochs == 4
+
+
+def test_federated_averaging_without_anybody_ends_by_name() -> None:
+    simulation = simulate(
+        FedAvg(), tiny(), workers=2, epochs=9, leave={1: 0.15, 2: 0.15}, network=Network(latency_seconds=0.1)
+    )
+    assert isinstance(simulation.errors[MANAGER], TooFewWorkers)
+
+
+@pytest.mark.parametrize("system", [FedAvg(), Standalone(), Standalone(pooled=True)])
+def test_a_resumed_run_ends_like_an_uninterrupted_one(system: FedAvg | Standalone) -> None:
+    whole = simulate(system, tiny(), workers=3, epochs=4)
+    first = simulate(system, tiny(), workers=3, epochs=2)
+    rest = simulate(system, tiny(), workers=3, epochs=4, resume=2, journals=first.journals)
+    for party, outcome in whole.outcomes.items():
+        np.testing.assert_array_equal(outcome.parameters, rest.outcomes[party].parameters)
+
+
+def test_alone_means_that_nothing_is_sent() -> None:
+    simulation = simulate(Standalone(), tiny(), workers=3, epochs=2)
+    assert not simulation.transcript
+    assert set(simulation.outcomes) == {1, 2, 3}
+    for worker in (1, 2, 3):
+        learner = TinyLearner(worker)
+        learner.train(1)
+        np.testing.assert_array_equal(simulation.outcomes[worker].parameters, learner.train(2).parameters)
+
+
+def test_with_pooled_data_the_manager_has_a_model_too() -> None:
+    simulation = simulate(Standalone(pooled=True), tiny(), workers=2)
+    models = {record["model"] for record in simulation.records if record["kind"] == "evaluated"}
+    assert set(simulation.outcomes) == {0, 1, 2}
+    assert models == {"own", "pooled"}
+
+
+def test_alone_each_stops_when_it_no_longer_improves() -> None:
+    simulation = simulate(Standalone(), tiny(), workers=2, epochs=60, stop=Stop(2))
+    assert all(outcome.epochs < 60 for outcome in simulation.outcomes.values())
