@@ -12,7 +12,7 @@ import msgspec
 from mdl import folder as files
 from mdl.config import Experiment
 from mdl.errors import ConfigError, party_name
-from mdl.node import Keys, Orders, perform
+from mdl.orders import Keys, Orders
 from mdl.party import PartyId
 
 
@@ -43,6 +43,8 @@ def start(
         data_dir=str(data_dir or ""),
         resume=resume,
     )
+    from mdl.node import perform  # brings in torch, which dealing keys does not need
+
     began = time.monotonic()
     with (out / f"metrics-{party}.jsonl").open("a", buffering=1) as metrics:
 

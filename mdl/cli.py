@@ -72,7 +72,7 @@ def run(
       mdl run --resume runs/20260101-120000-quickstart
     """
     from mdl import folder
-    from mdl.progress import LiveTable, Lines, State
+    from mdl.progress import Lines, LiveTable, State
     from mdl.tables import closing_table
 
     if (file is None) == (resume is None):
@@ -87,7 +87,7 @@ def run(
         folder.write_json(target / "environment.json", folder.environment())
     _warn(experiment)
 
-    from mdl.launcher import launch  # brings in torch
+    from mdl.launcher import launch
 
     console, state = Console(), State(experiment)
     data_dir = _data_dir()
@@ -212,8 +212,8 @@ def deal(
 
     [dim]Example:[/dim] mdl keys deal configs/quickstart.toml --out keys
     """
-    from mdl.launcher import deal_keys
     from mdl.byhand import write_keys
+    from mdl.launcher import deal_keys
 
     for path in write_keys(deal_keys(_load(file, overrides, seed)), out):
         typer.echo(path)

@@ -1,5 +1,6 @@
 """Experiment files: TOML in, a checked and frozen `Experiment` out."""
 
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,11 +9,11 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import tomli_w
 from annotated_types import Ge, Gt
-from pydantic import Field, StringConstraints, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from mdl.errors import ConfigError
 from mdl.learning.settings import LearningSettings
-from mdl.mistakes import sentences, table_at
+from mdl.mistakes import mend, sentences, table_at
 from mdl.party import PartyId
 from mdl.settings import Settings
 from mdl.system import Stop
@@ -20,6 +21,13 @@ from mdl.systems import AnySystem
 
 _DELAYS = 3
 """Domain of the random delays (see `mdl.protocols.selection` for the others)."""
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+_COMMAND_LINE = "command line"
+
+_NOT_TOML = (ValueError, RecursionError)
+"""What tomllib raises: also for a number of thousands of digits, and for lists thousands deep."""
 
 
 class StopSettings(Settings):
@@ -83,7 +91,7 @@ class Experiment(Settings):
         learning: what to train on which data.
     """
 
-    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+    name: str
     seed: Annotated[int, Ge(0)] = 1
     workers: Annotated[int, Ge(1)]
     epochs: Annotated[int, Ge(1)]
@@ -95,18 +103,28 @@ class Experiment(Settings):
     system: AnySystem
     learning: LearningSettings = LearningSettings()
 
+    @field_validator("name")
+    @classmethod
+    def _names_a_folder(cls, name: str) -> str:
+        if not _NAME.fullmatch(name):
+            raise ValueError(
+                f"should be letters, digits, '.', '_' and '-', 64 at most, a letter or digit first, not {name!r}"
+            )
+        return name
+
     def problems(self) -> Sequence[str]:
         """Say what cannot work, beyond single values."""
-        found = list(self.system.problems(self.workers))
-        if (
-            self.delay
-            and self.delay.mean_seconds is not None
-            and len(self.delay.mean_seconds) != self.workers
-        ):
-            found.append(
-                f"delay.mean_seconds: {len(self.delay.mean_seconds)} values for {self.workers} workers"
-            )
+        means = self.delay.mean_seconds if self.delay else None
+        found = list(self._system_problems())
+        if means is not None and len(means) != self.workers:
+            found.append(f"delay.mean_seconds: {len(means)} values for {self.workers} workers")
         return found
+
+    def _system_problems(self) -> Sequence[str]:
+        try:
+            return self.system.problems(self.workers)
+        except ValueError as error:  # two values that are right by themselves cannot go together
+            return [f"system: {error}"]
 
     def stop_rule(self) -> Stop | None:
         """Give the rule to end early, if there is one."""
@@ -126,7 +144,7 @@ def load(path: Path, overrides: Sequence[str] = ()) -> tuple[Experiment, Sequenc
 
     Args:
         path: the file.
-        overrides: ``key.path=value`` each; the value as in TOML, or else taken for a string.
+        overrides: ``key.path=value`` each, in any order; the value as in TOML, or else taken for a string.
 
     Returns:
         The experiment, and a line for everything that was changed silently otherwise.
@@ -137,10 +155,14 @@ def load(path: Path, overrides: Sequence[str] = ()) -> tuple[Experiment, Sequenc
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise ConfigError([f"there is no file {path}"], str(path)) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError([f"cannot be read: {error}"], str(path)) from None
-    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(["there is no such file"], str(path)) from None
+    except IsADirectoryError:
+        raise ConfigError(["is a folder; give an experiment file (TOML)"], str(path)) from None
+    except OSError as error:
+        raise ConfigError([f"cannot be read: {error.strerror}"], str(path)) from None
+    except UnicodeDecodeError:
+        raise ConfigError(["is no text in UTF-8, hence no TOML"], str(path)) from None
+    except _NOT_TOML as error:
         raise ConfigError([f"is no valid TOML: {error}"], str(path)) from None
     notes = _override(tables, overrides)
     return parse(tables, str(path)), notes
@@ -150,27 +172,42 @@ def parse(tables: Mapping[str, Any], source: str = "experiment") -> Experiment:
     """Check tables.
 
     Raises:
-        ConfigError: as `load`.
+        ConfigError: as `load`; all problems at once, as far as one does not hide the other.
     """
     try:
         experiment = Experiment.model_validate(tables)
-    except ValidationError as error:
-        raise ConfigError(sentences(error, Experiment), source) from None
+    except ValidationError:
+        slips, mended = mend(tables, Experiment)
+        raise ConfigError([*slips, *sentences(mended, Experiment), *_impossible(mended)], source) from None
     if problems := experiment.problems():
         raise ConfigError(problems, source)
     return experiment
 
 
+def _impossible(tables: Mapping[str, Any]) -> Sequence[str]:
+    """What cannot work in `tables`, if the parts that decide it are right whatever the others are."""
+    decisive = {key: tables[key] for key in ("workers", "system", "delay") if key in tables}
+    try:
+        return Experiment.model_validate({"name": "any", "epochs": 1, **decisive}).problems()
+    except ValidationError:
+        return []
+
+
 def _override(tables: dict[str, Any], overrides: Sequence[str]) -> list[str]:
-    """Apply ``--set``. A new `type` comes first: it decides which keys its table may have."""
-    changes = [_change(override) for override in overrides]
+    """Apply ``--set``.
+
+    Tables come before their keys, and a new `type` before its neighbours: it decides which keys its table
+    may have. So the order on the command line does not matter.
+    """
     notes = []
-    for keys, value in sorted(changes, key=lambda change: (change[0][-1] != "type", len(change[0]))):
+    changes = _changes(overrides)
+    for keys in sorted(changes, key=lambda keys: (len(keys), keys[-1] != "type")):
         table = tables
         for key in keys[:-1]:
             table = table.setdefault(key, {})
             if not isinstance(table, dict):
-                raise ConfigError([f"--set {'.'.join(keys)}: {key} is no table"], "command line")
+                raise ConfigError([f"--set {'.'.join(keys)}: {key} is no table"], _COMMAND_LINE)
+        value = changes[keys]
         if keys[-1] == "type" and table.get("type") != value:
             table["type"] = value
             notes += _drop_unknown(tables, keys[:-1], table)
@@ -178,17 +215,31 @@ def _override(tables: dict[str, Any], overrides: Sequence[str]) -> list[str]:
     return notes
 
 
-def _change(override: str) -> tuple[list[str], Any]:
-    path, separator, text = override.partition("=")
-    keys = path.strip().split(".")
-    if not separator or not all(keys):
-        raise ConfigError(
-            [f"--set {override}: write it as key.path=value, e.g. system.visibility=0.5"], "command line"
-        )
+def _changes(overrides: Sequence[str]) -> dict[tuple[str, ...], Any]:
+    """Read ``key.path=value``, each into its keys and the value."""
+    changes: dict[tuple[str, ...], Any] = {}
+    problems = []
+    for override in overrides:
+        path, separator, text = override.partition("=")
+        keys = tuple(key.strip() for key in path.split("."))
+        if not separator or not all(keys):
+            problems.append(f"--set {override}: write it as key.path=value, e.g. system.visibility=0.5")
+        elif keys in changes and changes[keys] != _value(text):
+            problems.append(f"--set {override}: {'.'.join(keys)} is set to {changes[keys]!r} as well")
+        else:
+            changes[keys] = _value(text)
+    if problems:
+        raise ConfigError(problems, _COMMAND_LINE)
+    return changes
+
+
+def _value(text: str) -> Any:
     try:
-        return keys, tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return keys, text
+        tables = tomllib.loads(f"value = {text}")
+    except _NOT_TOML:
+        return text
+    # A line break could smuggle in further keys; such a text is a string.
+    return tables["value"] if len(tables) == 1 else text
 
 
 def _drop_unknown(tables: Mapping[str, Any], place: Sequence[str], table: dict[str, Any]) -> list[str]:

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
@@ -27,8 +28,9 @@ import msgspec
 
 from mdl import folder as files
 from mdl.config import Experiment
+from mdl.entry import enter
 from mdl.errors import MdlError, WorkerDied
-from mdl.node import Keys, Orders
+from mdl.orders import Keys, Orders
 from mdl.party import MANAGER, PartyId
 from mdl.schemes.randomness import SystemRandomness
 from mdl.summary import Account, summarise
@@ -101,6 +103,7 @@ def launch(
     context = multiprocessing.get_context("forkserver")
     # The one process that imports torch; every party is a fork of it.
     context.set_forkserver_preload(["mdl.node"])
+    forkserver.ensure_running()
     with _private_folder() as private:
         launcher = _Launcher(experiment, run, private, data_dir=data_dir, watch=watch, resuming=resuming)
         return asyncio.run(launcher.run())
@@ -216,10 +219,8 @@ class _Launcher:
             child.pipe.send_bytes(msgspec.msgpack.encode(orders))
 
     def _start(self, party: PartyId) -> _Child:
-        from mdl.node import main
-
         ours, theirs = multiprocessing.Pipe()
-        process = self._context.Process(target=main, args=(theirs,), name=f"mdl-{party}")
+        process = self._context.Process(target=enter, args=(theirs,), name=f"mdl-{party}")
         process.start()
         theirs.close()
         return _Child(party, process, ours)

@@ -9,11 +9,11 @@ import logging
 import os
 import resource
 import signal
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import msgspec
 import torch
@@ -27,7 +27,8 @@ from mdl.learning.dataset import Dataset, open_spool
 from mdl.learning.datasets import load
 from mdl.learning.local import LocalLearner, build_learner
 from mdl.ledger import Ledger
-from mdl.party import MANAGER, PartyId
+from mdl.orders import Orders, Report
+from mdl.party import MANAGER
 from mdl.system import Outcome, Task
 from mdl.transport.codec import Codec
 from mdl.transport.party import StreamParty
@@ -40,51 +41,6 @@ LAG_INTERVAL_SECONDS: Final = 0.05
 
 LINK_SECONDS: Final = 60.0
 """How long the parties have to find each other."""
-
-Report: TypeAlias = Callable[[Mapping[str, Any]], None]
-
-
-class Keys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What the launcher, as the trusted authority, gives to one party and to nobody else.
-
-    Attributes:
-        run: the run's identity.
-        credentials: the system's, opaque here.
-        secrets: for the handshake: one's own by one's own id, and those of one's callers by theirs.
-    """
-
-    run: bytes
-    credentials: bytes
-    secrets: dict[int, bytes]
-
-    def __repr__(self) -> str:
-        return "Keys(...)"
-
-
-class Orders(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """All that a node needs to know.
-
-    Attributes:
-        experiment: the tables of the experiment file.
-        party: who this is.
-        keys: see `Keys`.
-        sockets: folder of the parties' sockets, mode 0700.
-        run_folder: where records and the log go.
-        spool: folder of the data set as the launcher laid it out; empty to load it oneself.
-        data_dir: where named data sets lie; empty if unknown.
-        resume: the last epoch that is complete, by what the launcher found; 0 for a new run.
-        pool: processes for cryptography.
-    """
-
-    experiment: dict[str, Any]
-    party: PartyId
-    keys: Keys
-    sockets: str
-    run_folder: str
-    spool: str = ""
-    data_dir: str = ""
-    resume: int = 0
-    pool: int = 1
 
 
 def main(pipe: Connection) -> None:

@@ -33,21 +33,26 @@ class _Clock:
 
 
 class VirtualLoop(asyncio.BaseEventLoop):
-    """The loop. Everything of asyncio that needs no file works in it: tasks, futures, queues, time-outs."""
+    """The loop. Everything of asyncio that needs no file works in it: tasks, futures, queues, time-outs.
 
-    def __init__(self, seed: int) -> None:
+    Args:
+        seed: of the order of callbacks; None for asyncio's own, first come, first served.
+    """
+
+    def __init__(self, seed: int | None) -> None:
         super().__init__()
         self._selector = _Clock()
-        self._order = random.Random(seed)  # noqa: S311 - schedules are no secrets
+        self._order = None if seed is None else random.Random(seed)  # noqa: S311 - schedules are no secrets
 
     def time(self) -> float:
         """Virtual seconds since the loop was made."""
         return self._selector.now
 
     def _run_once(self) -> None:
-        ready = list(self._ready)
-        self._order.shuffle(ready)
-        self._ready: deque[Any] = deque(ready)
+        if self._order is not None:
+            ready = list(self._ready)
+            self._order.shuffle(ready)
+            self._ready: deque[Any] = deque(ready)
         super()._run_once()  # type: ignore[misc]  # private to asyncio, and stable since 3.4
 
     def _process_events(self, event_list: list[Any]) -> None:

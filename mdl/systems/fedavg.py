@@ -163,9 +163,10 @@ async def _average(system: FedAvg, party: Party, parameters: Floats, epoch: int)
     if not found:
         raise TooFewWorkers(f"epoch {epoch}: no worker answered", present)
     party.record("epoch", epoch, opened=0, missed=0, present=len(found))
-    mean: NDArray[np.float64] = np.mean(
-        np.stack([found[worker] for worker in sorted(found)]), axis=0, dtype=np.float64
-    )
+    total: NDArray[np.float64] = np.zeros(len(parameters))
+    for worker in sorted(found):
+        total += found[worker]
+    mean = total / len(found)
     return mean.astype(np.float32)
 
 

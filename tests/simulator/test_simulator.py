@@ -1,6 +1,7 @@
 """The virtual clock, the modelled links, and the deadlock report."""
 
 import asyncio
+import builtins
 import random
 import time
 
@@ -111,7 +112,7 @@ class Ask(Message, frozen=True):
 class Deaf(FedAvg):
     """A system whose parties all wait for one another."""
 
-    def receives(self, party: int) -> list[type[Message]]:
+    def receives(self, party: int) -> list[builtins.type[Message]]:
         return [Ask]
 
     async def run(self, party: Party, learner: Learner, task: Task) -> Outcome:

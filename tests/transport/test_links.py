@@ -106,7 +106,6 @@ def test_what_a_killed_peer_said_is_read_even_after_a_write_to_it_failed(path: P
             raw.vanish()
         # Nothing has been read yet, and this write breaks the transport.
         link.put(bytes(1000))
-        link.put(bytes(1000))
         await asyncio.sleep(0.05)
         assert [body async for body in link.bodies()] == [b"word", b"\0", b"word", b"\1", b"word", b"\2"]
         await link.close()
@@ -176,7 +175,7 @@ def test_a_silent_peer_is_refused_after_the_time_for_the_whole_handshake(path: P
     async def main() -> None:
         async with linked(path) as (listening, _):
             conversation = answer(0, secrets=SECRETS, terms=TERMS, admit=lambda _: True)
-            with pytest.raises(HandshakeRefused, match="took more than 0.05 s"):
+            with pytest.raises(HandshakeRefused, match=r"took more than 0\.05 s"):
                 await shake_hands(listening, conversation, Ledger(0), timeout_seconds=0.05)
 
     run(main())

@@ -1,6 +1,7 @@
-"""`StreamParty` on real sockets: hostile peers, killed peers, slow peers, refused callers, and an orderly end."""
+"""`StreamParty` on real sockets: hostile, killed and slow peers, refused callers, and an orderly end."""
 
 import asyncio
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -292,13 +293,9 @@ def test_a_pool_process_that_ends_is_reported_by_name() -> None:
         with crypto_pool(1) as pool:
             async with party(3, pool=pool) as alone:
                 with pytest.raises(WorkerDied, match="worker 3 lost its crypto pool"):
-                    await alone.to_process(_exit)
+                    await alone.to_process(os._exit, 1)
 
     run(main())
-
-
-def _exit() -> None:
-    raise SystemExit
 
 
 def test_a_fact_is_recorded_with_its_party() -> None:

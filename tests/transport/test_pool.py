@@ -85,7 +85,8 @@ def test_pool_processes_end_when_their_parent_is_killed_and_never_import_its_mai
     script = tmp_path / "party.py"
     script.write_text(PARENT.replace("import torch\n", ""))
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
-    with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, env=environment) as parent:
+    command = [sys.executable, str(script)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as parent:  # noqa: S603
         assert parent.stdout is not None
         pids = [int(pid) for pid in parent.stdout.readline().split()]
         assert len(pids) == 2

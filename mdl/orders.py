@@ -1,0 +1,54 @@
+"""What a node is told. Free of torch, because the launcher imports it."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+import msgspec
+
+from mdl.party import PartyId
+
+Report: TypeAlias = Callable[[Mapping[str, Any]], None]
+"""Takes an event of a node to whoever started it."""
+
+
+class Keys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the launcher, as the trusted authority, gives to one party and to nobody else.
+
+    Attributes:
+        run: the run's identity.
+        credentials: the system's, opaque here.
+        secrets: for the handshake: one's own by one's own id, and those of one's callers by theirs.
+    """
+
+    run: bytes
+    credentials: bytes
+    secrets: dict[int, bytes]
+
+    def __repr__(self) -> str:
+        return "Keys(...)"
+
+
+class Orders(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """All that a node needs to know.
+
+    Attributes:
+        experiment: the tables of the experiment file.
+        party: who this is.
+        keys: see `Keys`.
+        sockets: folder of the parties' sockets, mode 0700.
+        run_folder: where records and the log go.
+        spool: folder of the data set as the launcher laid it out; empty to load it oneself.
+        data_dir: where named data sets lie; empty if unknown.
+        resume: the last epoch that is complete, by what the launcher found; 0 for a new run.
+        pool: processes for cryptography.
+    """
+
+    experiment: dict[str, Any]
+    party: PartyId
+    keys: Keys
+    sockets: str
+    run_folder: str
+    spool: str = ""
+    data_dir: str = ""
+    resume: int = 0
+    pool: int = 1

@@ -1,0 +1,135 @@
+"""What the documents say of the code: names, files, commands and the diagram are those of the tree."""
+
+import re
+import runpy
+import shlex
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+from mdl.cli import app
+from mdl.config import load
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+SECURITY = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
+COORDINATED = (ROOT / "docs" / "systems" / "coordinated.md").read_text(encoding="utf-8")
+
+COMMANDS = get_command(app).commands  # type: ignore[attr-defined]  # of a group, which ours is
+
+
+def name(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+def named_tests() -> list[tuple[str, str]]:
+    return sorted(set(re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", SECURITY)))
+
+
+def commands(program: str) -> list[str]:
+    """Give every command line of the README, in blocks and in running text, that begins with `program`."""
+    lines = [line.strip().removeprefix("$ ") for line in README.splitlines()]
+    quoted = re.findall(r"`([^`\n]+)`", README)
+    found = {re.sub(r"^[A-Z_]+=\S+ ", "", line) for line in [*lines, *quoted]}
+    return sorted(line for line in found if line.startswith(f"{program} ") and "|" not in line)
+
+
+def tree() -> Iterator[str]:
+    """Give the paths that the README's tree names."""
+    drawn = README.partition("<!-- tree begins -->")[2].partition("<!-- tree ends -->")[0]
+    folders: list[str] = []
+    for line in drawn.splitlines():
+        if not line or line.startswith("```"):
+            continue
+        depth = (len(line) - len(line.lstrip())) // 2
+        folders = [*folders[:depth], line.split()[0].rstrip("/")]
+        yield "/".join(folders)
+
+
+def anchors(page: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def options(words: Sequence[str], option: str) -> list[str]:
+    return [value for flag, value in pairwise(words) if flag == option]
+
+
+@pytest.mark.parametrize(("file", "function"), named_tests())
+def test_every_test_that_the_security_page_names_exists(file: str, function: str) -> None:
+    assert re.search(rf"^(async )?def {function}\(", (ROOT / file).read_text(encoding="utf-8"), re.MULTILINE)
+
+
+def test_every_rule_of_opening_has_its_row() -> None:
+    rules = SECURITY.partition("## Rules of opening")[2].partition("\n## ")[0]
+    assert re.findall(r"^\| (\d)\. ", rules, re.MULTILINE) == ["1", "2", "3", "4", "5"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_links_lead_to_pages_and_headings_that_exist(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
+        if target.startswith("http"):
+            continue
+        place, _, anchor = target.partition("#")
+        other = page.parent / place if place else page
+        assert other.exists(), target
+        assert not anchor or anchor in anchors(other), target
+
+
+def test_the_tree_of_the_readme_names_files_that_exist() -> None:
+    paths = list(tree())
+    assert len(paths) > 50
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
+def test_every_make_target_of_the_readme_exists() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    named = {word for line in commands("make") for word in line.split()[1:] if word.isidentifier()}
+    assert {"train", "test"} <= named <= targets
+
+
+@pytest.mark.parametrize("line", commands("mdl"))
+def test_every_command_of_the_readme_exists_with_its_options(line: str) -> None:
+    _, command, *words = shlex.split(line)
+    known = {option for parameter in COMMANDS[command].params for option in parameter.opts}
+    assert {word for word in words if word.startswith("--")} <= known
+
+
+@pytest.mark.parametrize("line", [line for line in commands("mdl") if "configs/" in line])
+def test_every_experiment_of_the_readme_is_valid(line: str) -> None:
+    words = shlex.split(line)
+    (file,) = [word for word in words if word.startswith("configs/")]
+    load(ROOT / file, options(words, "--set"))
+
+
+@pytest.mark.parametrize("line", commands("python"))
+def test_every_script_of_the_readme_exists(line: str) -> None:
+    assert (ROOT / line.split()[1]).is_file()
+
+
+def test_the_experiment_that_the_readme_prints_is_valid(tmp_path: Path) -> None:
+    (block,) = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
+    file = tmp_path / "hospitals.toml"
+    file.write_text(block, encoding="utf-8")
+    experiment, notes = load(file)
+    assert experiment.workers == 3
+    assert not notes
+
+
+def test_the_diagram_is_that_of_the_transcript() -> None:
+    (drawn,) = re.findall(
+        r"<!-- scripts/diagrams.py begins -->\n```mermaid\n(.*?)\n```\n<!-- scripts/diagrams.py ends -->",
+        COORDINATED,
+        re.DOTALL,
+    )
+    script = runpy.run_path(str(ROOT / "scripts" / "diagrams.py"))
+    assert drawn == script["diagram"](), "run: python scripts/diagrams.py"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_no_page_names_a_place_of_one_machine(page: Path) -> None:
+    assert not re.search(r"(?<![\w.])/(tmp|home|work|root|Users)/", page.read_text(encoding="utf-8"))
