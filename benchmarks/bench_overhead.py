@@ -52,7 +52,7 @@ def framework_seconds(file: str, epochs: int) -> float:
 
 
 def bare_seconds(file: str) -> float:
-    """Give the CPU seconds an epoch of all workers' training by hand, each in a process of its own, all at once."""
+    """Give the CPU seconds an epoch of training by hand, a process for each worker, all at once."""
     experiment, _ = load(Path(file))
     workers = range(1, experiment.workers + 1)
     context = multiprocessing.get_context("forkserver")

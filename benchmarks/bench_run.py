@@ -80,13 +80,10 @@ def main() -> None:
         summary = json.loads((run / "summary.json").read_text())
         first_batch = _first_batch(run, began_to_launch=total - summary["seconds"]["total"])
     print(f"{summary['name']}, {summary['scheme']}: {summary['status']}, {summary['epochs']} epochs")
-    print(
-        f"  first mini-batch after at most {first_batch:.1f} s, first epoch's line after {first_line or 0:.1f} s"
-    )
-    print(f"  all after {total:.1f} s")
-    print(
-        f"  CPU in all parties {summary['cpu_seconds']:.1f} s; peak PSS {peak / 2**30:.2f} GiB in {count} processes"
-    )
+    print(f"  first mini-batch after at most {first_batch:.1f} s")
+    print(f"  first epoch's line after {first_line or 0:.1f} s, all after {total:.1f} s")
+    print(f"  CPU in all parties {summary['cpu_seconds']:.1f} s")
+    print(f"  peak PSS {peak / 2**30:.2f} GiB in {count} processes")
 
 
 def _first_batch(run: Path, *, began_to_launch: float) -> float:

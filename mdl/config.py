@@ -43,7 +43,9 @@ class StopSettings(Settings):
 
 
 class DelaySettings(Settings):
-    """`[delay]`: workers that pause after each local epoch, for a time drawn from a normal distribution, never below 0.
+    """`[delay]`: workers that pause after each local epoch.
+
+    The times are drawn from a normal distribution; one below 0 is 0.
 
     Attributes:
         slope_seconds: worker i's mean is i times this (the paper's N(5i, 1) has slope 5).
@@ -108,7 +110,8 @@ class Experiment(Settings):
     def _names_a_folder(cls, name: str) -> str:
         if not _NAME.fullmatch(name):
             raise ValueError(
-                f"should be letters, digits, '.', '_' and '-', 64 at most, a letter or digit first, not {name!r}"
+                "should be letters, digits, '.', '_' and '-', 64 at most, a letter or digit first, "
+                f"not {name!r}"
             )
         return name
 

@@ -71,6 +71,23 @@ def environment() -> dict[str, Any]:
     }
 
 
+def trim(path: Path, until: Mapping[PartyId, int]) -> list[dict[str, Any]]:
+    """Keep of a file of JSON lines only what belongs to epochs up to each party's in `until`; give what is kept.
+
+    A last line that a crash has torn goes as well.
+    """
+    kept = []
+    for line in path.read_bytes().splitlines() if path.exists() else []:
+        try:
+            event = json.loads(line)
+        except ValueError:
+            continue
+        if event["epoch"] <= until.get(event["party"], 0):
+            kept.append(event)
+    write_atomically(path, b"".join(json.dumps(event).encode() + b"\n" for event in kept))
+    return kept
+
+
 class FileJournal:
     """A party's records as files, ``checkpoints/<party>/<name>-<epoch>.safetensors`` (implements `mdl.system.Journal`)."""
 

@@ -145,6 +145,7 @@ class _Launcher:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._interrupt)
+        resume = self._take_up() if self._resuming else {}
         with (
             (self._run / files.METRICS).open("ab", buffering=0) as self._metrics,
             (self._run / files.LEDGER).open("ab", buffering=0) as self._ledger,
@@ -152,7 +153,7 @@ class _Launcher:
             try:
                 spool = await self._lay_out_data()
                 if not self._stopping:
-                    self._start_all(spool)
+                    self._start_all(spool, resume)
                     async with asyncio.TaskGroup() as tasks:
                         for child in self._children.values():
                             tasks.create_task(self._accompany(child))
@@ -196,12 +197,23 @@ class _Launcher:
             raise MdlError(message)
         return str(spool)
 
-    def _start_all(self, spool: str) -> None:
+    def _take_up(self) -> dict[PartyId, int]:
+        """Find where to go on; take over the records up to there, and drop those of what is repeated."""
+        resume = resume_epochs(self._experiment, self._run)
+        seconds = 0.0
+        for event in files.trim(self._run / files.METRICS, resume):
+            self._account.recorded(event)
+            seconds = event["seconds"]
+        for entry in files.trim(self._run / files.LEDGER, resume):
+            self._account.spent(entry)
+        self._began -= seconds
+        return resume
+
+    def _start_all(self, spool: str, resume: Mapping[PartyId, int]) -> None:
         self._watch({"kind": "starting", "what": "starting the parties"})
         keys = deal_keys(self._experiment)
         sockets = self._private / "sockets"
         sockets.mkdir(mode=0o700)
-        resume = resume_epochs(self._experiment, self._run) if self._resuming else {}
         for party, mine in keys.items():
             child = self._start(party)
             self._children[party] = child
@@ -291,11 +303,10 @@ class _Launcher:
                 f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
             )
             return WorkerDied(child.party, f"{how} {child.state}", self._last_words(child.party))
-        failures = [child.failure]
+        others = [other.failure for other in self._children.values() if other is not child]
         # That others lost this party is no news; anything else may be why it could not go on.
-        for other in self._children.values():
-            if other is not child and other.failure and other.failure["error"] != "PeerLeft":
-                failures.append(other.failure)
+        telling = [failure for failure in others if failure and failure["error"] != "PeerLeft"]
+        failures = [child.failure, *telling]
         return MdlError("\n".join(f"{failure['error']}: {failure['message']}" for failure in failures[:4]))
 
     def _last_words(self, party: PartyId) -> str:

@@ -147,8 +147,7 @@ def _said(problem: Any, settings: type[BaseModel], tables: Mapping[str, Any]) ->
     match problem["type"]:
         case "extra_forbidden":
             kind = "table" if isinstance(problem["input"], Mapping) else "key"
-            guess = likely(place[-1], table.model_fields)
-            return f"unknown {kind}{guess} (known: {', '.join(table.model_fields)})"
+            return f"unknown {kind}{likely(place[-1], table.model_fields)} (known: {', '.join(table.model_fields)})"
         case "missing":
             return "is missing"
         case "union_tag_invalid":

@@ -22,6 +22,7 @@ class Account:
         self.first_training_seconds: float | None = None
         self.weights: dict[PartyId, str] = {}
         self.cpu_seconds = 0.0
+        self.loop_lag: dict[PartyId, Mapping[str, float]] = {}
         self.left: list[Mapping[str, Any]] = []
         self.missed = self.opened = self.saturated = 0
         self.seconds: dict[str, dict[PartyId, float]] = {}
@@ -61,6 +62,7 @@ class Account:
         """Take in a party's last word."""
         self.weights[party] = event["weights"]
         self.cpu_seconds += event["cpu_seconds"]
+        self.loop_lag[party] = event["loop_lag"]
         if party == MANAGER or MANAGER not in self.experiment.system.roster(self.experiment.workers):
             self.reason = event["reason"]
 
@@ -88,6 +90,11 @@ def summarise(account: Account, *, status: str, reason: str, seconds: float) -> 
             **{name: round(_mean(account.seconds.get(name, {})), 3) for name in ACTIVITIES},
         },
         "cpu_seconds": round(account.cpu_seconds, 2),
+        # The party whose event loop was held up longest, by the median and by the 95th percentile.
+        "loop_lag_seconds": {
+            figure: round(max((lag[figure] for lag in account.loop_lag.values()), default=0.0), 4)
+            for figure in ("median", "p95")
+        },
         "bytes": {"up": account.up, "down": account.down},
         "missed": account.missed,
         "missed_share": _share(account.missed, account.missed + account.opened),

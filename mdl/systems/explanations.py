@@ -88,13 +88,26 @@ def _costs(system: VisibilitySettings, workers: int, parameters: int) -> str:
     members = system.contributors(workers)
     if system.selection == "random":
         members = round(system.blocks_each(workers, blocks.count) * workers / blocks.count)
-    epoch = EpochBytes(workers, members, blocks, system.build_scheme(workers))
+    scheme = system.build_scheme(workers)
+    epoch = EpochBytes(workers, members, blocks, scheme)
     about = "" if system.selection == "balanced" else "about "
+    work = _work(system, rows=blocks.count * blocks.size, members=members, openers=scheme.threshold)
     return (
-        f"Costs: {about}{epoch.up / 1e6:,.1f} MB up and {epoch.down / 1e6:,.1f} MB down an epoch over all links. "
-        + system.scheme.explain_work(
-            encrypted=blocks.count * blocks.size * members,
-            opened=blocks.count * blocks.size,
-            openers=system.openers(workers),
-        )
+        f"Costs of an epoch: {about}{_size(epoch.up)} up and {_size(epoch.down)} down, over all links; {work}"
     )
+
+
+def _work(system: VisibilitySettings, *, rows: int, members: int, openers: int) -> str:
+    each = system.scheme.exponentiations
+    encrypt, share, manager = each.encrypt * rows * members, each.share * rows * openers, each.manager * rows
+    if not encrypt + share + manager:
+        return "no exponentiations."
+    return (
+        f"{encrypt:,} exponentiations to encrypt ({each.encrypt} for each of {rows:,} parameters and {members} "
+        f"members), {share:,} to open ({each.share} for each parameter and of {openers} openers), over all "
+        f"workers; {manager:,} by the manager."
+    )
+
+
+def _size(size_bytes: int) -> str:
+    return f"{size_bytes / 1e6:,.1f} MB" if size_bytes >= 100_000 else f"{size_bytes / 1e3:,.1f} kB"

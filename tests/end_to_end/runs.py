@@ -86,9 +86,11 @@ class Run:
     async def worker_pid(self, worker: int) -> int:
         """The process of a worker, once it has begun."""
         log = await self.folder() / f"log-{worker}.txt"
-        while not (log.exists() and (found := re.search(r"begins, process (\d+)", log.read_text()))):
+        while True:
+            found = re.search(r"begins, process (\d+)", log.read_text()) if log.exists() else None
+            if found:
+                return int(found.group(1))
             await asyncio.sleep(0.02)
-        return int(found.group(1))
 
     async def until_logged(self, worker: int, text: str) -> None:
         """Wait for a text in a worker's log."""

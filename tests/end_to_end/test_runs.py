@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.runs import all_gone, experiment, start
+from tests.end_to_end.runs import Ended, all_gone, experiment, start
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
@@ -115,6 +115,16 @@ async def test_ctrl_c_keeps_what_was_learnt_and_resuming_ends_with_the_same_weig
     rest = await (await start(tmp_path / "x", "--resume", str(cut.folder), folder=cut.folder)).end()
     assert rest.code == 0, rest.output
     assert rest.summary["weights"] == whole.summary["weights"]
+    assert scores(rest) == scores(whole)
+
+
+def scores(ended: Ended) -> list[tuple[int, int, float]]:
+    """Every score of a run, as (epoch, party, accuracy)."""
+    return sorted(
+        (event["epoch"], event["party"], event["accuracy"])
+        for event in ended.metrics
+        if event["kind"] == "evaluated"
+    )
 
 
 async def test_when_the_launcher_is_killed_nothing_is_left_running(tmp_path: Path) -> None:
@@ -140,3 +150,14 @@ async def test_a_missing_data_set_fails_by_name_and_starts_no_party(tmp_path: Pa
     assert "DataUnavailable" in ended.output
     assert "nowhere.npz" in ended.output
     assert "Traceback" not in ended.output
+
+
+async def test_no_event_loop_is_held_up_by_cryptography_or_training(tmp_path: Path) -> None:
+    """At 2048 bits a worker encrypts and opens for most of the epoch: in its pool, not in its loop."""
+    file = experiment(tmp_path, epochs=1)
+    run = await start(tmp_path / "runs", file, "--set", "system.scheme.group=schnorr2048")
+    ended = await run.end()
+    assert ended.code == 0, ended.output
+    assert ended.summary["seconds"]["cryptography"] > 0.5
+    assert ended.summary["loop_lag_seconds"]["median"] < 0.02
+    assert ended.summary["loop_lag_seconds"]["p95"] < 0.25
