@@ -146,8 +146,11 @@ def _said(problem: Any, settings: type[BaseModel], tables: Mapping[str, Any]) ->
     allowed = ", ".join(repr(_type_of(each)) for each in _candidates(problem["loc"], settings))
     match problem["type"]:
         case "extra_forbidden":
-            kind = "table" if isinstance(problem["input"], Mapping) else "key"
-            return f"unknown {kind}{likely(place[-1], table.model_fields)} (known: {', '.join(table.model_fields)})"
+            kind, known = (
+                "table" if isinstance(problem["input"], Mapping) else "key",
+                list(table.model_fields),
+            )
+            return f"unknown {kind}{likely(place[-1], known)} (known: {', '.join(known)})"
         case "missing":
             return "is missing"
         case "union_tag_invalid":

@@ -22,7 +22,10 @@ def explain_coordinated(system: VisibilitySettings, *, workers: int, parameters:
 def _who_sees_what(system: VisibilitySettings, workers: int) -> str:
     m = system.visibility_threshold(workers)
     if system.scheme.type == "plain":
-        return "Who sees what: the manager sees every worker's encoded gradient. This is the oracle that hides nothing."
+        return (
+            "Who sees what: the manager sees every worker's encoded gradient. This is the oracle that hides "
+            "nothing."
+        )
     if m <= 2:
         return f"Who sees what: m = {m} protects nobody" + (
             ": every worker holds the whole key."
@@ -30,26 +33,22 @@ def _who_sees_what(system: VisibilitySettings, workers: int) -> str:
             else ": of two members each finds the other's gradient by subtraction."
         )
     return (
-        f"Who sees what: the manager sees the global model, and of gradients only sums over at least {m} workers. A worker sees its "
-        f"own model and the global value of what it contributed to. Against a semi-honest manager and up to {m - 1} workers, "
-        "colluding with each other and with the manager, no single gradient is opened; but a coalition that fills the rest of an "
-        "active set reads its one honest member there, as the sum itself shows it. A manager that deviates from the protocol is not "
+        f"Who sees what: the manager sees the global model, and of gradients only sums over at least {m} "
+        "workers. A worker sees its own model and the global value of what it contributed to. Against a "
+        f"semi-honest manager and up to {m - 1} workers, colluding with each other and with the manager, no "
+        "single gradient is opened; but a coalition that fills the rest of an active set reads its one honest "
+        "member there, as the sum itself shows it. A manager that deviates from the protocol is not "
         "withstood. What a sum or the final model says about the data is not hidden."
     )
 
 
 def _thresholds(system: VisibilitySettings, workers: int) -> str:
-    m = system.visibility_threshold(workers)
-    given = (
-        f"ρ = {system.visibility:g} of n = {workers}"
-        if system.visibility is not None
-        else f"of n = {workers}"
-    )
-    return (
-        f"Threshold: m = {m} ({given}): the sum of a block is opened when {m} or more have contributed; "
-        f"{system.openers(workers)} workers answer to open it, members first. "
-        f"The run goes on while {max(m, system.openers(workers))} workers remain."
-    )
+    m, openers = system.visibility_threshold(workers), system.openers(workers)
+    given = f"ρ = {system.visibility:g} of n = {workers}" if system.visibility else f"of n = {workers}"
+    opened = f"the sum of a block is opened when {m} or more have contributed"
+    if system.scheme.type != "plain":
+        opened += f"; {openers} workers answer to open it, members first"
+    return f"Threshold: m = {m} ({given}): {opened}. The run goes on while {max(m, openers)} workers remain."
 
 
 def _scheme(system: VisibilitySettings, workers: int) -> str:
@@ -71,8 +70,9 @@ def _coverage(system: VisibilitySettings, workers: int, parameters: int) -> str:
     least = select.minimum_share(m, blocks, workers)
     if system.selection == "balanced":
         return (
-            f"Coverage: {what}; balanced selection gives each {system.contributors(workers)} of the {workers} workers "
-            f"(k* = {least:,} each would just do), so none is missed while all are there. The assignment is public."
+            f"Coverage: {what}; balanced selection gives each block {system.contributors(workers)} of the "
+            f"{workers} workers (k* = {least:,} blocks for each worker would just do), so none is missed while "
+            "all are there. The assignment is public."
         )
     take = system.blocks_each(workers, blocks)
     chance = select.missing_probability(take / blocks, threshold=m, workers=workers)
@@ -103,9 +103,9 @@ def _work(system: VisibilitySettings, *, rows: int, members: int, openers: int) 
     if not encrypt + share + manager:
         return "no exponentiations."
     return (
-        f"{encrypt:,} exponentiations to encrypt ({each.encrypt} for each of {rows:,} parameters and {members} "
-        f"members), {share:,} to open ({each.share} for each parameter and of {openers} openers), over all "
-        f"workers; {manager:,} by the manager."
+        f"{encrypt:,} exponentiations to encrypt ({each.encrypt} for each of {rows:,} parameters and of "
+        f"{members} members) and {share:,} to open ({each.share} for each parameter and of {openers} openers) "
+        f"over all workers, {manager:,} by the manager."
     )
 
 
