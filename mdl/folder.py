@@ -60,7 +60,7 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
 
 def environment() -> dict[str, Any]:
     """Describe the machine and the versions a run depends on."""
-    packages = ("torch", "numpy", "gmpy2", "msgspec", "uvloop", "cryptography")
+    packages = ("torch", "numpy", "gmpy2", "msgspec", "uvloop")
     return {
         "mdl": __version__,
         "python": platform.python_version(),

@@ -1,6 +1,7 @@
 """A run in a few numbers, from what its parties reported."""
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from statistics import fmean
 from typing import Any
 
@@ -9,12 +10,24 @@ from mdl.party import MANAGER, PartyId
 
 ACTIVITIES = ("training", "cryptography", "evaluation", "waiting")
 
+SATURATION_WARNED = 0.001
+"""Above this share of saturated values, what is cut off may be felt in the accuracy."""
+
 
 class Account:
-    """Collects the events of a run, and gives its figures at the end."""
+    """Collects the events of a run, and gives its figures at the end.
 
-    def __init__(self, experiment: Experiment, *, resuming: bool = False) -> None:
+    Args:
+        experiment: what is run.
+        resuming: whether the run goes on from checkpoints.
+        started: when; by default now.
+    """
+
+    def __init__(
+        self, experiment: Experiment, *, resuming: bool = False, started: datetime | None = None
+    ) -> None:
         self.experiment, self.resuming = experiment, resuming
+        self.started = started or datetime.now(UTC)
         self.reason = "all epochs done"
         self.epochs = 0
         self.scores: dict[str, dict[PartyId, float]] = {}
@@ -25,6 +38,7 @@ class Account:
         self.loop_lag: dict[PartyId, Mapping[str, float]] = {}
         self.left: list[Mapping[str, Any]] = []
         self.missed = self.opened = self.saturated = 0
+        self.updates = self.blocks = 0
         self.seconds: dict[str, dict[PartyId, float]] = {}
         self.up = self.down = 0
 
@@ -41,10 +55,17 @@ class Account:
             case "epoch":
                 self.missed += event["missed"]
                 self.opened += event["opened"]
+                self.blocks = event["opened"] + event["missed"]
             case "updated":
                 self.saturated += event["saturated"]
+                self.updates += 1
             case "left":
                 self.left.append({"worker": event["worker"], "epoch": event["epoch"], "how": event["how"]})
+
+    @property
+    def encoded(self) -> int:
+        """How many values were encoded: each worker encodes its whole gradient, padding included, each epoch."""
+        return self.updates * self.blocks * getattr(self.experiment.system, "block", 1)
 
     def spent(self, entry: Mapping[str, Any]) -> None:
         """Take in a line of the ledger."""
@@ -79,6 +100,7 @@ def summarise(account: Account, *, status: str, reason: str, seconds: float) -> 
         "workers": experiment.workers,
         "threshold": threshold(experiment.workers) if threshold else None,
         "seed": experiment.seed,
+        "started": account.started.isoformat(timespec="seconds"),
         "status": status,
         "reason": reason,
         "resumed": account.resuming,
@@ -99,6 +121,7 @@ def summarise(account: Account, *, status: str, reason: str, seconds: float) -> 
         "missed": account.missed,
         "missed_share": _share(account.missed, account.missed + account.opened),
         "saturated": account.saturated,
+        "saturated_share": _share(account.saturated, account.encoded),
         "weights": {
             "global": account.weights.get(MANAGER),
             "workers": {str(party): weights for party, weights in sorted(account.weights.items()) if party},

@@ -1,6 +1,6 @@
 """What the command line prints: the closing table, the explanation of an experiment, lists of names."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
@@ -12,72 +12,97 @@ from rich.text import Text
 from mdl.config import Experiment
 from mdl.errors import ConfigError
 from mdl.learning.settings import NAMED_DATASETS, NAMED_MODELS
+from mdl.mistakes import likely
 from mdl.progress import human_bytes, human_seconds
 from mdl.schemes.settings import AnyScheme
+from mdl.summary import SATURATION_WARNED
 from mdl.systems import AnySystem
 
 
 def closing_table(summary: Mapping[str, Any], run: Path) -> Table:
     """Sum up a run in a few rows."""
-    table = Table(title=f"{summary['name']}: {summary['status']}", title_justify="left", show_header=False)
+    title = Text(f"{summary['name']}: {summary['status']}", style="bold")
+    table = Table(title=title, title_justify="left", show_header=False)
     for name, value in _closing_rows(summary):
-        table.add_row(name, value)
+        table.add_row(name, Text(value))  # Text, because brackets in an error are no markup
     table.add_row("run folder", Text(str(run), overflow="fold"))
     return table
 
 
-def _closing_rows(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
-    accuracy, seconds = summary["accuracy"], summary["seconds"]
-    rows = [("epochs", f"{summary['epochs']} ({summary['reason']})")]
-    for key, name in (("global", "accuracy, global model"), ("pooled", "accuracy, pooled data (no privacy)")):
+def _closing_rows(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    completed = summary["status"] == "completed"
+    yield "epochs", f"{summary['epochs']} ({summary['reason']})" if completed else str(summary["epochs"])
+    if summary["epochs"]:
+        yield from _accuracy_rows(summary["accuracy"])
+        yield from _cost_rows(summary)
+    for lost in summary["left"]:
+        yield f"worker {lost['worker']} left", str(lost["how"]).partition("\n")[0]
+    if summary["weights"]["global"]:
+        yield "weights (sha256)", summary["weights"]["global"][:16]
+
+
+def _accuracy_rows(accuracy: Mapping[str, float]) -> Iterator[tuple[str, str]]:
+    for key, name in (("global", "global model"), ("pooled", "pooled data")):
         if key in accuracy:
-            rows.append((name, f"{accuracy[key]:.4f}"))
-    for key, name in (("own", "accuracy, workers' models"), ("alone", "accuracy, trained alone")):
+            yield f"accuracy, {name}", f"{accuracy[key]:.4f}"
+    for key, name in (("own", "workers' models"), ("alone", "trained alone")):
         if f"{key}_mean" in accuracy:
-            rows.append((name, f"mean {accuracy[f'{key}_mean']:.4f}, worst {accuracy[f'{key}_worst']:.4f}"))
+            mean, worst = accuracy[f"{key}_mean"], accuracy[f"{key}_worst"]
+            yield f"accuracy, {name}", f"mean {mean:.4f}, worst {worst:.4f}"
     if "global" in accuracy and "alone_mean" in accuracy:
         gain = 100 * (accuracy["global"] - accuracy["alone_mean"])
-        rows.append(
-            ("gain over training alone", f"{gain:+.1f} points (global model against the mean worker)")
-        )
-    rows.append(
-        (
-            "seconds, mean worker",
-            f"training {seconds['training']:.1f}, cryptography {seconds['cryptography']:.1f}, "
-            f"waiting {seconds['waiting']:.1f}",
-        )
+        yield "gain over training alone", f"{gain:+.1f} points, global model over mean worker"
+
+
+def _cost_rows(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    seconds, sent = summary["seconds"], summary["bytes"]
+    activities = ("training", "cryptography", "waiting")
+    yield "seconds, mean worker", ", ".join(f"{name} {seconds[name]:.1f}" for name in activities)
+    yield (
+        "time, whole run",
+        f"{human_seconds(seconds['total'])} ({summary['cpu_seconds']:.0f} s CPU over all)",
     )
-    rows.append(
-        (
-            "seconds, whole run",
-            f"{human_seconds(seconds['total'])} ({summary['cpu_seconds']:.0f} s CPU in all parties)",
-        )
-    )
-    sent = summary["bytes"]
-    rows.append(("bytes", f"{human_bytes(sent['up'])} up, {human_bytes(sent['down'])} down"))
-    rows.append(("missed updates", f"{summary['missed']:,} ({summary['missed_share']:.2%})"))
+    yield "bytes", f"{human_bytes(sent['up'])} up, {human_bytes(sent['down'])} down"
+    yield "missed updates", f"{summary['missed']:,} ({summary['missed_share']:.2%})"
     if summary["saturated"]:
-        rows.append(("saturated values", f"{summary['saturated']:,}"))
-    for lost in summary["left"]:
-        rows.append((f"worker {lost['worker']} left", f"{lost['how'].splitlines()[0]}"))
-    if summary["weights"]["global"]:
-        rows.append(("weights (sha256)", summary["weights"]["global"][:16]))
-    return rows
+        yield "saturated values", f"{summary['saturated']:,} ({summary['saturated_share']:.3%})"
+
+
+def saturation_warning(summary: Mapping[str, Any]) -> str | None:
+    """Say that too many values were cut to the encoding's range, if they were."""
+    share = summary["saturated_share"]
+    if share <= SATURATION_WARNED:
+        return None
+    return (
+        f"{share:.2%} of the values were cut to ±system.range, more than {SATURATION_WARNED:.1%}: the training "
+        "may suffer; raise system.range (and lower system.fraction_bits if the sums no longer fit)"
+    )
 
 
 def explanation(experiment: Experiment, data_dir: Path | None) -> Group:
-    """Say in words what an experiment does."""
+    """Say in words what an experiment does.
+
+    Raises:
+        ConfigError: the model cannot be made.
+        DataUnavailable: the user's own file, whose shape decides the model's, cannot be read.
+    """
     parameters = count_parameters(experiment, data_dir)
-    learning = experiment.learning
+    learning, system = experiment.learning, experiment.system
     head = (
-        f"{experiment.name}: {experiment.workers} workers train {learning.model} ({parameters:,} parameters) on "
-        f"{learning.dataset} for {experiment.epochs} epochs, system {experiment.system.type!r}, seed {experiment.seed}."
+        f"{experiment.name}: {experiment.workers} workers train {learning.model} ({parameters:,} parameters) "
+        f"on {learning.dataset} for {experiment.epochs} epochs, system {system.type!r}, "
+        f"seed {experiment.seed}."
     )
-    paragraphs = [
-        Text(head, style="bold"),
-        *map(Text, experiment.system.explain(experiment.workers, parameters)),
-    ]
-    return Group(*(Padding(paragraph, (0, 0, 1, 0)) for paragraph in paragraphs), Text("The file is valid."))
+    said = [Text(head, style="bold"), *map(Text, system.explain(experiment.workers, parameters))]
+    if missing := _missing_data(experiment, data_dir):
+        said.append(Text(f"Warning: the data is not here yet. {missing}", style="yellow"))
+    return Group(*(Padding(paragraph, (0, 0, 1, 0)) for paragraph in said), Text("The file is valid."))
+
+
+def _missing_data(experiment: Experiment, data_dir: Path | None) -> str | None:
+    from mdl.learning.sizes import missing_data  # brings in torch
+
+    return missing_data(experiment.learning, data_dir)
 
 
 def count_parameters(experiment: Experiment, data_dir: Path | None) -> int:
@@ -107,10 +132,10 @@ def listing(what: str) -> Table:
         ],
     }
     if what not in lists:
-        raise ConfigError([f"{what!r} is none of {', '.join(lists)}"], "mdl list")
+        raise ConfigError([f"{what!r} is none of {', '.join(lists)}{likely(what, lists)}"], "mdl list")
     table = Table(show_header=False, box=None, padding=(0, 2))
     for name, said in lists[what]():
-        table.add_row(Text(name, style="bold"), said)
+        table.add_row(Text(name, style="bold"), Text(said))
     return table
 
 

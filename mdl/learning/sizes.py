@@ -1,9 +1,10 @@
-"""How many parameters a model has, without reading a data set whose shape is known."""
+"""What can be said of a model and its data before the data set is read."""
 
 from pathlib import Path
 from typing import Final
 
-from mdl.learning.datasets import load
+from mdl.errors import DataUnavailable
+from mdl.learning.datasets import NAMED, load
 from mdl.learning.models import build
 from mdl.learning.settings import LearningSettings
 
@@ -29,3 +30,20 @@ def parameter_count(settings: LearningSettings, data_dir: Path | None, *, worker
         shape, classes = dataset.shape, dataset.classes
     model = build(settings, shape, classes, 0)
     return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+
+
+def missing_data(settings: LearningSettings, data_dir: Path | None) -> str | None:
+    """Say where a named data set was looked for in vain, and how to get it; None if its files are there."""
+    folder = Path(settings.data_dir) if settings.data_dir is not None else data_dir
+    if settings.dataset not in NAMED or (settings.download and folder is not None):
+        return None
+    files = NAMED[settings.dataset].files
+    if folder is not None and (
+        (folder / f"{settings.dataset}.npz").exists() or all((folder / file).exists() for file in files)
+    ):
+        return None
+    try:
+        load(settings.model_copy(update={"download": False}), data_dir)
+    except DataUnavailable as error:
+        return str(error)
+    return None

@@ -36,8 +36,8 @@ def _who_sees_what(system: VisibilitySettings, workers: int) -> str:
         f"Who sees what: the manager sees the global model, and of gradients only sums over at least {m} "
         "workers. A worker sees its own model and the global value of what it contributed to. Against a "
         f"semi-honest manager and up to {m - 1} workers, colluding with each other and with the manager, no "
-        "single gradient is opened; but a coalition that fills the rest of an active set reads its one honest "
-        "member there, as the sum itself shows it. A manager that deviates from the protocol is not "
+        "single gradient is opened; but a coalition that fills the rest of an active set reads its one "
+        "honest member there, as the sum itself shows it. A manager that deviates from the protocol is not "
         "withstood. What a sum or the final model says about the data is not hidden."
     )
 
@@ -71,8 +71,8 @@ def _coverage(system: VisibilitySettings, workers: int, parameters: int) -> str:
     if system.selection == "balanced":
         return (
             f"Coverage: {what}; balanced selection gives each block {system.contributors(workers)} of the "
-            f"{workers} workers (k* = {least:,} blocks for each worker would just do), so none is missed while "
-            "all are there. The assignment is public."
+            f"{workers} workers (k* = {least:,} blocks for each worker would just do), so none is missed "
+            "while all are there. The assignment is public."
         )
     take = system.blocks_each(workers, blocks)
     chance = select.missing_probability(take / blocks, threshold=m, workers=workers)
@@ -104,8 +104,8 @@ def _work(system: VisibilitySettings, *, rows: int, members: int, openers: int) 
         return "no exponentiations."
     return (
         f"{encrypt:,} exponentiations to encrypt ({each.encrypt} for each of {rows:,} parameters and of "
-        f"{members} members) and {share:,} to open ({each.share} for each parameter and of {openers} openers) "
-        f"over all workers, {manager:,} by the manager."
+        f"{members} members) and {share:,} to open ({each.share} for each parameter and of {openers} "
+        f"openers) over all workers, {manager:,} by the manager."
     )
 
 

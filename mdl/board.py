@@ -1,0 +1,76 @@
+"""A run's curves for TensorBoard: `tensorboard --logdir runs`."""
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+from tensorboardX import SummaryWriter
+
+from mdl.errors import party_name
+from mdl.party import PartyId
+
+
+class Board(AbstractContextManager["Board"]):
+    """Writes what a run's events say into a folder, as TensorBoard reads it.
+
+    The step of every curve is the epoch. Curves: ``accuracy/global``, ``accuracy/worker-1``,
+    ``accuracy/worker-1-alone``..., ``loss/worker-1``... (training), ``bytes/manager``, ``bytes/worker-1``...
+    (sent), ``missed/blocks``.
+
+    Args:
+        folder: the run's.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._writer = SummaryWriter(str(folder), flush_secs=5)
+        # A party accounts for its last epoch in two parts, and a step is to have one value.
+        self._sent: dict[PartyId, tuple[int, int]] = {}
+
+    def __enter__(self) -> "Board":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for party in self._sent:
+            self._write_sent(party)
+        self._writer.close()
+
+    def __call__(self, event: Mapping[str, Any]) -> None:
+        """Write what one event says."""
+        match event["kind"]:
+            case "evaluated":
+                self._write(f"accuracy/{_model(event)}", event["accuracy"], event["epoch"])
+            case "trained":
+                self._write(f"loss/{_curve(event['party'])}", event["loss"], event["epoch"])
+            case "epoch":
+                self._write("missed/blocks", event["missed"], event["epoch"])
+            case "ledger":
+                self._count(event["entry"])
+
+    def _count(self, entry: Mapping[str, Any]) -> None:
+        party, epoch = entry["party"], entry["epoch"]
+        size_bytes = sum(row["size_bytes"] for row in entry["sent"].values())
+        before_epoch, before_bytes = self._sent.get(party, (epoch, 0))
+        if before_epoch != epoch:
+            self._write_sent(party)
+            before_bytes = 0
+        self._sent[party] = (epoch, before_bytes + size_bytes)
+
+    def _write_sent(self, party: PartyId) -> None:
+        epoch, size_bytes = self._sent[party]
+        self._write(f"bytes/{_curve(party)}", size_bytes, epoch)
+
+    def _write(self, curve: str, value: float, epoch: int) -> None:
+        self._writer.add_scalar(curve, value, epoch)
+
+
+def _model(event: Mapping[str, Any]) -> str:
+    """Name the curve of an evaluated model: a party's own by the party alone."""
+    model = event["model"]
+    if model in ("global", "pooled"):
+        return str(model)
+    return _curve(event["party"]) + ("" if model == "own" else f"-{model}")
+
+
+def _curve(party: PartyId) -> str:
+    return party_name(party).replace(" ", "-")
