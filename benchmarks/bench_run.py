@@ -69,16 +69,17 @@ def main() -> None:
 
         sampler = threading.Thread(target=sample)
         sampler.start()
-        first_line = None
+        first_line = launched = None
         assert process.stdout is not None
         for line in process.stdout:
+            launched = launched or time.monotonic() - began
             if first_line is None and "epoch 1/" in line:
                 first_line = time.monotonic() - began
         sampler.join()
         total = time.monotonic() - began
         run = next(Path(out).iterdir())
         summary = json.loads((run / "summary.json").read_text())
-        first_batch = _first_batch(run, began_to_launch=total - summary["seconds"]["total"])
+        first_batch = _first_batch(run, began_to_launch=launched or 0.0)
     print(f"{summary['name']}, {summary['scheme']}: {summary['status']}, {summary['epochs']} epochs")
     print(f"  first mini-batch after at most {first_batch:.1f} s")
     print(f"  first epoch's line after {first_line or 0:.1f} s, all after {total:.1f} s")

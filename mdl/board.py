@@ -1,11 +1,10 @@
 """A run's curves for TensorBoard: `tensorboard --logdir runs`."""
 
+import sys
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
-
-from tensorboardX import SummaryWriter
 
 from mdl.errors import party_name
 from mdl.party import PartyId
@@ -23,7 +22,7 @@ class Board(AbstractContextManager["Board"]):
     """
 
     def __init__(self, folder: Path) -> None:
-        self._writer = SummaryWriter(str(folder), flush_secs=5)
+        self._writer = _writer_class()(str(folder), flush_secs=5)
         # A party accounts for its last epoch in two parts, and a step is to have one value.
         self._sent: dict[PartyId, tuple[int, int]] = {}
 
@@ -74,3 +73,20 @@ def _model(event: Mapping[str, Any]) -> str:
 
 def _curve(party: PartyId) -> str:
     return party_name(party).replace(" ", "-")
+
+
+def _writer_class() -> Any:
+    """Import tensorboardX without torch.
+
+    It imports torch where it can, to take tensors too. Here are only numbers, and torch would cost the
+    launcher most of a second and 200 MB.
+    """
+    hide = "torch" not in sys.modules
+    if hide:
+        sys.modules["torch"] = None  # type: ignore[assignment] # the import system's way to say: there is none
+    try:
+        from tensorboardX import SummaryWriter
+    finally:
+        if hide:
+            del sys.modules["torch"]
+    return SummaryWriter

@@ -29,15 +29,24 @@ def start(
     """Play `party`'s part to its end; give the exit code.
 
     Raises:
-        ConfigError: there is no such party, or its key file is not one, or not private.
+        ConfigError: there is no such party, or its key file is not one, or that file or the folder of the
+            sockets is not private.
     """
     if party not in experiment.system.roster(experiment.workers):
         raise ConfigError([f"--party {party}: this experiment has no {party_name(party)}"], "mdl node")
-    out.mkdir(parents=True, exist_ok=True)
+    mine = read_keys(keys)
+    links = experiment.system.links(experiment.workers)
+    if set(mine.secrets) != {caller for link in links if party in link for caller in link[1:]}:
+        raise ConfigError([f"{keys} is not the key file of {party_name(party)}"], "mdl node --keys")
+    _check_sockets(sockets)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError([f"cannot make the folder {out}: {error.strerror}"], "mdl node --out") from None
     orders = Orders(
         experiment=experiment.model_dump(exclude_none=True),
         party=party,
-        keys=read_keys(keys),
+        keys=mine,
         sockets=str(sockets),
         run_folder=str(out),
         data_dir=str(data_dir or ""),
@@ -55,6 +64,16 @@ def start(
                 print(line, flush=True)  # noqa: T201 - a node by hand speaks to whoever started it
 
         return perform(orders, report)
+
+
+def _check_sockets(folder: Path) -> None:
+    """Others must not listen or call in the name of a party; the handshake would refuse them, but late."""
+    if not folder.is_dir():
+        raise ConfigError([f"{folder} is no folder; do: mkdir -m 700 {folder}"], "mdl node --sockets")
+    if stat.S_IMODE(folder.stat().st_mode) & 0o077:
+        raise ConfigError(
+            [f"{folder} can be entered by others; do: chmod 700 {folder}"], "mdl node --sockets"
+        )
 
 
 def read_keys(path: Path) -> Keys:

@@ -2,18 +2,24 @@
 
 import os
 import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
 
 from mdl.errors import ConfigError, MdlError
 
+if TYPE_CHECKING:
+    from mdl.config import Experiment
+
 app = typer.Typer(
     name="mdl",
-    help="Private multiparty deep learning: data owners train one network together, nobody sees anybody's gradient.",
+    help="Private multiparty deep learning: data owners train one network together, "
+    "and nobody sees anybody's gradient.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -35,10 +41,14 @@ Overrides = Annotated[
 Seed = Annotated[int | None, typer.Option(help="Use another seed than the file's.", min=0)]
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; errors of ours are told in words, without a traceback."""
+    # A model of the user's own is imported from where the command is given, as `python -m mdl` does; last,
+    # so that nothing there can stand in for a package.
+    if (here := str(Path.cwd())) not in sys.path:
+        sys.path.append(here)
     try:
-        app()
+        app(args=arguments)
     except ConfigError as error:
         _end(error, EXIT_CONFIG)
     except MdlError as error:
@@ -46,10 +56,13 @@ def main() -> None:
 
 
 def _end(error: MdlError, code: int) -> NoReturn:
-    Console(stderr=True).print(
-        f"mdl: {type(error).__name__}: {error}", markup=False, highlight=False, soft_wrap=True
-    )
+    _tell(f"{type(error).__name__}: {error}")
     sys.exit(code)
+
+
+def _tell(what: str, style: str = "") -> None:
+    """Say something that is no result."""
+    Console(stderr=True).print(f"mdl: {what}", style=style, markup=False, highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -68,75 +81,96 @@ def run(
 
     [dim]Examples:[/dim]
       mdl run configs/quickstart.toml
-      mdl run configs/mnist-mlp.toml --set epochs=1 --set system.scheme.type=plain
+      mdl run configs/quickstart.toml --set epochs=1 --set system.scheme.type=plain
       mdl run --resume runs/20260101-120000-quickstart
     """
     from mdl import folder
-    from mdl.progress import Lines, LiveTable, State
-    from mdl.tables import closing_table
 
     if (file is None) == (resume is None):
         raise ConfigError(["give an experiment file, or --resume with a run's folder"], "mdl run")
     if resume is not None and not (resume / folder.EXPERIMENT).is_file():
         raise ConfigError([f"{resume} is no run's folder: it has no {folder.EXPERIMENT}"], "mdl run --resume")
-    path = file if file is not None else (resume or Path()) / folder.EXPERIMENT
-    experiment = _load(path, overrides, seed)
+    experiment = _load(file or (resume or Path()) / folder.EXPERIMENT, overrides, seed)
+    _warn(experiment)
+    summary, target = _train(experiment, out, resume, quiet=quiet)
+    raise typer.Exit(_sum_up(summary, target))
+
+
+def _train(
+    experiment: "Experiment", out: Path, resume: Path | None, *, quiet: bool
+) -> tuple[Mapping[str, Any], Path]:
+    """Make or take up the run's folder, launch, show what happens."""
+    from mdl import folder
+    from mdl.board import Board
+    from mdl.launcher import launch, resume_epochs
+
+    if resume is not None:
+        resume_epochs(experiment, resume)  # raises before anything in the folder is touched
     target = resume or folder.new_folder(out, experiment.name, datetime.now().astimezone())
     folder.write_atomically(target / folder.EXPERIMENT, experiment.to_toml().encode())
     if resume is None:
         folder.write_json(target / "environment.json", folder.environment())
-    _warn(experiment)
+    with Board(target) as board, _display(experiment, quiet=quiet) as display:
 
-    from mdl.launcher import launch
+        def watch(event: Mapping[str, Any]) -> None:
+            display(event)
+            board(event)
 
-    console, state = Console(), State(experiment)
-    data_dir = _data_dir()
+        resuming = resume is not None
+        summary = launch(experiment, target, data_dir=_data_dir(), watch=watch, resuming=resuming)
+    return summary, target
+
+
+def _display(
+    experiment: "Experiment", *, quiet: bool
+) -> AbstractContextManager[Callable[[Mapping[str, Any]], None]]:
+    from mdl.progress import Lines, LiveTable, State
+
+    console = Console()
     if quiet:
-        summary = launch(
-            experiment, target, data_dir=data_dir, watch=lambda _: None, resuming=resume is not None
-        )
-    elif console.is_terminal:
-        with LiveTable(console, state) as live:
-            summary = launch(experiment, target, data_dir=data_dir, watch=live, resuming=resume is not None)
-    else:
-        lines = Lines(console, state)
-        summary = launch(experiment, target, data_dir=data_dir, watch=lines, resuming=resume is not None)
+        return nullcontext(lambda _: None)
+    return (LiveTable if console.is_terminal else Lines)(console, State(experiment))
+
+
+def _sum_up(summary: Mapping[str, Any], target: Path) -> int:
+    """Print the closing table, write the report, say how to go on; give the exit code."""
+    from mdl.tables import closing_table, saturation_warning
+
+    Console().print(closing_table(summary, target))
+    if warning := saturation_warning(summary):
+        _tell(f"warning: {warning}", style="yellow")
     if summary["epochs"]:
         _write_report([target], target)
-    console.print(closing_table(summary, target))
     if summary["status"] != "completed":
-        _complain(summary, target)
-    raise typer.Exit(summary["exit_code"])
-
-
-def _complain(summary: dict[str, Any] | Any, target: Path) -> None:
-    stderr = Console(stderr=True)
-    stderr.print(
-        f"mdl: {summary['status']}: {summary['reason']}", markup=False, highlight=False, soft_wrap=True
-    )
-    if summary["epochs"]:
-        stderr.print(
-            f"mdl: go on with: mdl run --resume {target}", markup=False, highlight=False, soft_wrap=True
-        )
+        _tell(f"{summary['status']}: {summary['reason']}")
+        if summary["epochs"]:
+            _tell(f"go on with: mdl run --resume {target}")
+    return int(summary["exit_code"])
 
 
 def _write_report(runs: list[Path], out: Path) -> list[Path]:
     from mdl.report import write_report
 
-    return write_report(runs, out)
+    try:
+        return write_report(runs, out)
+    except OSError as error:
+        raise MdlError(f"cannot write the report into {out}: {error.strerror}") from None
 
 
 @app.command()
 def check(file: File, overrides: Overrides = None, seed: Seed = None) -> None:
     """Validate an experiment without running it, and say in words what it would do.
 
-    [dim]Example:[/dim] mdl check configs/quickstart.toml --set system.visibility=1.0
+    [dim]Example:[/dim]
+      mdl check configs/quickstart.toml --set system.visibility=1.0
     """
     from mdl.tables import explanation
 
     experiment = _load(file, overrides, seed)
     _warn(experiment)
-    Console(highlight=False).print(explanation(experiment, _data_dir()))
+    with _blaming(file):
+        said = explanation(experiment, _data_dir())
+    Console(highlight=False).print(said)
 
 
 @app.command()
@@ -152,19 +186,22 @@ def simulate(
         float, typer.Option(metavar="MBIT", help="Bandwidth of every link in Mbit/s; 0: no limit.", min=0)
     ] = 0.0,
 ) -> None:
-    """Run the same experiment in one thread, on a virtual clock with modelled links; sum up its transcript.
+    """Run an experiment in one thread, on a virtual clock with modelled links; sum up its transcript.
 
-    Computing is measured as it happens and charged to the virtual clock, as though each party had a machine of its own.
+    Computing is measured as it happens and charged to the virtual clock, as though each party had a machine
+    of its own.
 
-    [dim]Example:[/dim] mdl simulate configs/quickstart.toml --set epochs=2 --latency 20 --bandwidth 100
+    [dim]Example:[/dim]
+      mdl simulate configs/quickstart.toml --set epochs=2 --latency 20
     """
     from mdl.rehearsal import rehearse  # brings in torch
 
     experiment = _load(file, overrides, seed)
     _warn(experiment)
-    result = rehearse(
-        experiment, _data_dir(), schedule=schedule, latency_ms=latency, bandwidth_mbit=bandwidth
-    )
+    with _blaming(file):
+        result = rehearse(
+            experiment, _data_dir(), schedule=schedule, latency_ms=latency, bandwidth_mbit=bandwidth
+        )
     Console(highlight=False).print(result)
 
 
@@ -179,7 +216,8 @@ def report(
 ) -> None:
     """Draw tables and plots of one or several runs: one self-contained HTML page, and a PNG of each plot.
 
-    [dim]Example:[/dim] mdl report runs/*-quickstart runs/*-mnist-mlp --out comparison
+    [dim]Example:[/dim]
+      mdl report runs/*-quickstart runs/*-mnist-mlp --out comparison
     """
     target = out or runs[0]
     for path in _write_report(runs, target):
@@ -192,7 +230,8 @@ def list_(
 ) -> None:
     """List what an experiment file can name.
 
-    [dim]Example:[/dim] mdl list schemes
+    [dim]Example:[/dim]
+      mdl list schemes
     """
     from mdl.tables import listing
 
@@ -208,9 +247,11 @@ def deal(
 ) -> None:
     """Be the trusted authority: write a key file for each party of one run, each readable by its owner alone.
 
-    Hand every party its own file and delete the folder: whoever holds m workers' files can open every gradient.
+    Hand every party its own file and delete the folder: whoever holds m workers' files can open every
+    gradient.
 
-    [dim]Example:[/dim] mdl keys deal configs/quickstart.toml --out keys
+    [dim]Example:[/dim]
+      mdl keys deal configs/quickstart.toml --out keys
     """
     from mdl.byhand import write_keys
     from mdl.launcher import deal_keys
@@ -234,11 +275,13 @@ def node(
     seed: Seed = None,
     resume: Annotated[int, typer.Option(help="Go on from the checkpoint of this epoch.", min=0)] = 0,
 ) -> None:
-    """Start one party by hand: what the launcher does for each of them.
+    r"""Start one party by hand: what the launcher does for each of them.
 
     [dim]Example:[/dim]
-      mdl keys deal configs/quickstart.toml --out keys; mkdir -m 700 sockets
-      mdl node configs/quickstart.toml --party 0 --keys keys/party-0.key --sockets sockets --out runs/by-hand
+      mdl keys deal configs/quickstart.toml --out keys
+      mkdir -m 700 sockets
+      mdl node configs/quickstart.toml --party 0 --keys keys/party-0.key \
+      --sockets sockets --out runs/by-hand
       (and so on for --party 1 to 8, each in a terminal of its own)
     """
     from mdl.byhand import start
@@ -249,22 +292,30 @@ def node(
     )
 
 
-def _load(path: Path, overrides: list[str] | None, seed: int | None) -> Any:
+def _load(path: Path, overrides: list[str] | None, seed: int | None) -> "Experiment":
     from mdl.config import load
 
     changes = [*(overrides or []), *([f"seed={seed}"] if seed is not None else [])]
     experiment, notes = load(path, changes)
     for note in notes:
-        Console(stderr=True).print(f"mdl: note: {note}", markup=False, highlight=False, soft_wrap=True)
+        _tell(f"note: {note}")
     return experiment
 
 
-def _warn(experiment: Any) -> None:
+@contextmanager
+def _blaming(file: Path) -> Iterator[None]:
+    """Name the file in an error that is found when its values are put to use."""
+    try:
+        yield
+    except ConfigError as error:
+        raise ConfigError(error.problems, str(file)) from None
+
+
+def _warn(experiment: "Experiment") -> None:
     if getattr(experiment.system, "insecure", False):
-        Console(stderr=True).print(
-            "mdl: warning: system.insecure = true: this run is for study; it does not protect anybody's data.",
+        _tell(
+            "warning: system.insecure = true: this run is for study; it does not protect anybody's data.",
             style="bold red",
-            highlight=False,
         )
 
 

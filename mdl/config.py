@@ -248,7 +248,7 @@ def _value(text: str) -> Any:
 def _drop_unknown(tables: Mapping[str, Any], place: Sequence[str], table: dict[str, Any]) -> list[str]:
     """A table whose type was replaced loses the keys that the new type does not know."""
     settings = table_at(Experiment, place, tables)
-    if settings is None:
+    if settings is None or "type" not in settings.model_fields:
         return []
     dropped = [key for key in table if key not in settings.model_fields]
     for key in dropped:

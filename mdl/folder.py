@@ -18,7 +18,10 @@ from mdl.party import PartyId
 from mdl.system import Arrays
 
 KEPT: Final = 2
-"""Records kept of each name: parties end an epoch one after the other, so the last but one may be the last all have."""
+"""Records kept of each name.
+
+Parties end an epoch one after the other, so the last but one may be the last that all have.
+"""
 
 EXPERIMENT: Final = "experiment.toml"
 SUMMARY: Final = "summary.json"
@@ -27,7 +30,11 @@ LEDGER: Final = "ledger.jsonl"
 
 
 def new_folder(parent: Path, name: str, now: datetime) -> Path:
-    """Make the folder of a new run: ``<parent>/<time>-<name>``, with a number behind it if there is one already."""
+    """Make the folder of a new run: ``<parent>/<time>-<name>``, and a number if there is one already.
+
+    Raises:
+        MdlError: it cannot be made.
+    """
     stem = f"{now:%Y%m%d-%H%M%S}-{name}"
     for number in range(1000):
         folder = parent / (f"{stem}-{number}" if number else stem)
@@ -36,7 +43,7 @@ def new_folder(parent: Path, name: str, now: datetime) -> Path:
         except FileExistsError:
             continue
         except OSError as error:
-            raise MdlError(f"cannot make the run's folder {folder}: {error}") from None
+            raise MdlError(f"cannot make the run's folder {folder}: {error.strerror}") from None
         return folder
     raise MdlError(f"there are too many runs called {stem} in {parent}")
 
@@ -72,7 +79,7 @@ def environment() -> dict[str, Any]:
 
 
 def trim(path: Path, until: Mapping[PartyId, int]) -> list[dict[str, Any]]:
-    """Keep of a file of JSON lines only what belongs to epochs up to each party's in `until`; give what is kept.
+    """Keep of a file of JSON lines what belongs to epochs up to each party's in `until`; give what is kept.
 
     A last line that a crash has torn goes as well.
     """
@@ -89,7 +96,10 @@ def trim(path: Path, until: Mapping[PartyId, int]) -> list[dict[str, Any]]:
 
 
 class FileJournal:
-    """A party's records as files, ``checkpoints/<party>/<name>-<epoch>.safetensors`` (implements `mdl.system.Journal`)."""
+    """A party's records as files, ``checkpoints/<party>/<name>-<epoch>.safetensors``.
+
+    Implements `mdl.system.Journal`.
+    """
 
     def __init__(self, run: Path, party: PartyId) -> None:
         self._folder = run / "checkpoints" / str(party)

@@ -3,24 +3,21 @@
 import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import Any, Final
 
 from rich.console import Console, Group
 from rich.live import Live
+from rich.padding import Padding
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
 from mdl.config import Experiment
 from mdl.errors import party_name
-from mdl.party import MANAGER
+from mdl.party import MANAGER, PartyId
 
-
-class Display(Protocol):
-    """Something that shows events."""
-
-    def __call__(self, event: Mapping[str, Any]) -> None:
-        """Show one."""
+_OTHER_LINES: Final = 6
+"""Of the live table: head, bar, column names, what is not shown, foot, and the cursor's."""
 
 
 class State:
@@ -35,7 +32,7 @@ class State:
         self.accuracy: float | None = None
         self.size_bytes = 0
         self.workers: dict[int, dict[str, Any]] = {
-            worker: {"epoch": 0, "loss": None, "state": ""} for worker in range(1, experiment.workers + 1)
+            worker: _nothing_yet() for worker in range(1, experiment.workers + 1)
         }
         self.has_manager = MANAGER in experiment.system.roster(experiment.workers)
 
@@ -50,15 +47,19 @@ class State:
                 self.size_bytes += sum(row["size_bytes"] for row in event["entry"]["sent"].values())
             case "trained":
                 self.stage = "training"
-                self.workers.setdefault(event["party"], {}).update(epoch=event["epoch"], loss=event["loss"])
+                self._row(event["party"]).update(epoch=event["epoch"], loss=event["loss"])
             case "left":
-                self.workers[event["worker"]]["state"] = "left"
+                self._row(event["worker"])["state"] = "left"
             case "evaluated" if event["model"] in ("global", "pooled"):
                 self.accuracy = event["accuracy"]
                 return self._epoch_ends(event["epoch"])
             case "done" if not self.has_manager:
                 return self._epoch_ends(min(row["epoch"] for row in self.workers.values()))
         return False
+
+    def _row(self, party: PartyId) -> dict[str, Any]:
+        """A manager that trains a model of its own (on the pooled data) has a row too."""
+        return self.workers.setdefault(party, _nothing_yet())
 
     def _epoch_ends(self, epoch: int) -> bool:
         if epoch <= self.epoch:
@@ -74,15 +75,15 @@ class State:
 
     @property
     def seconds_left(self) -> float | None:
-        """By the pace of the epochs so far; None while there is none."""
-        if self.first_epoch is None or self.epoch == self.first_epoch[0]:
+        """By the pace of the epochs so far; None while there is none, and when all are done."""
+        if self.first_epoch is None or self.epoch in (self.first_epoch[0], self.experiment.epochs):
             return None
         pace = (time.monotonic() - self.first_epoch[1]) / (self.epoch - self.first_epoch[0])
         return pace * (self.experiment.epochs - self.epoch)
 
     def line(self) -> str:
         """Give the epoch's line."""
-        losses = [row["loss"] for row in self.workers.values() if row.get("loss") is not None]
+        losses = [row["loss"] for who, row in self.workers.items() if who and row["loss"] is not None]
         parts = [f"epoch {self.epoch}/{self.experiment.epochs}"]
         if self.accuracy is not None:
             parts.append(f"test accuracy {self.accuracy:.4f}")
@@ -94,11 +95,18 @@ class State:
         return f"[{human_seconds(self.seconds)}] " + ", ".join(parts)
 
 
-class Lines:
+def _nothing_yet() -> dict[str, Any]:
+    return {"epoch": 0, "loss": None, "state": ""}
+
+
+class Lines(AbstractContextManager["Lines"]):
     """Plain lines, for logs and pipes."""
 
     def __init__(self, console: Console, state: State) -> None:
         self._console, self._state = console, state
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing is left open: lines are written as they come."""
 
     def __call__(self, event: Mapping[str, Any]) -> None:
         """Show one event."""
@@ -119,9 +127,8 @@ class LiveTable(AbstractContextManager["LiveTable"]):
     """A table that is redrawn as events come: the run on top, a line for each worker."""
 
     def __init__(self, console: Console, state: State) -> None:
-        self._state = state
+        self._console, self._state = console, state
         self._live = Live(console=console, get_renderable=self._draw, refresh_per_second=4, transient=True)
-        self._console = console
 
     def __enter__(self) -> "LiveTable":
         self._live.start()
@@ -141,32 +148,38 @@ class LiveTable(AbstractContextManager["LiveTable"]):
         left = f", {human_seconds(state.seconds_left)} left" if state.seconds_left is not None else ""
         accuracy = f"   test accuracy {state.accuracy:.4f}" if state.accuracy is not None else ""
         head = Text(f"{experiment.name}  epoch {state.epoch}/{experiment.epochs}{accuracy}", style="bold")
-        foot = Text(
-            f"{human_seconds(state.seconds)} so far{left}; {human_bytes(state.size_bytes)} sent; {state.stage}",
-            style="dim",
-        )
-        workers = Table(box=None, padding=(0, 2), show_edge=False)
+        sent = f"{human_bytes(state.size_bytes)} sent"
+        foot = Text(f"{human_seconds(state.seconds)} so far{left}; {sent}; {state.stage}", style="dim")
+        # A bar by itself does not end its line.
+        bar = Padding(ProgressBar(total=experiment.epochs, completed=state.epoch, width=60))
+        return Group(head, bar, self._workers(), foot)
+
+    def _workers(self) -> Table:
+        table = Table(box=None, padding=(0, 2), show_edge=False)
         for name in ("worker", "epoch", "training loss", ""):
-            workers.add_column(name, justify="right" if name else "left", style="dim" if not name else "")
-        for worker, row in state.workers.items():
-            loss = f"{row['loss']:.4f}" if row.get("loss") is not None else "-"
-            workers.add_row(str(worker), str(row.get("epoch", 0)), loss, row.get("state", ""))
-        bar = ProgressBar(total=experiment.epochs, completed=state.epoch, width=60)
-        return Group(head, bar, workers, foot)
+            table.add_column(name, justify="right" if name else "left", style="" if name else "dim")
+        rows = list(self._state.workers.items())
+        shown = max(1, self._console.size.height - _OTHER_LINES)
+        for worker, row in rows[:shown]:
+            loss = f"{row['loss']:.4f}" if row["loss"] is not None else "-"
+            table.add_row(str(worker or "pooled"), str(row["epoch"]), loss, row["state"])
+        if len(rows) > shown:
+            table.add_row(f"+{len(rows) - shown}", "", "", "not shown")
+        return table
 
 
 def human_bytes(size: float) -> str:
     """Write a size with three digits and a decimal unit."""
     for unit in ("B", "kB", "MB", "GB"):
-        if size < 1000:
+        if size < 999.5:  # above, three digits would say 1e+03
             return f"{size:.3g} {unit}"
         size /= 1000
-    return f"{size:.3g} TB"
+    return f"{size:.3g} TB" if size < 999.5 else f"{size:.0f} TB"
 
 
 def human_seconds(seconds: float) -> str:
     """Write a duration as a person would."""
-    if seconds < 60:
+    if seconds < 59.95:  # above, one decimal would say 60.0 s
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)

@@ -1,6 +1,7 @@
 """The same experiment in one thread, on the virtual clock: `mdl simulate`."""
 
 from pathlib import Path
+from statistics import fmean
 
 import torch
 from rich.console import Group
@@ -81,10 +82,9 @@ def _outcome(simulation: Simulation) -> Text:
             lines.append(f"Test accuracy of the {model} model: {values[-1]:.4f}")
     last = {score["party"]: score["accuracy"] for score in scores if score["model"] == "own"}
     if last:
-        lines.append(
-            f"Test accuracy of the workers' models: mean {sum(last.values()) / len(last):.4f}, worst {min(last.values()):.4f}"
-        )
+        mean, worst = fmean(last.values()), min(last.values())
+        lines.append(f"Test accuracy of the workers' models: mean {mean:.4f}, worst {worst:.4f}")
     first = min(simulation.outcomes)
     weights = fingerprint(simulation.outcomes[first].parameters)
-    lines.append(f"Weights of {party_name(first)}: sha256 {weights}")
+    lines.append(f"Weights of {party_name(first)} (sha256): {weights[:16]}")
     return Text("\n".join(lines))

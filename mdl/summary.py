@@ -64,7 +64,7 @@ class Account:
 
     @property
     def encoded(self) -> int:
-        """How many values were encoded: each worker encodes its whole gradient, padding included, each epoch."""
+        """How many values were encoded: each epoch by each worker its whole gradient, padded to blocks."""
         return self.updates * self.blocks * getattr(self.experiment.system, "block", 1)
 
     def spent(self, entry: Mapping[str, Any]) -> None:
@@ -109,6 +109,7 @@ def summarise(account: Account, *, status: str, reason: str, seconds: float) -> 
         "accuracy": _accuracy(account.scores),
         "seconds": {
             "total": round(seconds, 3),
+            "start": account.first_training_seconds,
             **{name: round(_mean(account.seconds.get(name, {})), 3) for name in ACTIVITIES},
         },
         "cpu_seconds": round(account.cpu_seconds, 2),
@@ -144,7 +145,7 @@ def _accuracy(scores: Mapping[str, Mapping[PartyId, float]]) -> dict[str, float]
         if model in scores:
             found[model] = scores[model][MANAGER]
     for model in ("own", "alone"):
-        if values := list(scores.get(model, {}).values()):
+        if values := [value for party, value in scores.get(model, {}).items() if party]:
             found[f"{model}_mean"], found[f"{model}_worst"] = fmean(values), min(values)
     return found
 

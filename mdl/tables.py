@@ -1,7 +1,8 @@
 """What the command line prints: the closing table, the explanation of an experiment, lists of names."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from textwrap import shorten
 from typing import Any, get_args
 
 from rich.console import Group
@@ -36,7 +37,7 @@ def _closing_rows(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield from _accuracy_rows(summary["accuracy"])
         yield from _cost_rows(summary)
     for lost in summary["left"]:
-        yield f"worker {lost['worker']} left", str(lost["how"]).partition("\n")[0]
+        yield f"worker {lost['worker']} left", shorten(str(lost["how"]), 100)
     if summary["weights"]["global"]:
         yield "weights (sha256)", summary["weights"]["global"][:16]
 
@@ -74,8 +75,8 @@ def saturation_warning(summary: Mapping[str, Any]) -> str | None:
     if share <= SATURATION_WARNED:
         return None
     return (
-        f"{share:.2%} of the values were cut to ±system.range, more than {SATURATION_WARNED:.1%}: the training "
-        "may suffer; raise system.range (and lower system.fraction_bits if the sums no longer fit)"
+        f"{share:.2%} of the values were cut to ±system.range, more than {SATURATION_WARNED:.1%}: the "
+        "training may suffer; raise system.range (and lower system.fraction_bits if the sums no longer fit)"
     )
 
 
@@ -118,15 +119,15 @@ def listing(what: str) -> Table:
     Raises:
         ConfigError: there is no such list.
     """
-    lists = {
-        "systems": lambda: [(_type(table), _first_line(table)) for table in get_args(get_args(AnySystem)[0])],
-        "schemes": lambda: [(_type(table), _first_line(table)) for table in get_args(get_args(AnyScheme)[0])],
-        "datasets": lambda: [
+    lists: Mapping[str, Sequence[tuple[str, str]]] = {
+        "systems": [(_type(table), _first_line(table)) for table in get_args(get_args(AnySystem)[0])],
+        "schemes": [(_type(table), _first_line(table)) for table in get_args(get_args(AnyScheme)[0])],
+        "datasets": [
             *((name, _DATASETS[name]) for name in NAMED_DATASETS),
             ("PATH.npz", "your own: x_train, y_train, x_test, y_test"),
             ("PATH-{worker}.npz", "one such file for each worker"),
         ],
-        "models": lambda: [
+        "models": [
             *((name, _MODELS[name]) for name in NAMED_MODELS),
             ("package.module:Name", "your own torch.nn.Module"),
         ],
@@ -134,7 +135,7 @@ def listing(what: str) -> Table:
     if what not in lists:
         raise ConfigError([f"{what!r} is none of {', '.join(lists)}{likely(what, lists)}"], "mdl list")
     table = Table(show_header=False, box=None, padding=(0, 2))
-    for name, said in lists[what]():
+    for name, said in lists[what]:
         table.add_row(Text(name, style="bold"), Text(said))
     return table
 
@@ -148,7 +149,7 @@ def _first_line(table: Any) -> str:
 
 
 _SAID = {
-    "coordinated": "∝MDL^c: a manager shepherds the workers through each epoch; gradients hidden by a threshold scheme",
+    "coordinated": "∝MDL^c: a manager leads workers through each epoch; a threshold scheme hides gradients",
     "fedavg": "federated averaging in the clear: the yardstick (the manager sees every worker's parameters)",
     "standalone": "every worker trains alone; with pooled = true also one model on all data",
     "elgamal": "threshold ElGamal over a prime-order group: the paper's scheme",

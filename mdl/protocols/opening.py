@@ -29,9 +29,9 @@ from mdl.errors import InvalidShare, ProtocolError
 from mdl.party import MANAGER, Message, Party, PartyId
 from mdl.protocols import sets as active
 from mdl.protocols.gathering import each
+from mdl.protocols.pooled import Opening, combined, shares_of
 from mdl.protocols.rows import parts, rows
 from mdl.protocols.sets import Sets
-from mdl.schemes.randomness import SystemRandomness
 from mdl.schemes.threshold import Context, KeyShare, ThresholdEncryption
 from mdl.system import Journal
 from mdl.vectors import Flags, Integers
@@ -204,14 +204,6 @@ async def keep_sets(party: Party, journal: Journal, epoch: int, closed: Sets, wo
 
 def _blame_manager(what: str) -> ProtocolError:
     return ProtocolError(f"refused to open: {what}", [MANAGER])
-
-
-def shares_of(
-    scheme: ThresholdEncryption, key_share: KeyShare, requests: Sequence[tuple[list[bytes], Context]]
-) -> list[bytes]:
-    """Make one decryption share a request (in the crypto pool)."""
-    rng = SystemRandomness()
-    return [scheme.decryption_share(key_share, hints, context, rng=rng) for hints, context in requests]
 
 
 # --------------------------------------------------------------------------------------------- the
@@ -453,32 +445,7 @@ async def _combine_all(
     return opened, sums
 
 
-@dataclass(frozen=True)
-class Opening:
-    """All that is needed to open one group of blocks: picklable, for the crypto pool."""
-
-    bodies: Sequence[bytes]
-    shares: Mapping[PartyId, tuple[tuple[PartyId, ...], bytes]]
-    context: Context
-
-
 def _opening(job: _Job, uploads: Mapping[PartyId, Contribution], *, run: bytes, epoch: int) -> Opening:
     bodies = [uploads[member].body_of(job.blocks) for member in job.members]
     context = Context(run, epoch, job.blocks.tolist(), job.members, job.openers)
     return Opening(bodies, {opener: job.answers[opener] for opener in job.openers}, context)
-
-
-def combined(scheme: ThresholdEncryption, openings: Sequence[Opening]) -> list[Integers]:
-    """Add the bodies and combine the shares of each group (in the crypto pool)."""
-    return [_open_one(scheme, opening) for opening in openings]
-
-
-def _open_one(scheme: ThresholdEncryption, opening: Opening) -> Integers:
-    context = opening.context
-    shares = {
-        opener: share
-        if made_for == context.openers
-        else scheme.rebase(share, opener, replace(context, openers=made_for), context.openers)
-        for opener, (made_for, share) in opening.shares.items()
-    }
-    return scheme.combine(scheme.add(opening.bodies, context), shares, context)

@@ -87,6 +87,10 @@ class ElGamal:
         """An element for each parameter."""
         return self.block * self._group.element_bytes
 
+    def prepare(self) -> None:
+        """Decode nothing at all: it builds the decoding table, if there is one."""
+        self._encoding.decode([], self.members_limit)
+
     def deal(self, points: Sequence[PartyId], *, rng: Randomness) -> tuple[bytes, Mapping[PartyId, KeyShare]]:
         """Draw a key, share it, commit to it (Algorithm 1).
 

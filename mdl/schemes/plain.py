@@ -56,6 +56,9 @@ class Plain:
         """There is none."""
         return 0
 
+    def prepare(self) -> None:
+        """There is nothing to build."""
+
     def deal(self, points: Sequence[PartyId], *, rng: Randomness) -> tuple[bytes, Mapping[PartyId, KeyShare]]:
         """Make an empty key, and an empty share of it for each point."""
         return b"", {point: KeyShare(point, b"") for point in points}

@@ -79,6 +79,9 @@ class ThresholdEncryption(Protocol):
     def share_bytes(self) -> int:
         """Bytes of a block's decryption share."""
 
+    def prepare(self) -> None:
+        """Build in this process what opening needs (tables), so that the first need not wait."""
+
     def deal(self, points: Sequence[PartyId], *, rng: Randomness) -> tuple[bytes, Mapping[PartyId, KeyShare]]:
         """Make the public key and a key share for each point (the trusted authority's step, Algorithm 1)."""
 
@@ -114,7 +117,7 @@ class ThresholdEncryption(Protocol):
         """
 
     def rebase(self, share: bytes, opener: PartyId, context: Context, openers: tuple[PartyId, ...]) -> bytes:
-        """Turn a share that `opener` made for `context.openers` into the one it would have made for `openers`.
+        """Turn a share made by `opener` for `context.openers` into the one it would have made for `openers`.
 
         Needs no secret: when an opener is lost, the others' answers stay useful and nobody answers twice.
         """

@@ -6,6 +6,7 @@ from the print, each with its reason, are in docs/systems/coordinated.md; the ru
 `mdl.protocols.opening`.
 """
 
+import asyncio
 import builtins
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal
@@ -33,9 +34,9 @@ from mdl.protocols.opening import (
     keep_sets,
     open_sums,
 )
+from mdl.protocols.pooled import encrypted
 from mdl.protocols.rows import parts, rows
-from mdl.schemes.randomness import SystemRandomness
-from mdl.schemes.threshold import Ciphertext, Context, KeyShare, ThresholdEncryption
+from mdl.schemes.threshold import Context, KeyShare
 from mdl.system import Learner, Outcome, Randomness, Task, star
 from mdl.systems.explanations import explain_coordinated
 from mdl.systems.visibility import VisibilitySettings
@@ -295,13 +296,6 @@ class _Worker:
         return flags_from(bitmap, self._blocks.count, MANAGER)
 
 
-def encrypted(
-    scheme: ThresholdEncryption, public_key: bytes, plaintext: Integers, context: Context
-) -> Ciphertext:
-    """Encrypt with the operating system's randomness (in the crypto pool)."""
-    return scheme.encrypt(public_key, plaintext, context, rng=SystemRandomness())
-
-
 def flags_from(bitmap: bytes, count: int, sender: PartyId) -> Flags:
     """Read a peer's bitmap.
 
@@ -333,6 +327,13 @@ class _Manager:
     async def run(self) -> Outcome:
         if self._task.resume:
             await self._restore()
+        # Tables for opening are built while the workers train; one call for each of two pool processes.
+        async with asyncio.TaskGroup() as tasks:
+            for _ in range(2):
+                tasks.create_task(self._party.to_process(self._scheme.prepare))
+            return await self._epochs()
+
+    async def _epochs(self) -> Outcome:
         epoch, reason = self._task.resume, "all epochs done"
         try:
             while epoch < self._task.epochs:  # line 2

@@ -111,7 +111,7 @@ class VisibilitySettings(Settings):
             )
         if self.share != "minimum" and self.share * workers < m - 1e-9:
             found.append(
-                f"system.share: {self.share:g} of the parameters each is too little for m = {m} of {workers}; "
+                f"system.share: {self.share:g} of the parameters each cannot give m = {m} of {workers}; "
                 f'use at least {m / workers:.4g}, or "minimum"'
             )
         return found

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -208,6 +209,39 @@ def test_a_welcome_before_the_challenge_is_malformed() -> None:
     left.hear(None)
     left.hear(right.said[-1])
     assert "a Welcome in the place of a Challenge" in str(left.error)
+
+
+def meet_with_meddler(
+    calling: Conversation[None], listening: Conversation[int], change: dict[str, object]
+) -> Side:
+    """Let someone on the way rewrite the caller's Hello; give the listener's side."""
+    left, right = Side(calling), Side(listening)
+    left.hear(None)
+    right.hear(None)
+    hello = msgspec.msgpack.decode(left.said[0])
+    right.hear(msgspec.msgpack.encode(hello | change))
+    left.hear(right.said[0])
+    if not left.ended:
+        right.hear(left.said[1])
+    return right
+
+
+def test_terms_changed_on_the_way_spoil_the_proof() -> None:
+    other = TERMS | {"scheme": "plain"}
+    right = meet_with_meddler(caller(terms=other), listener(), {"terms": TERMS})
+    assert "worker 1, could not prove it" in str(right.error)
+
+
+def test_a_caller_renamed_on_the_way_cannot_prove_its_new_name_even_with_its_secret() -> None:
+    listening = answer(0, secrets={1: SECRET, 2: SECRET}, terms=TERMS, admit=anyone)
+    right = meet_with_meddler(caller(), listening, {"caller": 2})
+    assert "worker 2, could not prove it" in str(right.error)
+
+
+def test_a_call_redirected_on_the_way_reaches_nobody_else() -> None:
+    listening = answer(2, secrets=SECRETS, terms=TERMS, admit=anyone)
+    right = meet_with_meddler(caller(peer=0), listening, {"listener": 2})
+    assert "worker 1, could not prove it" in str(right.error)
 
 
 def test_long_or_odd_terms_are_cut_and_quoted_in_the_error() -> None:

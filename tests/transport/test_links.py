@@ -12,7 +12,7 @@ from mdl.ledger import Ledger
 from mdl.transport.frames import FRAME_LIMIT, prefix
 from mdl.transport.handshake import HANDSHAKE_LIMIT, answer, call
 from mdl.transport.links import Link, check_place, dial, serve, shake_hands
-from tests.transport.stage import LOOPS, SECRETS, TERMS, raw_connection, run
+from tests.transport.stage import LOOPS, SECRETS, TERMS, RawWorker, raw_connection, run
 
 each_loop = pytest.mark.parametrize("loop", LOOPS)
 
@@ -35,6 +35,23 @@ async def linked(path: Path) -> AsyncIterator[tuple[Link, Link]]:
     finally:
         await calling.close()
         await listening.close()
+        server.close()
+        await server.wait_closed()
+
+
+@asynccontextmanager
+async def accepted(path: Path) -> AsyncIterator[tuple[Link, RawWorker]]:
+    """A listener's end, and a caller that says what a test wants. Closed even where the test fails."""
+    links: asyncio.Queue[Link] = asyncio.Queue()
+    server = await serve(path, links.put_nowait)
+    try:
+        async with raw_connection(path) as raw:
+            link = await links.get()
+            try:
+                yield link, raw
+            finally:
+                await link.close()
+    finally:
         server.close()
         await server.wait_closed()
 
@@ -97,36 +114,26 @@ def test_what_was_put_before_finish_arrives_and_then_the_end(path: Path, loop: s
 @each_loop
 def test_what_a_killed_peer_said_is_read_even_after_a_write_to_it_failed(path: Path, loop: str) -> None:
     async def main() -> None:
-        accepted: asyncio.Queue[Link] = asyncio.Queue()
-        server = await serve(path, accepted.put_nowait)
-        async with raw_connection(path) as raw:
-            link = await accepted.get()
+        async with accepted(path) as (link, raw):
             for number in range(3):
                 await raw.say(prefix(b"word") + b"word" + prefix(bytes([number])) + bytes([number]))
             raw.vanish()
-        # Nothing has been read yet, and this write breaks the transport.
-        link.put(bytes(1000))
-        await asyncio.sleep(0.05)
-        assert [body async for body in link.bodies()] == [b"word", b"\0", b"word", b"\1", b"word", b"\2"]
-        await link.close()
-        server.close()
-        await server.wait_closed()
+            # Nothing has been read yet, and this write breaks the transport.
+            link.put(bytes(1000))
+            await asyncio.sleep(0.05)
+            said = [body async for body in link.bodies()]
+            assert said == [b"word", b"\0", b"word", b"\1", b"word", b"\2"]
 
     run(main(), loop)
 
 
 def test_an_end_inside_a_frame_is_malformed(path: Path) -> None:
     async def main() -> None:
-        accepted: asyncio.Queue[Link] = asyncio.Queue()
-        server = await serve(path, accepted.put_nowait)
-        async with raw_connection(path) as raw:
-            link = await accepted.get()
+        async with accepted(path) as (link, raw):
             await raw.say(prefix(b"whole") + b"who")
-        with pytest.raises(MalformedMessage, match="inside a frame"):
-            await link.next()
-        await link.close()
-        server.close()
-        await server.wait_closed()
+            raw.vanish()
+            with pytest.raises(MalformedMessage, match="inside a frame"):
+                await link.next()
 
     run(main())
 

@@ -16,9 +16,8 @@ from mdl.transport.pool import crypto_pool, timed
 pytestmark = pytest.mark.slow
 
 PARENT = """
-import torch
 from mdl.transport.pool import crypto_pool
-from tests.transport.test_pool import imported, own_pid, sleep_long
+from tests.transport.test_pool import sleep_long
 
 if __name__ == "__main__":
     pool = crypto_pool(2)
@@ -27,6 +26,7 @@ if __name__ == "__main__":
     print(*pool._processes, flush=True)
     sleep_long()
 else:
+    # What a main module imports (torch) would be imported again with it.
     raise SystemExit("the main module was imported again")
 """
 
@@ -83,7 +83,7 @@ def test_pool_processes_end_when_their_parent_is_killed_and_never_import_its_mai
     tmp_path: Path,
 ) -> None:
     script = tmp_path / "party.py"
-    script.write_text(PARENT.replace("import torch\n", ""))
+    script.write_text(PARENT)
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
     command = [sys.executable, str(script)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as parent:  # noqa: S603

@@ -1,0 +1,52 @@
+"""What runs in a party's crypto pool: batches of a scheme's steps, with the system's randomness.
+
+Pool processes start by importing this module, so it imports little: schemes, but no system, no settings.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from mdl.party import PartyId
+from mdl.schemes.randomness import SystemRandomness
+from mdl.schemes.threshold import Ciphertext, Context, KeyShare, ThresholdEncryption
+from mdl.vectors import Integers
+
+
+def encrypted(
+    scheme: ThresholdEncryption, public_key: bytes, plaintext: Integers, context: Context
+) -> Ciphertext:
+    """Encrypt with the operating system's randomness."""
+    return scheme.encrypt(public_key, plaintext, context, rng=SystemRandomness())
+
+
+def shares_of(
+    scheme: ThresholdEncryption, key_share: KeyShare, requests: Sequence[tuple[list[bytes], Context]]
+) -> list[bytes]:
+    """Make one decryption share a request."""
+    rng = SystemRandomness()
+    return [scheme.decryption_share(key_share, hints, context, rng=rng) for hints, context in requests]
+
+
+@dataclass(frozen=True)
+class Opening:
+    """All that is needed to open one group of blocks."""
+
+    bodies: Sequence[bytes]
+    shares: Mapping[PartyId, tuple[tuple[PartyId, ...], bytes]]
+    context: Context
+
+
+def combined(scheme: ThresholdEncryption, openings: Sequence[Opening]) -> list[Integers]:
+    """Add the bodies and combine the shares of each group."""
+    return [_open_one(scheme, opening) for opening in openings]
+
+
+def _open_one(scheme: ThresholdEncryption, opening: Opening) -> Integers:
+    context = opening.context
+    shares = {
+        opener: share
+        if made_for == context.openers
+        else scheme.rebase(share, opener, replace(context, openers=made_for), context.openers)
+        for opener, (made_for, share) in opening.shares.items()
+    }
+    return scheme.combine(scheme.add(opening.bodies, context), shares, context)

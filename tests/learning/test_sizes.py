@@ -1,0 +1,57 @@
+"""What can be said before a data set is read."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mdl.learning.datasets import NAMED
+from mdl.learning.settings import LearningSettings
+from mdl.learning.sizes import missing_data, parameter_count
+
+
+@pytest.mark.parametrize(
+    ("dataset", "model", "parameters"),
+    [
+        ("digits", "digits-mlp", 2_410),
+        ("mnist", "mlp", 140_106),
+        ("fashion-mnist", "cnn", 105_506),
+        ("svhn", "cnn", 313_546),
+        ("cifar10", "mlp", 402_250),
+    ],
+)
+def test_named_sets_need_not_be_there_to_count_parameters(dataset: str, model: str, parameters: int) -> None:
+    assert parameter_count(LearningSettings(dataset=dataset, model=model), None, workers=3) == parameters
+
+
+def test_a_file_of_the_users_own_is_read_for_its_shape(tmp_path: Path) -> None:
+    images, labels = np.zeros((3, 5), np.float32), np.array([0, 1, 2])
+    np.savez(tmp_path / "own.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
+    settings = LearningSettings(dataset=str(tmp_path / "own.npz"), model="digits-mlp")
+    assert parameter_count(settings, None, workers=3) == 5 * 32 + 32 + 32 * 3 + 3
+
+
+def test_a_set_that_is_not_there_is_told_with_the_way_to_get_it(tmp_path: Path) -> None:
+    settings = LearningSettings(dataset="mnist")
+    assert "fetch" in (missing_data(settings, tmp_path) or "")
+    assert "MDL_DATA" in (missing_data(settings, None) or "")
+    # The file's own folder comes before the environment's.
+    elsewhere = LearningSettings(dataset="mnist", data_dir=str(tmp_path / "elsewhere"))
+    assert "elsewhere" in (missing_data(elsewhere, tmp_path) or "")
+
+
+def test_nothing_is_missing_where_the_files_are_or_none_are_needed(tmp_path: Path) -> None:
+    assert missing_data(LearningSettings(dataset="digits"), None) is None
+    assert missing_data(LearningSettings(dataset="mine.npz"), None) is None
+    (tmp_path / "svhn.npz").touch()
+    assert missing_data(LearningSettings(dataset="svhn"), tmp_path) is None
+    for file in NAMED["cifar10"].files:
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        (tmp_path / file).touch()
+    assert missing_data(LearningSettings(dataset="cifar10"), tmp_path) is None
+
+
+def test_what_the_run_will_download_is_not_missing_if_it_knows_where_to(tmp_path: Path) -> None:
+    settings = LearningSettings(dataset="mnist", download=True)
+    assert missing_data(settings, tmp_path) is None
+    assert "MDL_DATA" in (missing_data(settings, None) or "")

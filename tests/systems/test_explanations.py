@@ -1,0 +1,63 @@
+"""What `mdl check` says of a run of ∝MDL agrees with what the run does."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from mdl.systems.coordinated import Coordinated
+from mdl.systems.costs import EpochBytes
+from mdl.vectors import Blocks
+
+
+def paragraphs(workers: int = 8, parameters: int = 1000, **keys: Any) -> Sequence[str]:
+    return Coordinated(**{"visibility": 0.5, **keys}).explain(workers, parameters)
+
+
+def test_there_is_a_paragraph_on_each_question() -> None:
+    beginnings = [paragraph.partition(":")[0] for paragraph in paragraphs()]
+    assert beginnings == ["Who sees what", "Threshold", "Scheme", "Coverage", "Costs of an epoch"]
+
+
+@pytest.mark.parametrize(("threshold", "why"), [(1, "holds the whole key"), (2, "by subtraction")])
+def test_a_threshold_that_protects_nobody_is_said_so(threshold: int, why: str) -> None:
+    [who, *_] = paragraphs(visibility=None, threshold=threshold, insecure=True)
+    assert f"m = {threshold} protects nobody" in who
+    assert why in who
+
+
+def test_more_openers_than_members_are_told() -> None:
+    _, threshold, *_ = paragraphs(opening_threshold=6)
+    assert "m = 4 (ρ = 0.5 of n = 8)" in threshold
+    assert "6 workers answer to open it" in threshold
+    assert "while 6 workers remain" in threshold
+
+
+def test_exponentiations_are_counted_over_all_workers() -> None:
+    # 100 blocks of 10, 4 + 1 members and 4 openers for each parameter.
+    costs = paragraphs(block=10, spare=1)[-1]
+    assert f"{1000 * 5 * 2:,} exponentiations to encrypt" in costs
+    assert f"{1000 * 4:,} to open" in costs
+
+
+def test_the_padding_of_the_last_block_is_paid_for() -> None:
+    assert f"{1200 * 4 * 2:,} exponentiations to encrypt" in paragraphs(block=400)[-1]
+
+
+def test_bytes_are_those_of_the_formula() -> None:
+    system = Coordinated(visibility=0.5)
+    epoch = EpochBytes(8, 4, Blocks(1000, 1), system.build_scheme(8))
+    assert f"{epoch.up / 1e6:,.1f} MB up and {epoch.down / 1e6:,.1f} MB down" in paragraphs()[-1]
+
+
+def test_random_selection_tells_what_will_be_missed_and_that_costs_are_about() -> None:
+    *_, coverage, costs = paragraphs(selection="random")
+    assert "draws k = 500 at random" in coverage
+    assert "36.3% are missed an epoch" in coverage
+    assert "about" in costs
+
+
+def test_the_plain_scheme_costs_no_exponentiation_and_opens_without_anybody() -> None:
+    _, threshold, *_, costs = paragraphs(scheme={"type": "plain"})
+    assert "answer to open" not in threshold
+    assert costs.endswith("no exponentiations.")

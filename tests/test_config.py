@@ -1,0 +1,302 @@
+"""Experiment files: what is right gives an `Experiment`, everything else a `ConfigError` that says where."""
+
+import tomllib
+from collections.abc import Sequence
+from itertools import permutations
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from mdl.config import DelaySettings, Experiment, load, parse
+from mdl.errors import ConfigError
+from mdl.system import Stop
+
+CONFIGS = sorted((Path(__file__).parent.parent / "configs").glob("**/*.toml"))
+QUICKSTART = Path(__file__).parent.parent / "configs" / "quickstart.toml"
+
+MINIMAL = """
+name = "minimal"
+workers = 8
+epochs = 3
+
+[system]
+type = "coordinated"
+visibility = 0.5
+"""
+
+
+def experiment(tmp_path: Path, text: str = MINIMAL, *overrides: str) -> Experiment:
+    path = tmp_path / "file.toml"
+    path.write_text(text)
+    return load(path, overrides)[0]
+
+
+def problems(tmp_path: Path, text: str = MINIMAL, *overrides: str) -> Sequence[str]:
+    with pytest.raises(ConfigError) as caught:
+        experiment(tmp_path, text, *overrides)
+    return caught.value.problems
+
+
+def quickstart(*overrides: str) -> Experiment:
+    return load(QUICKSTART, overrides)[0]
+
+
+# ---------------------------------------------------------------------------------------------------------
+# files
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_every_experiment_file_loads_and_is_called_as_its_file(path: Path) -> None:
+    found, notes = load(path)
+    assert found.name == path.stem
+    assert notes == []
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_a_file_written_from_an_experiment_gives_it_back(path: Path) -> None:
+    found, _ = load(path)
+    assert parse(tomllib.loads(found.to_toml())) == found
+
+
+def test_an_experiment_is_frozen(tmp_path: Path) -> None:
+    found = experiment(tmp_path)
+    with pytest.raises(ValidationError):
+        found.seed = 2  # type: ignore[misc] # mypy knows it too
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"nowhere\.toml:\n  there is no such file"):
+        load(tmp_path / "nowhere.toml")
+
+
+def test_a_folder_is_no_file(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="is a folder"):
+        load(tmp_path)
+
+
+def test_an_error_of_syntax_gives_its_line(tmp_path: Path) -> None:
+    [problem] = problems(tmp_path, 'name = "x"\nworkers = = 8\n')
+    assert problem.startswith("is no valid TOML: ")
+    assert "line 2" in problem
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"a = " + b"[" * 5000, b"a = " + b"9" * 5000])
+def test_a_file_that_is_no_toml_at_all_is_refused_by_name(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "odd.toml").write_bytes(content)
+    with pytest.raises(ConfigError, match="no "):
+        load(tmp_path / "odd.toml")
+
+
+# ---------------------------------------------------------------------------------------------------------
+# mistakes
+
+
+def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
+    told = problems(
+        tmp_path,
+        """
+        name = "two words"
+        workers = 2
+        epochz = 0
+        [sytem]
+        type = "coordnated"
+        visibility = "0.5"
+        share = "max"
+        [learning]
+        batch = 1.5
+        """,
+    )
+    assert [problem.partition(":")[0] for problem in told] == [
+        "epochz",
+        "sytem",
+        "system.type",
+        "name",
+        "epochs",
+        "system.visibility",
+        "system.share",
+        "learning.batch",
+    ]
+
+
+def test_what_is_impossible_is_told_beside_what_is_ill_typed(tmp_path: Path) -> None:
+    told = problems(tmp_path, MINIMAL, "workers=4", "learning.batch=0", "delay.mean_seconds=[1.0]")
+    assert [problem.partition(":")[0] for problem in told] == [
+        "learning.batch",
+        "system.threshold",
+        "delay.mean_seconds",
+    ]
+
+
+def test_visibility_and_threshold_together_are_refused(tmp_path: Path) -> None:
+    [problem] = problems(tmp_path, MINIMAL, "system.threshold=4")
+    assert problem == "system: give either visibility (ρ, as 0.5) or threshold (m, as 4)"
+
+
+def test_too_low_a_threshold_needs_the_word_insecure(tmp_path: Path) -> None:
+    [problem] = problems(tmp_path, MINIMAL, "workers=4")
+    assert "system.insecure = true" in problem
+    assert experiment(tmp_path, MINIMAL, "workers=4", "system.insecure=true").workers == 4
+
+
+def test_values_that_fit_by_themselves_but_not_together_are_refused(tmp_path: Path) -> None:
+    [problem] = problems(tmp_path, MINIMAL, "system.range=1e300")
+    assert problem.startswith("system: range * 2^fraction_bits must be in")
+
+
+@pytest.mark.parametrize("name", ["", "a b", "../up", "a/b", "-x", "x" * 65, "ä", "a\n"])
+def test_a_name_must_do_for_a_folder(name: str) -> None:
+    with pytest.raises(ConfigError, match="name: should be letters, digits"):
+        parse({"name": name, "workers": 1, "epochs": 1, "system": {"type": "standalone"}})
+
+
+# ---------------------------------------------------------------------------------------------------------
+# overrides
+
+
+def test_a_value_is_read_as_toml_or_else_taken_for_a_string(tmp_path: Path) -> None:
+    found = experiment(
+        tmp_path, MINIMAL, "name=other", "seed = 7", 'learning.model="cnn"', "learning.dataset=mnist"
+    )
+    assert (found.name, found.seed, found.learning.model, found.learning.dataset) == (
+        "other",
+        7,
+        "cnn",
+        "mnist",
+    )
+
+
+def test_a_line_break_smuggles_in_no_further_key(tmp_path: Path) -> None:
+    [problem] = problems(tmp_path, MINIMAL, 'name="x"\nseed=9')
+    assert problem.startswith("name: ")
+
+
+@pytest.mark.parametrize("override", ["seed", "=3", ".seed=3", "system.=1", "system..type=x", ""])
+def test_a_malformed_override_is_told_how_to_be_written(tmp_path: Path, override: str) -> None:
+    [problem] = problems(tmp_path, MINIMAL, override)
+    assert "write it as key.path=value" in problem
+
+
+def test_all_malformed_overrides_are_told_at_once(tmp_path: Path) -> None:
+    assert len(problems(tmp_path, MINIMAL, "seed", "epochs")) == 2
+
+
+def test_a_key_below_a_value_is_refused(tmp_path: Path) -> None:
+    assert problems(tmp_path, MINIMAL, "name.first=x") == ("--set name.first: name is no table",)
+
+
+def test_a_key_set_to_two_values_is_refused(tmp_path: Path) -> None:
+    assert problems(tmp_path, MINIMAL, "seed=1", "seed=2") == ("--set seed=2: seed is set to 1 as well",)
+    assert experiment(tmp_path, MINIMAL, "seed=3", "seed=3").seed == 3
+
+
+def test_a_new_type_drops_the_keys_it_does_not_know_and_says_so() -> None:
+    found, notes = load(QUICKSTART, ["system.type=fedavg"])
+    assert found.system.type == "fedavg"
+    [note] = notes
+    assert note.startswith("system.type is now 'fedavg': dropped system.visibility, system.share,")
+
+
+def test_a_new_type_keeps_the_keys_that_it_knows() -> None:
+    found, notes = load(QUICKSTART, ["system.scheme.type=plain"])
+    assert found.system.type == "coordinated"
+    assert found.system.scheme.type == "plain"
+    assert found.system.visibility == 0.5
+    assert notes == ["system.scheme.type is now 'plain': dropped system.scheme.group"]
+
+
+def test_the_same_type_again_drops_nothing() -> None:
+    assert load(QUICKSTART, ["system.type=coordinated"]) == load(QUICKSTART)
+
+
+def test_a_whole_table_can_be_replaced() -> None:
+    assert quickstart('system={type="standalone", pooled=true}').system.type == "standalone"
+
+
+def test_the_order_of_overrides_does_not_matter() -> None:
+    overrides = ["system.pooled=true", "system.type=standalone", "workers=3", "learning.batch=16"]
+    found = [load(QUICKSTART, order) for order in permutations(overrides)]
+    assert all(each == found[0] for each in found)
+    tables = ["learning.batch=5", 'learning={dataset="digits"}', "learning.split=disjoint"]
+    assert all(quickstart(*order) == quickstart(*tables) for order in permutations(tables))
+
+
+def test_an_unknown_type_on_the_command_line_names_the_known_ones(tmp_path: Path) -> None:
+    told = problems(tmp_path, MINIMAL, "system.type=fedvag")
+    assert told[0].startswith("system.type: 'fedvag' is unknown; did you mean 'fedavg'?")
+    assert len(told) == 1
+
+
+TABLES = ["type", "visibility", "threshold", "share", "scheme", "block", "range", "group", "encoding", "x"]
+KEYS = st.sampled_from([*Experiment.model_fields, *TABLES, "dataset", "model", "split", "mean_seconds"])
+SPECIAL = ["1e400", "-1", "0", "nan", "2026-01-01", '"""', "{}", "[[]]", "9" * 5000, "[" * 3000, "true"]
+SPECIAL += ["elgamal", "plain", "fedavg", "coordinated", "files", "{worker}.npz", "1e300", "\udcff"]
+VALUES = st.one_of(
+    st.sampled_from(SPECIAL),
+    st.integers().map(str),
+    st.floats().map(str),
+    st.text(max_size=20),
+    st.lists(st.integers(0, 3), max_size=4).map(str),
+)
+
+
+@settings(deadline=None, max_examples=300)
+@given(overrides=st.lists(st.tuples(st.lists(KEYS, min_size=1, max_size=3), VALUES), min_size=1, max_size=4))
+def test_whatever_is_set_gives_an_experiment_or_a_config_error(
+    overrides: list[tuple[list[str], str]],
+) -> None:
+    try:
+        found, _ = load(QUICKSTART, [f"{'.'.join(keys)}={value}" for keys, value in overrides])
+    except ConfigError:
+        return
+    assert parse(tomllib.loads(found.to_toml())) == found
+
+
+JSON: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=4),
+    max_leaves=8,
+)
+
+
+@settings(deadline=None, max_examples=200)
+@given(tables=st.dictionaries(KEYS, JSON, max_size=6))
+def test_any_tables_give_an_experiment_or_a_config_error(tables: dict[str, Any]) -> None:
+    try:
+        found = parse({"name": "any", "workers": 4, "epochs": 1, **tables})
+    except ConfigError:
+        return
+    assert parse(tomllib.loads(found.to_toml())) == found
+
+
+# ---------------------------------------------------------------------------------------------------------
+# what an experiment gives
+
+
+def test_a_stop_rule_is_given_only_where_there_is_one(tmp_path: Path) -> None:
+    assert experiment(tmp_path).stop_rule() is None
+    assert experiment(tmp_path, MINIMAL, "stop.patience=3").stop_rule() == Stop(3, "accuracy")
+
+
+def test_delays_follow_from_the_seed_and_grow_with_the_worker(tmp_path: Path) -> None:
+    found = experiment(tmp_path, MINIMAL, "delay.slope_seconds=5", "delay.deviation_seconds=0.1")
+    assert len(found.delays(1)) == found.epochs
+    assert found.delays(1) == found.delays(1)
+    assert max(found.delays(1)) < min(found.delays(2)) < max(found.delays(2)) < min(found.delays(3))
+    assert found.delays(0) == ()
+    assert experiment(tmp_path).delays(1) == ()
+
+
+def test_delays_can_be_given_for_each_worker_and_are_never_negative() -> None:
+    delay = DelaySettings(mean_seconds=[0.0, 2.0], deviation_seconds=1.0)
+    assert min(delay.seconds(1, 1, 1000)) == 0.0
+    assert 1.9 < sum(delay.seconds(1, 2, 1000)) / 1000 < 2.1
+
+
+@pytest.mark.parametrize("keys", [{}, {"slope_seconds": 1.0, "mean_seconds": [1.0]}])
+def test_delays_have_one_mean(keys: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match="give either slope_seconds"):
+        DelaySettings(**keys)

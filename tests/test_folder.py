@@ -1,0 +1,129 @@
+"""A run's folder: new ones never collide, files appear whole, records stay few."""
+
+import json
+import stat
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mdl.errors import MdlError
+from mdl.folder import FileJournal, environment, new_folder, trim, write_atomically, write_json
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+def test_a_run_is_called_after_its_time_and_name(tmp_path: Path) -> None:
+    assert new_folder(tmp_path / "runs", "first", NOW).name == "20260102-030405-first"
+
+
+def test_runs_of_the_same_second_get_folders_of_their_own(tmp_path: Path) -> None:
+    folders = [new_folder(tmp_path, "same", NOW) for _ in range(3)]
+    assert [folder.name[-6:] for folder in folders] == ["5-same", "same-1", "same-2"]
+
+
+def test_a_place_where_no_folder_can_be_is_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(MdlError, match="cannot make the run's folder .*: Not a directory"):
+        new_folder(tmp_path / "file", "x", NOW)
+
+
+def test_a_file_is_replaced_whole_and_nothing_is_left_beside_it(tmp_path: Path) -> None:
+    path = tmp_path / "value.json"
+    write_json(path, {"a": 1})
+    write_json(path, {"a": 2})
+    assert json.loads(path.read_text()) == {"a": 2}
+    assert [each.name for each in tmp_path.iterdir()] == ["value.json"]
+
+
+def test_a_write_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
+    target = tmp_path / "target"
+    target.mkdir()  # a folder: no file can take its place
+    with pytest.raises(OSError, match="target"):
+        write_atomically(target, b"new")
+    assert [each.name for each in tmp_path.iterdir()] == ["target"]
+
+
+def test_a_written_file_is_for_its_owner_alone(tmp_path: Path) -> None:
+    write_atomically(tmp_path / "secret", b"s")
+    assert stat.S_IMODE((tmp_path / "secret").stat().st_mode) == 0o600
+
+
+def test_the_environment_names_versions_and_is_json() -> None:
+    found = json.loads(json.dumps(environment()))
+    assert {"mdl", "python", "packages", "cores"} <= set(found)
+    assert "torch" in found["packages"]
+
+
+def test_a_record_comes_back_as_it_was(tmp_path: Path) -> None:
+    journal = FileJournal(tmp_path, 3)
+    # A transposed array is not contiguous, which the file format would not mind but get wrong.
+    arrays = {"a": np.arange(6, dtype=np.float32).reshape(2, 3).T, "b": np.array([1, 2**63], np.uint64)}
+    journal.write("model", 1, arrays)
+    found = journal.read("model", 1)
+    assert found is not None
+    assert found.keys() == arrays.keys()
+    for name, array in arrays.items():
+        assert found[name].dtype == array.dtype
+        np.testing.assert_array_equal(found[name], array)
+
+
+def test_what_was_never_written_is_none(tmp_path: Path) -> None:
+    journal = FileJournal(tmp_path, 0)
+    assert journal.read("model", 1) is None
+    assert journal.newest("model", 9) is None
+    assert journal.epochs("model") == []
+
+
+def test_only_the_last_two_records_of_a_name_are_kept(tmp_path: Path) -> None:
+    journal = FileJournal(tmp_path, 1)
+    for epoch in range(8, 13):
+        journal.write("model", epoch, {"epoch": np.array([epoch])})
+    journal.write("sets", 1, {"sets": np.zeros(1)})
+    assert journal.epochs("model") == [11, 12]
+    assert journal.epochs("sets") == [1]
+
+
+def test_the_newest_record_is_found_up_to_an_epoch(tmp_path: Path) -> None:
+    journal = FileJournal(tmp_path, 1)
+    for epoch in (3, 5):
+        journal.write("model", epoch, {"epoch": np.array([epoch])})
+    for until, expected in ((9, 5), (5, 5), (4, 3)):
+        newest = journal.newest("model", until)
+        assert newest is not None
+        assert newest["epoch"] == [expected]
+    assert journal.newest("model", 2) is None
+
+
+def test_parties_keep_their_records_apart(tmp_path: Path) -> None:
+    FileJournal(tmp_path, 1).write("model", 1, {"a": np.zeros(1)})
+    assert FileJournal(tmp_path, 2).epochs("model") == []
+
+
+LINES = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 5)), max_size=20)
+
+
+@given(lines=LINES, until=st.dictionaries(st.integers(0, 3), st.integers(0, 5)))
+def test_trimming_keeps_what_belongs_to_finished_epochs_in_order(
+    tmp_path_factory: pytest.TempPathFactory, lines: list[tuple[int, int]], until: dict[int, int]
+) -> None:
+    path = tmp_path_factory.mktemp("trim") / "metrics.jsonl"
+    events = [{"party": party, "epoch": epoch} for party, epoch in lines]
+    path.write_text("".join(json.dumps(event) + "\n" for event in events))
+    kept = trim(path, until)
+    assert kept == [event for event in events if event["epoch"] <= until.get(event["party"], 0)]
+    assert [json.loads(line) for line in path.read_text().splitlines()] == kept
+
+
+def test_trimming_drops_a_torn_last_line(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    path.write_text('{"party": 1, "epoch": 1}\n{"party": 1, "ep')
+    assert trim(path, {1: 5}) == [{"party": 1, "epoch": 1}]
+
+
+def test_trimming_what_is_not_there_makes_it_empty(tmp_path: Path) -> None:
+    assert trim(tmp_path / "none.jsonl", {}) == []
+    assert (tmp_path / "none.jsonl").read_bytes() == b""

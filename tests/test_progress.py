@@ -1,0 +1,141 @@
+"""What a person sees of a run: lines in a pipe, a table on a terminal."""
+
+import io
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from mdl.config import Experiment, parse
+from mdl.progress import Lines, LiveTable, State, human_bytes, human_seconds
+
+Show = Callable[[Mapping[str, Any]], object]
+
+
+def experiment(*, workers: int = 3, epochs: int = 2, system: Mapping[str, Any] | None = None) -> Experiment:
+    chosen = system or {"type": "coordinated", "threshold": 3}
+    return parse({"name": "made-up", "workers": workers, "epochs": epochs, "system": chosen})
+
+
+def an_epoch(show: Show, epoch: int, *, workers: int = 3) -> None:
+    """Show the events of an epoch."""
+    for worker in range(1, workers + 1):
+        show({"kind": "trained", "party": worker, "epoch": epoch, "loss": 1.5, "examples": 10})
+        traffic = {"Upload": {"messages": 1, "size_bytes": 1000}}
+        show({"kind": "ledger", "entry": {"party": worker, "epoch": epoch, "sent": traffic}})
+    show({"kind": "epoch", "party": 0, "epoch": epoch, "opened": 8, "missed": 0, "present": 3})
+    show({"kind": "evaluated", "party": 0, "epoch": epoch, "model": "global", "loss": 1.0, "accuracy": 0.75})
+
+
+def lines_of(*epochs: int, before: Mapping[str, Any] | None = None) -> list[str]:
+    output = io.StringIO()
+    with Lines(Console(file=output, width=40), State(experiment())) as lines:
+        if before:
+            lines(before)
+        for epoch in epochs:
+            an_epoch(lines, epoch)
+    return output.getvalue().splitlines()
+
+
+def test_each_epoch_gives_one_line_with_what_matters() -> None:
+    [first, second] = lines_of(1, 2)
+    assert "epoch 1/2, test accuracy 0.7500, training loss 1.5000, 3 kB sent" in first
+    assert "epoch 2/2" in second
+    assert "6 kB sent" in second
+
+
+def test_what_goes_on_before_the_first_epoch_is_said() -> None:
+    [line] = lines_of(before={"kind": "starting", "what": "reading the data set"})
+    assert line.endswith("s] reading the data set")
+
+
+def test_an_interruption_is_said() -> None:
+    [line] = lines_of(before={"kind": "stopping"})
+    assert "stopping" in line
+
+
+def test_who_left_is_said_and_brackets_are_no_markup() -> None:
+    left = {"kind": "left", "party": 0, "epoch": 1, "worker": 2, "how": "it died [red]in epoch 1"}
+    [line] = lines_of(before=left)
+    assert line.endswith("worker 2 left: it died [red]in epoch 1")
+
+
+def test_without_a_manager_an_epoch_ends_when_the_last_worker_is_through() -> None:
+    state = State(experiment(system={"type": "standalone"}))
+    for worker in (1, 2, 3):
+        state.take({"kind": "trained", "party": worker, "epoch": 1, "loss": 1.0})
+        ends = state.take({"kind": "done", "party": worker, "epoch": 1})
+        assert ends == (worker == 3)
+
+
+def test_the_time_left_follows_from_the_pace_and_is_unknown_at_first() -> None:
+    state, left = State(experiment(epochs=10)), []
+    for epoch in (1, 2, 10):
+        an_epoch(state.take, epoch)
+        left.append(state.seconds_left)
+    assert left[0] is None
+    assert left[1] is not None
+    assert left[1] >= 0
+    assert left[2] is None
+
+
+def drawn(workers: int = 3, *, height: int = 30, epochs: int = 1, **keys: Any) -> str:
+    """The live table after so many epochs, as text."""
+    output = io.StringIO()
+    console = Console(file=output, width=80, height=height, force_terminal=True, color_system=None)
+    with LiveTable(console, State(experiment(workers=workers, **keys))) as table:
+        for epoch in range(1, epochs + 1):
+            an_epoch(table, epoch, workers=workers)
+        table({"kind": "left", "party": 0, "epoch": epochs, "worker": 2, "how": "it was killed"})
+    return output.getvalue()
+
+
+def test_the_live_table_shows_the_run_and_every_worker() -> None:
+    text = drawn()
+    assert "made-up  epoch 1/2   test accuracy 0.7500" in text
+    assert "worker 2 left: it was killed" in text
+    assert "3 kB sent" in text
+    assert all(len(line) <= 200 for line in text.splitlines())
+
+
+def test_the_bar_has_a_line_of_its_own() -> None:
+    last = drawn().rpartition("made-up")[2].splitlines()
+    assert "worker" in last[2]
+    assert "worker" not in last[1]
+
+
+def test_more_workers_than_lines_are_counted() -> None:
+    text = drawn(workers=20, height=16)
+    assert "+10" in text
+    assert "not shown" in text
+
+
+def test_a_manager_that_trains_on_all_data_has_a_row_too() -> None:
+    output = io.StringIO()
+    console = Console(file=output, width=80, height=30, force_terminal=True, color_system=None)
+    chosen = {"type": "standalone", "pooled": True}
+    with LiveTable(console, State(experiment(system=chosen))) as table:
+        table({"kind": "trained", "party": 0, "epoch": 1, "loss": 0.5})
+    assert "pooled" in output.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [(0, "0 B"), (999, "999 B"), (1000, "1 kB"), (65592, "65.6 kB"), (7.46e6, "7.46 MB"), (2e9, "2 GB")],
+)
+def test_sizes_are_written_with_three_digits(size: float, text: str) -> None:
+    assert human_bytes(size) == text
+
+
+def test_a_size_near_the_next_unit_is_not_written_with_an_exponent() -> None:
+    assert human_bytes(999_900) == "1 MB"
+    assert human_bytes(5e15) == "5000 TB"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.04, "0.0 s"), (59.94, "59.9 s"), (59.96, "1 min 00 s"), (61, "1 min 01 s"), (3725, "1 h 02 min")],
+)
+def test_durations_are_written_as_a_person_would(seconds: float, text: str) -> None:
+    assert human_seconds(seconds) == text

@@ -1,0 +1,150 @@
+"""A run's figures, from the events of its parties."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from mdl.config import parse
+from mdl.summary import Account, epochs_to_converge, summarise
+
+
+def account(**keys: Any) -> Account:
+    """An account of a run with three workers that started at a known time."""
+    system = {"type": "coordinated", "threshold": 3, "scheme": {"type": "plain"}, "block": 2}
+    experiment = parse({"name": "made-up", "workers": 3, "epochs": 2, "system": system, **keys})
+    return Account(experiment, started=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
+
+
+def summary(found: Account) -> dict[str, Any]:
+    return summarise(found, status="completed", reason=found.reason, seconds=12.3456)
+
+
+def record(found: Account, kind: str, *, party: int = 0, epoch: int = 1, **values: Any) -> None:
+    found.recorded({"seconds": 1.0, "party": party, "kind": kind, "epoch": epoch, **values})
+
+
+def finish(found: Account, party: int, *, reason: str = "all epochs done") -> None:
+    lag = {"median": 0.001 * party, "p95": 0.01 * party}
+    found.finished(party, {"weights": f"{party:064x}", "cpu_seconds": 1.5, "reason": reason, "loop_lag": lag})
+
+
+def test_a_run_without_events_has_a_summary_too() -> None:
+    figures = summary(account())
+    assert figures["epochs"] == 0
+    assert figures["accuracy"] == {}
+    assert figures["bytes"] == {"up": 0, "down": 0}
+    assert figures["missed_share"] == figures["saturated_share"] == 0.0
+    assert figures["weights"] == {"global": None, "workers": {}}
+    assert figures["epochs_to_converge"] is None
+
+
+def test_the_start_is_an_iso_time() -> None:
+    assert summary(account())["started"] == "2026-01-02T03:04:05+00:00"
+
+
+def test_a_run_starts_now_unless_it_is_said_otherwise() -> None:
+    before = datetime.now(UTC)
+    assert before <= Account(account().experiment).started <= datetime.now(UTC)
+
+
+def test_the_experiment_is_recognised_by_its_main_values() -> None:
+    figures = summary(account(seed=9))
+    assert [figures[key] for key in ("name", "system", "scheme", "workers", "threshold", "seed")] == [
+        "made-up",
+        "coordinated",
+        "plain",
+        3,
+        3,
+        9,
+    ]
+    alone = summary(account(system={"type": "standalone"}))
+    assert alone["scheme"] is None
+    assert alone["threshold"] is None
+
+
+def test_the_last_scores_count_and_the_worst_worker_is_told() -> None:
+    found = account()
+    for epoch, accuracy in ((1, 0.5), (2, 0.8)):
+        record(found, "evaluated", epoch=epoch, model="global", accuracy=accuracy)
+    for worker, accuracy in ((1, 0.6), (2, 0.7), (3, 0.8)):
+        record(found, "evaluated", party=worker, epoch=2, model="own", accuracy=accuracy)
+        record(found, "evaluated", party=worker, epoch=2, model="alone", accuracy=accuracy - 0.2)
+    assert summary(found)["accuracy"] == pytest.approx(
+        {"global": 0.8, "own_mean": 0.7, "own_worst": 0.6, "alone_mean": 0.5, "alone_worst": 0.4}
+    )
+    assert summary(found)["epochs"] == 2
+
+
+def test_bytes_go_up_from_workers_and_down_from_the_manager() -> None:
+    found = account()
+    for party, size in ((0, 100), (1, 30), (2, 40), (1, 5)):
+        sent = {"Upload": {"messages": 1, "size_bytes": size}}
+        found.spent({"party": party, "epoch": 1, "sent": sent, "received": {}, "seconds": {}})
+    assert summary(found)["bytes"] == {"up": 75, "down": 100}
+
+
+def test_seconds_are_the_mean_over_the_workers_and_leave_out_the_manager() -> None:
+    found = account()
+    for party, seconds in ((0, 100.0), (1, 1.0), (1, 1.0), (2, 4.0)):
+        spent = {"training": seconds, "unheard-of": 1.0}
+        found.spent({"party": party, "epoch": 1, "sent": {}, "received": {}, "seconds": spent})
+    seconds = summary(found)["seconds"]
+    assert seconds["training"] == 3.0
+    assert seconds["waiting"] == 0.0
+    assert seconds["total"] == 12.346
+
+
+def test_missed_blocks_are_a_share_of_all_that_were_due() -> None:
+    found = account()
+    record(found, "epoch", epoch=1, opened=8, missed=2)
+    record(found, "epoch", epoch=2, opened=9, missed=1)
+    figures = summary(found)
+    assert figures["missed"] == 3
+    assert figures["missed_share"] == 0.15
+
+
+def test_saturated_values_are_a_share_of_all_that_every_worker_encoded() -> None:
+    found = account()
+    for worker in (1, 2, 3):
+        record(found, "updated", party=worker, updated=10, missed=0, saturated=1)
+    record(found, "epoch", opened=10, missed=0)
+    figures = summary(found)
+    assert figures["saturated"] == 3
+    assert figures["saturated_share"] == 3 / (3 * 10 * 2)
+
+
+def test_the_manager_says_why_the_run_ended() -> None:
+    found = account()
+    for party in (1, 2, 0, 3):
+        finish(found, party, reason="converged" if party == 0 else "told to stop")
+    figures = summary(found)
+    assert figures["reason"] == "converged"
+    assert figures["cpu_seconds"] == 6.0
+    assert figures["weights"]["global"] == f"{0:064x}"
+    assert list(figures["weights"]["workers"]) == ["1", "2", "3"]
+
+
+def test_where_there_is_no_manager_a_worker_says_why() -> None:
+    found = account(system={"type": "standalone"})
+    finish(found, 2, reason="converged")
+    assert summary(found)["reason"] == "converged"
+
+
+def test_who_left_is_listed() -> None:
+    found = account()
+    record(found, "left", epoch=1, worker=2, how="worker 2 was killed")
+    assert summary(found)["left"] == [{"worker": 2, "epoch": 1, "how": "worker 2 was killed"}]
+
+
+def test_convergence_is_the_first_epoch_within_a_point_of_the_best() -> None:
+    assert epochs_to_converge({1: 0.5, 2: 0.895, 3: 0.9, 4: 0.88}) == 2
+    assert epochs_to_converge({}) is None
+
+
+def test_the_start_lasts_until_the_first_worker_has_trained() -> None:
+    found = account()
+    assert summary(found)["seconds"]["start"] is None
+    for seconds in (2.5, 3.5):
+        found.recorded({"seconds": seconds, "party": 1, "kind": "trained", "epoch": 1, "loss": 1.0})
+    assert summary(found)["seconds"]["start"] == 2.5

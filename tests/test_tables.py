@@ -1,0 +1,188 @@
+"""What the command line prints, at the width of a terminal of 80 columns."""
+
+import io
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from rich.console import Console, RenderableType
+
+from mdl.config import Experiment, parse
+from mdl.errors import ConfigError, DataUnavailable
+from mdl.learning.settings import NAMED_DATASETS, NAMED_MODELS
+from mdl.schemes.settings import AnyScheme
+from mdl.systems import AnySystem
+from mdl.tables import closing_table, explanation, listing, saturation_warning
+
+SUMMARY: dict[str, Any] = {
+    "name": "quickstart",
+    "status": "completed",
+    "reason": "all epochs done",
+    "epochs": 20,
+    "accuracy": {
+        "global": 0.9521,
+        "pooled": 0.97,
+        "own_mean": 0.9376,
+        "own_worst": 0.91,
+        "alone_mean": 0.8612,
+        "alone_worst": 0.8321,
+    },
+    "seconds": {"total": 1234.5, "training": 100.25, "cryptography": 987.65, "waiting": 123.45},
+    "cpu_seconds": 9876.5,
+    "bytes": {"up": 9_876_543_210, "down": 9_876_543_210},
+    "missed": 1_234_567,
+    "missed_share": 0.1234,
+    "saturated": 12_345,
+    "saturated_share": 0.00123,
+    "weights": {"global": "ab" * 32, "workers": {}},
+    "left": [],
+}
+
+
+def printed(what: RenderableType, width: int = 80) -> str:
+    output = io.StringIO()
+    Console(file=output, width=width).print(what)
+    return output.getvalue()
+
+
+def table(**changes: Any) -> str:
+    return printed(closing_table({**SUMMARY, **changes}, Path("runs/20260101-120000-quickstart")))
+
+
+def words(text: str) -> str:
+    """The text with every run of blanks, and every line break, as one blank."""
+    return " ".join(text.split())
+
+
+def experiment(**system: Any) -> Experiment:
+    chosen = {"type": "coordinated", "visibility": 0.5, **system}
+    learning = {"dataset": "digits", "model": "digits-mlp"}
+    return parse({"name": "any", "workers": 8, "epochs": 3, "system": chosen, "learning": learning})
+
+
+def explained(found: Experiment, data_dir: Path | None = None) -> str:
+    return words(printed(explanation(found, data_dir)))
+
+
+# ---------------------------------------------------------------------------------------------------------
+# the closing table
+
+
+def test_the_closing_table_fits_80_columns_without_breaking_a_row() -> None:
+    lines = table().splitlines()
+    assert all(len(line.rstrip()) <= 80 for line in lines)
+    assert all(line[2] != " " for line in lines if line.startswith("│"))
+
+
+def test_the_closing_table_says_what_a_run_gave_and_cost() -> None:
+    text = table()
+    for expected in (
+        "20 (all epochs done)",
+        "0.9521",
+        "mean 0.8612, worst 0.8321",
+        "+9.1 points",
+        "training 100.2, cryptography 987.6, waiting 123.5",
+        "20 min 34 s",
+        "9.88 GB up, 9.88 GB down",
+        "1,234,567 (12.34%)",
+        "12,345 (0.123%)",
+        "runs/20260101-120000-quickstart",
+    ):
+        assert expected in text
+
+
+def test_a_failed_run_without_an_epoch_has_a_short_table() -> None:
+    text = table(status="failed", epochs=0, reason="DataUnavailable: x", weights={"global": None})
+    assert "quickstart: failed" in text
+    assert "run folder" in text
+    assert "accuracy" not in text
+    assert "DataUnavailable" not in text  # the reason has a line of its own below
+
+
+def test_who_left_is_told_in_a_row_and_brackets_are_no_markup() -> None:
+    left = [{"worker": 3, "epoch": 2, "how": "worker 3 was killed [bold]by SIGKILL\n  and more"}]
+    text = table(left=left)
+    assert "worker 3 left" in text
+    assert "[bold]by SIGKILL" in text
+
+
+def test_a_long_path_is_folded_and_not_cut() -> None:
+    path = Path("/very" * 30)
+    shown = printed(closing_table(SUMMARY, path)).replace("│", " ").split()
+    assert str(path) in "".join(shown)
+
+
+def test_saturation_is_warned_of_above_one_in_a_thousand() -> None:
+    warning = saturation_warning(SUMMARY)
+    assert warning is not None
+    assert warning.startswith("0.12% of the values were cut to ±system.range, more than 0.1%")
+    assert saturation_warning({**SUMMARY, "saturated_share": 0.001}) is None
+
+
+# ---------------------------------------------------------------------------------------------------------
+# the explanation
+
+
+def test_an_explanation_gives_threshold_key_size_security_capacity_and_costs() -> None:
+    text = explained(experiment())
+    for expected in (
+        "8 workers train digits-mlp (2,410 parameters) on digits for 3 epochs",
+        "m = 4 (ρ = 0.5 of n = 8)",
+        "modulo a prime of 2048 bits (about 112 bits of security)",
+        "524,289 possible sums, of 4,194,304 that a decoding table may hold",
+        "7.4 MB up and 7.5 MB down",
+        "19,280 exponentiations to encrypt",
+        "9,640 to open",
+        "up to 3 workers, colluding",
+        "The file is valid.",
+    ):
+        assert expected in text
+
+
+def test_the_oracle_is_said_to_hide_nothing() -> None:
+    text = explained(experiment(scheme={"type": "plain"}))
+    assert "the manager sees every worker's encoded gradient" in text
+    assert "no exponentiations" in text
+
+
+def test_a_missing_named_data_set_is_warned_of_and_the_file_stays_valid(tmp_path: Path) -> None:
+    found = experiment()
+    mnist = found.model_copy(update={"learning": found.learning.model_copy(update={"dataset": "mnist"})})
+    text = explained(mnist, tmp_path)
+    assert "Warning: the data is not here yet." in text
+    assert "MNIST/raw/train-images-idx3-ubyte" in text
+    assert "scripts/fetch_data.py mnist" in text
+    assert text.endswith("The file is valid.")
+    assert "set learning.data_dir or MDL_DATA" in explained(mnist)
+
+
+def test_a_users_own_file_must_be_there_because_its_shape_decides(tmp_path: Path) -> None:
+    found = experiment()
+    changes = {"dataset": str(tmp_path / "mine.npz"), "model": "mlp"}
+    mine = found.model_copy(update={"learning": found.learning.model_copy(update=changes)})
+    with pytest.raises(DataUnavailable, match=r"mine\.npz"):
+        explanation(mine, None)
+
+
+# ---------------------------------------------------------------------------------------------------------
+# lists
+
+
+@pytest.mark.parametrize(
+    ("what", "names"),
+    [
+        ("systems", [table.model_fields["type"].default for table in get_args(get_args(AnySystem)[0])]),
+        ("schemes", [table.model_fields["type"].default for table in get_args(get_args(AnyScheme)[0])]),
+        ("datasets", NAMED_DATASETS),
+        ("models", NAMED_MODELS),
+    ],
+)
+def test_a_list_names_all_that_a_file_can_name(what: str, names: list[str]) -> None:
+    text = printed(listing(what))
+    assert all(name in text for name in names)
+    assert all(len(line) <= 80 for line in text.splitlines())
+
+
+def test_there_is_no_other_list() -> None:
+    with pytest.raises(ConfigError, match="did you mean systems"):
+        listing("sistems")
