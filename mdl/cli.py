@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if (here := str(Path.cwd())) not in sys.path:
         sys.path.append(here)
     try:
-        app(args=arguments)
+        app(args=arguments, prog_name="mdl")
     except ConfigError as error:
         _end(error, EXIT_CONFIG)
     except MdlError as error:

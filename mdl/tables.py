@@ -46,13 +46,13 @@ def _accuracy_rows(accuracy: Mapping[str, float]) -> Iterator[tuple[str, str]]:
     for key, name in (("global", "global model"), ("pooled", "pooled data")):
         if key in accuracy:
             yield f"accuracy, {name}", f"{accuracy[key]:.4f}"
-    for key, name in (("own", "workers' models"), ("alone", "trained alone")):
+    for key, name in (("own", "own models"), ("alone", "trained alone")):
         if f"{key}_mean" in accuracy:
             mean, worst = accuracy[f"{key}_mean"], accuracy[f"{key}_worst"]
             yield f"accuracy, {name}", f"mean {mean:.4f}, worst {worst:.4f}"
     if "global" in accuracy and "alone_mean" in accuracy:
         gain = 100 * (accuracy["global"] - accuracy["alone_mean"])
-        yield "gain over training alone", f"{gain:+.1f} points, global model over mean worker"
+        yield "gain by joining", f"{gain:+.1f} points, global model over mean worker"
 
 
 def _cost_rows(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

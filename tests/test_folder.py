@@ -4,11 +4,13 @@ import json
 import stat
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from mdl.errors import MdlError
 from mdl.folder import FileJournal, environment, new_folder, trim, write_atomically, write_json
@@ -27,7 +29,7 @@ def test_runs_of_the_same_second_get_folders_of_their_own(tmp_path: Path) -> Non
 
 def test_a_place_where_no_folder_can_be_is_refused_by_name(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(MdlError, match="cannot make the run's folder .*: Not a directory"):
+    with pytest.raises(MdlError, match=r"cannot make the run's folder .*: Not a directory"):
         new_folder(tmp_path / "file", "x", NOW)
 
 
@@ -61,7 +63,10 @@ def test_the_environment_names_versions_and_is_json() -> None:
 def test_a_record_comes_back_as_it_was(tmp_path: Path) -> None:
     journal = FileJournal(tmp_path, 3)
     # A transposed array is not contiguous, which the file format would not mind but get wrong.
-    arrays = {"a": np.arange(6, dtype=np.float32).reshape(2, 3).T, "b": np.array([1, 2**63], np.uint64)}
+    arrays: dict[str, NDArray[Any]] = {
+        "a": np.arange(6, dtype=np.float32).reshape(2, 3).T,
+        "b": np.array([1, 2**63], np.uint64),
+    }
     journal.write("model", 1, arrays)
     found = journal.read("model", 1)
     assert found is not None

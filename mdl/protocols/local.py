@@ -2,8 +2,9 @@
 
 import asyncio
 
+from mdl.errors import MdlError
 from mdl.party import Party
-from mdl.system import Learner, Metrics, Task, Training
+from mdl.system import Arrays, Learner, Metrics, Task, Training
 from mdl.vectors import Floats
 
 
@@ -36,7 +37,7 @@ class Keeper:
         if not self._task.resume:
             return start
         kept = await self._party.to_thread("record", self._task.journal.newest, "model", self._task.resume)
-        return kept["parameters"] if kept else start
+        return fitting(kept, start)["parameters"] if kept else start
 
     async def epoch_done(self, epoch: int, parameters: Floats) -> None:
         """Write the checkpoint; score the model if it is due."""
@@ -55,6 +56,20 @@ class Keeper:
     async def _score(self, epoch: int, parameters: Floats) -> None:
         await scored(self._party, self._learner, parameters, epoch=epoch, model=self._model)
         self._scored_in = epoch
+
+
+def fitting(kept: Arrays, start: Floats) -> Arrays:
+    """Give a checkpoint back if it is one of this model.
+
+    Raises:
+        MdlError: it has another number of parameters.
+    """
+    count = len(kept["parameters"])
+    if count != len(start):
+        raise MdlError(
+            f"the checkpoint has {count} parameters and the model {len(start)}: not the same experiment"
+        )
+    return kept
 
 
 def _train(learner: Learner, start: Floats, epoch: int) -> Training:

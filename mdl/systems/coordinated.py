@@ -22,7 +22,7 @@ from mdl.protocols import selection as select
 from mdl.protocols import sets as active
 from mdl.protocols.convergence import Convergence
 from mdl.protocols.gathering import each, gather
-from mdl.protocols.local import Keeper, scored, train_from
+from mdl.protocols.local import Keeper, fitting, scored, train_from
 from mdl.protocols.opening import (
     Answer,
     Closed,
@@ -350,7 +350,7 @@ class _Manager:
         kept = await self._party.to_thread("record", self._task.journal.read, "model", self._task.resume)
         if kept is None:
             raise MdlError(f"there is no checkpoint of epoch {self._task.resume}")
-        self._global = kept["parameters"]
+        self._global = fitting(kept, self._global)["parameters"]
         self._progress = Convergence.restored(self._task.stop, kept["progress"])
 
     async def _epoch(self, epoch: int) -> None:

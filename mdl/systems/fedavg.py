@@ -13,11 +13,11 @@ import numpy as np
 from annotated_types import Gt
 from numpy.typing import NDArray
 
-from mdl.errors import ProtocolError, TooFewWorkers
+from mdl.errors import MdlError, ProtocolError, TooFewWorkers
 from mdl.party import MANAGER, Message, Party, PartyId, broadcast
 from mdl.protocols.convergence import Convergence
 from mdl.protocols.gathering import each
-from mdl.protocols.local import Keeper, scored, train_from
+from mdl.protocols.local import Keeper, fitting, scored, train_from
 from mdl.protocols.rows import parts
 from mdl.settings import Settings
 from mdl.system import Learner, Outcome, Randomness, Task, star
@@ -131,8 +131,12 @@ async def _manage(system: FedAvg, party: Party, learner: Learner, task: Task) ->
     parameters, progress = learner.parameters(), Convergence(task.stop)
     if task.resume:
         kept = await party.to_thread("record", task.journal.read, "model", task.resume)
-        assert kept is not None, "a resumed run has its checkpoint"
-        parameters, progress = kept["parameters"], Convergence.restored(task.stop, kept["progress"])
+        if kept is None:
+            raise MdlError(f"there is no checkpoint of epoch {task.resume}")
+        parameters, progress = (
+            fitting(kept, parameters)["parameters"],
+            Convergence.restored(task.stop, kept["progress"]),
+        )
     epoch, reason = task.resume, "all epochs done"
     try:
         while epoch < task.epochs and not progress.done:

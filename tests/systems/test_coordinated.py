@@ -272,6 +272,12 @@ def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one() -> None:
     assert weights(rest) == weights(whole)
 
 
+def test_a_checkpoint_of_another_model_is_refused_by_name() -> None:
+    first = simulate(TOY, tiny(7), workers=4, epochs=1)
+    again = simulate(TOY, tiny(9), workers=4, epochs=2, resume=1, journals=first.journals)
+    assert all("7 parameters and the model 9" in str(again.errors[party]) for party in range(5))
+
+
 def opened_sets(simulation: Simulation, epoch: int) -> active.Sets:
     journal = simulation.journals[MANAGER].read("sets", epoch)
     assert journal is not None

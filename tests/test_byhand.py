@@ -1,0 +1,110 @@
+"""Parties started by hand: key files that nobody else can read, and what is refused before a start."""
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from mdl.byhand import read_keys, start, write_keys
+from mdl.config import Experiment, parse
+from mdl.errors import ConfigError
+from mdl.launcher import deal_keys
+
+EXPERIMENT = parse(
+    {
+        "name": "by-hand",
+        "workers": 3,
+        "epochs": 1,
+        "system": {"type": "coordinated", "threshold": 3, "scheme": {"type": "plain"}},
+    }
+)
+
+
+def keys_in(folder: Path, experiment: Experiment = EXPERIMENT) -> list[Path]:
+    return write_keys(deal_keys(experiment), folder)
+
+
+def refused(tmp_path: Path, *, party: int = 1, keys: Path, sockets: Path | None = None) -> str:
+    if sockets is None:
+        sockets = tmp_path / "sockets"
+        sockets.mkdir(mode=0o700)
+    with pytest.raises(ConfigError) as caught:
+        start(
+            EXPERIMENT,
+            party,
+            keys=keys,
+            sockets=sockets,
+            out=tmp_path / "out",
+            data_dir=None,
+            resume=0,
+        )
+    assert not (tmp_path / "out").exists()
+    return str(caught.value)
+
+
+def test_keys_come_back_from_their_files(tmp_path: Path) -> None:
+    dealt = deal_keys(EXPERIMENT)
+    paths = write_keys(dealt, tmp_path / "keys")
+    assert [read_keys(path) for path in paths] == list(dealt.values())
+    assert [path.name for path in paths] == [f"party-{party}.key" for party in range(4)]
+
+
+def test_key_files_and_their_folder_are_for_the_owner_alone(tmp_path: Path) -> None:
+    paths = keys_in(tmp_path / "keys")
+    assert stat.S_IMODE((tmp_path / "keys").stat().st_mode) == 0o700
+    assert {stat.S_IMODE(path.stat().st_mode) for path in paths} == {0o600}
+
+
+def test_keys_are_never_dealt_into_a_folder_that_exists(tmp_path: Path) -> None:
+    keys_in(tmp_path / "keys")
+    with pytest.raises(ConfigError, match=r"cannot make the folder .*: File exists"):
+        keys_in(tmp_path / "keys")
+
+
+def test_a_key_file_that_others_can_read_is_refused(tmp_path: Path) -> None:
+    key = keys_in(tmp_path / "keys")[1]
+    key.chmod(0o640)
+    assert f"can be read by others; do: chmod 600 {key}" in refused(tmp_path, keys=key)
+
+
+def test_what_is_no_key_file_is_refused(tmp_path: Path) -> None:
+    key = tmp_path / "some.key"
+    key.write_bytes(b"no key")
+    key.chmod(0o600)
+    assert "is no key file; make one with: mdl keys deal" in refused(tmp_path, keys=key)
+
+
+def test_a_missing_key_file_is_named(tmp_path: Path) -> None:
+    assert "No such file" in refused(tmp_path, keys=tmp_path / "nowhere.key")
+
+
+def test_a_folder_is_no_key_file(tmp_path: Path) -> None:
+    (tmp_path / "keys").mkdir(mode=0o700)
+    assert "Is a directory" in refused(tmp_path, keys=tmp_path / "keys")
+
+
+@pytest.mark.parametrize(("party", "file_of"), [(1, 2), (0, 1), (1, 0)])
+def test_the_key_file_of_another_party_is_refused(tmp_path: Path, party: int, file_of: int) -> None:
+    key = keys_in(tmp_path / "keys")[file_of]
+    assert "is not the key file of" in refused(tmp_path, party=party, keys=key)
+
+
+def test_a_party_that_the_experiment_has_not_is_refused(tmp_path: Path) -> None:
+    key = keys_in(tmp_path / "keys")[1]
+    assert "--party 7: this experiment has no worker 7" in refused(tmp_path, party=7, keys=key)
+
+
+def test_a_folder_of_sockets_must_be_there_and_private(tmp_path: Path) -> None:
+    key = keys_in(tmp_path / "keys")[1]
+    sockets = tmp_path / "open"
+    assert f"mkdir -m 700 {sockets}" in refused(tmp_path, keys=key, sockets=sockets)
+    sockets.mkdir()
+    sockets.chmod(0o755)
+    assert f"chmod 700 {sockets}" in refused(tmp_path, keys=key, sockets=sockets)
+
+
+def test_an_out_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
+    key, sockets = keys_in(tmp_path / "keys")[1], tmp_path / "sockets"
+    sockets.mkdir(mode=0o700)
+    with pytest.raises(ConfigError, match="Not a directory"):
+        start(EXPERIMENT, 1, keys=key, sockets=sockets, out=key / "out", data_dir=None, resume=0)

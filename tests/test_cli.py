@@ -1,0 +1,231 @@
+"""The command line as a person meets it: help, errors in words, exit codes."""
+
+from pathlib import Path
+
+import pytest
+
+from mdl.cli import main
+
+QUICKSTART = str(Path(__file__).parent.parent / "configs" / "quickstart.toml")
+
+COMMANDS = ["run", "check", "simulate", "report", "list", "keys deal", "node"]
+
+
+@pytest.fixture(autouse=True)
+def _plain_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """80 columns, no colours, no data folder."""
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.delenv("MDL_DATA", raising=False)
+
+
+class Ended:
+    """What a command said, and its exit code."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str], *arguments: str) -> None:
+        with pytest.raises(SystemExit) as caught:
+            main(arguments)
+        self.code = caught.value.code or 0
+        self.out, self.err = capsys.readouterr()
+
+
+# ---------------------------------------------------------------------------------------------------------
+# help
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_with_an_example_on_a_line_of_its_own(
+    capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    ended = Ended(capsys, *command.split(), "--help")
+    assert ended.code == 0
+    lines = [line.strip() for line in ended.out.splitlines()]
+    [heading] = [number for number, line in enumerate(lines) if line in ("Example:", "Examples:")]
+    first = lines[heading + 1]
+    assert first.startswith("mdl keys deal" if command == "node" else f"mdl {command} ")
+    assert max(map(len, ended.out.splitlines())) <= 80
+
+
+def test_the_overview_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    out = Ended(capsys, "-h").out
+    assert all(f"│ {command.split()[0]} " in out for command in COMMANDS)
+
+
+def test_no_command_gives_the_overview(capsys: pytest.CaptureFixture[str]) -> None:
+    ended = Ended(capsys)
+    assert "Usage: mdl" in ended.out + ended.err
+
+
+def test_an_unknown_command_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    ended = Ended(capsys, "frobnicate")
+    assert ended.code == 2
+    assert "No such command" in ended.err
+
+
+# ---------------------------------------------------------------------------------------------------------
+# errors
+
+
+def test_a_wrong_file_ends_with_code_2_and_all_problems_in_words(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "wrong.toml"
+    path.write_text('name = "x"\nworkers = "8"\nepochs = 1\n[sytem]\ntype = "coordnated"\nthreshold = 3')
+    ended = Ended(capsys, "check", str(path))
+    assert ended.code == 2
+    assert ended.out == ""
+    lines = ended.err.splitlines()
+    assert lines[0] == f"mdl: ConfigError: {path}:"
+    assert [line.partition(":")[0] for line in lines[1:]] == ["  sytem", "  system.type", "  workers"]
+
+
+@pytest.mark.parametrize("command", ["run", "check", "simulate", "keys deal --out keys"])
+def test_every_command_with_a_file_names_the_missing_one(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    ended = Ended(capsys, *command.split(), "nowhere.toml")
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err == "mdl: ConfigError: nowhere.toml:\n  there is no such file\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("arguments", [[], [QUICKSTART, "--resume", "x"]])
+def test_a_run_needs_a_file_or_a_folder_to_resume(
+    capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    ended = Ended(capsys, "run", *arguments)
+    assert ended.code == 2
+    assert "give an experiment file, or --resume" in ended.err
+
+
+def test_only_a_runs_folder_can_be_resumed(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    ended = Ended(capsys, "run", "--resume", str(tmp_path))
+    assert ended.code == 2
+    assert "is no run's folder" in ended.err
+
+
+def test_resuming_what_has_no_checkpoint_leaves_the_folder_as_it_was(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    text = Path(QUICKSTART).read_text()
+    (tmp_path / "experiment.toml").write_text(text)
+    ended = Ended(capsys, "run", "--resume", str(tmp_path))
+    assert ended.code == 1
+    assert "nothing to resume" in ended.err
+    assert [path.name for path in tmp_path.iterdir()] == ["experiment.toml"]
+    assert (tmp_path / "experiment.toml").read_text() == text
+
+
+def test_a_place_where_no_run_can_be_kept_is_refused(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    ended = Ended(capsys, "run", QUICKSTART, "--out", str(tmp_path / "file"))
+    assert ended.code == 1
+    assert "cannot make the run's folder" in ended.err
+
+
+def test_a_report_of_no_run_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    ended = Ended(capsys, "report", str(tmp_path))
+    assert ended.code == 1
+    assert f"{tmp_path} is no run folder" in ended.err
+
+
+def test_a_report_that_cannot_be_written_is_told_without_a_traceback(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    run, file = tmp_path / "run", tmp_path / "file"
+    run.mkdir()
+    file.touch()
+    (run / "experiment.toml").write_text(Path(QUICKSTART).read_text())
+    (run / "metrics.jsonl").touch()
+    ended = Ended(capsys, "report", str(run), "--out", str(file / "report"))
+    assert ended.code == 1
+    assert "cannot write the report into" in ended.err
+
+
+def test_an_unknown_list_is_refused_with_a_guess(capsys: pytest.CaptureFixture[str]) -> None:
+    ended = Ended(capsys, "list", "scheme")
+    assert ended.code == 2
+    assert "did you mean schemes?" in ended.err
+
+
+def test_a_model_that_cannot_be_made_is_blamed_on_the_file(capsys: pytest.CaptureFixture[str]) -> None:
+    ended = Ended(capsys, "check", QUICKSTART, "--set", "learning.model=nowhere:Net")
+    assert ended.code == 2
+    assert f"{QUICKSTART}:\n  learning.model: nowhere:Net gives no model" in ended.err
+
+
+def test_simulating_data_that_is_missing_fails_by_name(capsys: pytest.CaptureFixture[str]) -> None:
+    ended = Ended(capsys, "simulate", QUICKSTART, "--set", "learning.dataset=mnist")
+    assert ended.code == 1
+    assert "DataUnavailable: mnist is to be read from disk" in ended.err
+
+
+def test_a_party_that_is_not_there_cannot_be_started(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    place = str(tmp_path)
+    ended = Ended(
+        capsys, "node", QUICKSTART, "--party", "9", "--keys", place, "--sockets", place, "--out", place
+    )
+    assert ended.code == 2
+    assert "--party 9: this experiment has no worker 9" in ended.err
+
+
+# ---------------------------------------------------------------------------------------------------------
+# what goes well
+
+
+def test_checking_explains_and_says_valid(capsys: pytest.CaptureFixture[str]) -> None:
+    ended = Ended(capsys, "check", QUICKSTART)
+    assert (ended.code, ended.err) == (0, "")
+    assert "about 112 bits of security" in ended.out
+    assert ended.out.rstrip().endswith("The file is valid.")
+
+
+def test_what_a_new_type_drops_is_noted_beside_the_result(capsys: pytest.CaptureFixture[str]) -> None:
+    ended = Ended(capsys, "check", QUICKSTART, "--set", "system.type=fedavg")
+    assert ended.code == 0
+    assert ended.err.startswith("mdl: note: system.type is now 'fedavg': dropped system.visibility,")
+    assert ended.err.count("\n") == 1
+    assert "Nothing is hidden" in ended.out
+
+
+def test_the_seed_option_and_the_key_are_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "seed 7." in Ended(capsys, "check", QUICKSTART, "--seed", "7").out.replace("\n", " ")
+    ended = Ended(capsys, "check", QUICKSTART, "--seed", "7", "--set", "seed=8")
+    assert ended.code == 2
+
+
+def test_an_insecure_experiment_is_warned_of(capsys: pytest.CaptureFixture[str]) -> None:
+    ended = Ended(capsys, "check", QUICKSTART, "--set", "system.insecure=true")
+    assert ended.code == 0
+    assert "warning: system.insecure = true" in ended.err
+
+
+def test_a_model_of_ones_own_is_imported_from_where_the_command_is_given(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "my_networks_for_a_test.py").write_text(
+        "from torch import nn\ndef tiny(): return nn.Sequential(nn.Flatten(), nn.Linear(64, 10))\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.path", [path for path in __import__("sys").path if path])
+    ended = Ended(capsys, "check", QUICKSTART, "--set", "learning.model=my_networks_for_a_test:tiny")
+    assert ended.code == 0, ended.err
+    assert "(650 parameters)" in ended.out.replace("\n", " ")
+
+
+def test_lists_go_to_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
+    ended = Ended(capsys, "list", "schemes")
+    assert (ended.code, ended.err) == (0, "")
+    assert "elgamal" in ended.out
+
+
+def test_dealt_keys_are_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    folder = tmp_path / "keys"
+    ended = Ended(capsys, "keys", "deal", QUICKSTART, "--out", str(folder), "--set", "workers=6")
+    assert ended.code == 0
+    assert ended.out.splitlines() == [str(folder / f"party-{party}.key") for party in range(7)]
