@@ -118,16 +118,10 @@ class Experiment(Settings):
     def problems(self) -> Sequence[str]:
         """Say what cannot work, beyond single values."""
         means = self.delay.mean_seconds if self.delay else None
-        found = list(self._system_problems())
+        found = list(self.system.problems(self.workers))
         if means is not None and len(means) != self.workers:
             found.append(f"delay.mean_seconds: {len(means)} values for {self.workers} workers")
         return found
-
-    def _system_problems(self) -> Sequence[str]:
-        try:
-            return self.system.problems(self.workers)
-        except ValueError as error:  # two values that are right by themselves cannot go together
-            return [f"system: {error}"]
 
     def stop_rule(self) -> Stop | None:
         """Give the rule to end early, if there is one."""

@@ -306,8 +306,8 @@ class _Launcher:
         others = [other.failure for other in self._children.values() if other is not child]
         # That others lost this party is no news; anything else may be why it could not go on.
         telling = [failure for failure in others if failure and failure["error"] != "PeerLeft"]
-        failures = [child.failure, *telling]
-        return MdlError("\n".join(f"{failure['error']}: {failure['message']}" for failure in failures[:4]))
+        lines = [f"{failure['error']}: {failure['message']}" for failure in (child.failure, *telling)]
+        return MdlError("\n".join(list(dict.fromkeys(lines))[:4]))
 
     def _last_words(self, party: PartyId) -> str:
         try:
@@ -361,14 +361,21 @@ class _Launcher:
 
 
 def lay_out(pipe: Connection, learning: Mapping[str, Any], data_dir: str, spool: str) -> None:
-    """Lay a data set out in `spool` (in a child); tell over `pipe` what went wrong, or nothing."""
+    """Lay a data set out in `spool` (in a child); tell over `pipe` what went wrong, or nothing.
+
+    The model is built once as well: one that cannot be is found out before any party starts.
+    """
     from mdl.learning.dataset import spool as write
     from mdl.learning.datasets import load
+    from mdl.learning.models import build
     from mdl.learning.settings import LearningSettings
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        write(load(LearningSettings(**learning), Path(data_dir) if data_dir else None), Path(spool))
+        settings = LearningSettings(**learning)
+        dataset = load(settings, Path(data_dir) if data_dir else None)
+        build(settings, dataset.shape, dataset.classes, 0)
+        write(dataset, Path(spool))
     except MdlError as error:
         pipe.send_bytes(f"{type(error).__name__}: {error}".encode())
         raise SystemExit(1) from None

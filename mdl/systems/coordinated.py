@@ -354,12 +354,7 @@ class _Manager:
         self._progress = Convergence.restored(self._task.stop, kept["progress"])
 
     async def _epoch(self, epoch: int) -> None:
-        present = [peer for peer in self._party.peers if peer != MANAGER]
-        if len(present) < max(self._threshold, self._scheme.threshold):
-            raise TooFewWorkers(
-                f"epoch {epoch} cannot begin: {len(present)} of {self._task.workers} workers remain, "
-                f"m = {max(self._threshold, self._scheme.threshold)} are needed"
-            )
+        present = self._present(f"epoch {epoch} cannot begin")
         registered = await self._register(epoch, present)
         uploads = await self._collect(epoch, self._callable(registered))
         closed = await self._close(epoch, uploads)
@@ -373,9 +368,25 @@ class _Manager:
             block_size=self._system.block,
             within=self._system.timeout_seconds,
         )
+        if not opened.any():
+            self._present(f"epoch {epoch} could open nothing")
         self._update(opened, sums, closed)  # lines 10 and 11
         await self._hand_out(epoch, opened, closed)  # lines 12 and 13
         await self._conclude(epoch, opened, present)
+
+    def _present(self, otherwise: str) -> Sequence[PartyId]:
+        """Give the workers that are there, if they are enough to open anything.
+
+        Raises:
+            TooFewWorkers: they are not; says what follows from it.
+        """
+        present = [peer for peer in self._party.peers if peer != MANAGER]
+        needed = max(self._threshold, self._scheme.threshold)
+        if len(present) < needed:
+            raise TooFewWorkers(
+                f"{otherwise}: {len(present)} of {self._task.workers} workers remain, m = {needed} are needed"
+            )
+        return present
 
     async def _register(self, epoch: int, present: Sequence[PartyId]) -> dict[PartyId, Flags]:
         """Lines 3 and 4, with the barrier of §IV-B b: all register before anyone is called back."""

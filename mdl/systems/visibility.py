@@ -52,6 +52,7 @@ class VisibilitySettings(Settings):
             raise ValueError("give either visibility (ρ, as 0.5) or threshold (m, as 4)")
         if self.spare and self.selection != "balanced":
             raise ValueError('spare goes with selection = "balanced" alone')
+        FixedPoint(self.range, self.fraction_bits)  # raises ValueError if there is no such grid
         return self
 
     def visibility_threshold(self, workers: int) -> int:

@@ -184,6 +184,13 @@ def test_with_fewer_than_m_workers_the_run_ends_by_name() -> None:
     assert all(outcome.epochs < 3 for outcome in simulation.outcomes.values())
 
 
+def test_an_epoch_in_which_everybody_left_is_no_success() -> None:
+    everybody = dict.fromkeys(range(1, 6), 0.5)
+    simulation = simulate(TOY, tiny(), workers=5, leave=everybody, network=Network(latency_seconds=1.0))
+    assert isinstance(simulation.errors[MANAGER], TooFewWorkers)
+    assert "could open nothing" in str(simulation.errors[MANAGER])
+
+
 def test_a_worker_that_is_too_late_misses_the_epoch_and_joins_the_next() -> None:
     system = TOY.model_copy(update={"timeout_seconds": 10.0})
     late = {3: [15.0, 0.0, 0.0, 0.0]}
