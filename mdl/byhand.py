@@ -55,7 +55,10 @@ def start(
     from mdl.node import perform  # brings in torch, which dealing keys does not need
 
     began = time.monotonic()
-    with (out / f"metrics-{party}.jsonl").open("a", buffering=1) as metrics:
+    with (
+        files.locked(out, f"lock-{party}"),
+        (out / f"metrics-{party}.jsonl").open("a", buffering=1) as metrics,
+    ):
 
         def report(event: Mapping[str, Any]) -> None:
             line = json.dumps({"seconds": round(time.monotonic() - began, 4), **event})

@@ -1,10 +1,12 @@
 """A run's folder: what is written there, and how a party's records get there in one piece."""
 
+import fcntl
 import json
 import os
 import platform
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from importlib import metadata
 from pathlib import Path
@@ -48,16 +50,46 @@ def new_folder(parent: Path, name: str, now: datetime) -> Path:
     raise MdlError(f"there are too many runs called {stem} in {parent}")
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file wholly or not at all."""
+def write_atomically(path: Path, data: bytes, *, durable: bool = False) -> None:
+    """Write a file wholly or not at all; if `durable`, return only when it would survive a power cut."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         Path(temporary).replace(path)
+        if durable:
+            _sync_folder(path.parent)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def locked(folder: Path, name: str = "lock") -> Iterator[None]:
+    """Keep a folder to oneself; the lock goes with the process, however it ends.
+
+    Raises:
+        MdlError: another process has it.
+    """
+    with (folder / f".{name}").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise MdlError(
+                f"{folder} is in use by another process: two runs must not share a folder"
+            ) from None
+        yield
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
@@ -105,11 +137,24 @@ class FileJournal:
         self._folder = run / "checkpoints" / str(party)
 
     def write(self, name: str, epoch: int, arrays: Arrays) -> None:
-        """See `Journal`. The oldest records of the name go."""
+        """See `Journal`. Records of the name that lie `KEPT` epochs back go; later ones never do.
+
+        It is on the disk itself when this returns: what it allows to be opened must not be forgotten in a
+        power cut.
+        """
         self._folder.mkdir(parents=True, exist_ok=True)
-        write_atomically(self._path(name, epoch), save({key: value.copy() for key, value in arrays.items()}))
-        for old in self.epochs(name)[:-KEPT]:
-            self._path(name, old).unlink(missing_ok=True)
+        write_atomically(
+            self._path(name, epoch), save({key: value.copy() for key, value in arrays.items()}), durable=True
+        )
+        for old in self.epochs(name):
+            if old <= epoch - KEPT:
+                self._path(name, old).unlink(missing_ok=True)
+
+    def forget(self, name: str, after: int) -> None:
+        """Remove the records of a name that are later than an epoch: they belong to a course not taken."""
+        for epoch in self.epochs(name):
+            if epoch > after:
+                self._path(name, epoch).unlink(missing_ok=True)
 
     def read(self, name: str, epoch: int) -> Arrays | None:
         """See `Journal`."""

@@ -104,7 +104,7 @@ def launch(
     # The one process that imports torch; every party is a fork of it.
     context.set_forkserver_preload(["mdl.node"])
     forkserver.ensure_running()
-    with _private_folder() as private:
+    with files.locked(run), _private_folder() as private:
         launcher = _Launcher(experiment, run, private, data_dir=data_dir, watch=watch, resuming=resuming)
         return asyncio.run(launcher.run())
 
@@ -200,6 +200,8 @@ class _Launcher:
     def _take_up(self) -> dict[PartyId, int]:
         """Find where to go on; take over the records up to there, and drop those of what is repeated."""
         resume = resume_epochs(self._experiment, self._run)
+        for party, epoch in resume.items():
+            files.FileJournal(self._run, party).forget("model", epoch)
         seconds = 0.0
         for event in files.trim(self._run / files.METRICS, resume):
             self._account.recorded(event)
@@ -386,7 +388,8 @@ def resume_epochs(experiment: Experiment, run: Path) -> dict[PartyId, int]:
     """Find, for each party, the epoch to go on from.
 
     Parties that talk must go on from the same one: the latest that the manager has and that all workers
-    which kept up with it have too. Where nobody talks, each goes on from its own.
+    which kept up with it have too; if there is none, the manager's latest. A worker that has no checkpoint of
+    it takes its own latest. Where nobody talks, each goes on from its own.
 
     Raises:
         MdlError: there is nothing to go on from.
@@ -404,11 +407,10 @@ def resume_epochs(experiment: Experiment, run: Path) -> dict[PartyId, int]:
 
 
 def _common_epoch(kept: Mapping[PartyId, Sequence[int]]) -> int | None:
-    for epoch in reversed(kept[MANAGER]):
-        # Who is further behind than a manager's last records had left the run before, and follows as it can.
-        up_to_date = [
-            epochs for party, epochs in kept.items() if party and epochs and epochs[-1] >= epoch - 1
-        ]
-        if up_to_date and all(epoch in epochs for epochs in up_to_date):
-            return epoch
-    return None
+    if not kept[MANAGER]:
+        return None
+    newest = kept[MANAGER][-1]
+    # Who is further behind than one epoch had left the run before; it catches up as it can.
+    up_to_date = [epochs for party, epochs in kept.items() if party and epochs and epochs[-1] >= newest - 1]
+    common = [epoch for epoch in kept[MANAGER] if all(epoch in epochs for epochs in up_to_date)]
+    return common[-1] if common else newest

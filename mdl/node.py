@@ -126,7 +126,8 @@ async def _play(orders: Orders, report: Report) -> None:
     learner = await loop.run_in_executor(None, _learner, experiment, orders)
     codec = Codec(experiment.system.receives(orders.party))
     with _pool(experiment, orders.pool) as pool:
-        async with StreamParty(orders.party, codec, ledger, pool, on_record) as party:
+        # Who comes back comes with a state that the others have left behind: not in the same run.
+        async with StreamParty(orders.party, codec, ledger, pool, on_record, relink=False) as party:
             await _link(party, experiment, orders, parameters=len(learner.parameters()))
             watch = asyncio.ensure_future(lag.watch())
             logger.info("linked with %d parties", len(party.peers))
@@ -200,6 +201,7 @@ async def _link(party: StreamParty, experiment: Experiment, orders: Orders, *, p
     """Listen to one's callers, call one's listeners, and wait until all links stand."""
     terms = {
         "mdl": __version__,
+        "run": orders.keys.run.hex(),
         "system": experiment.system.type,
         "workers": str(experiment.workers),
         "epochs": str(experiment.epochs),
@@ -228,6 +230,13 @@ async def _link(party: StreamParty, experiment: Experiment, orders: Orders, *, p
 
 
 def _task(experiment: Experiment, orders: Orders) -> Task:
+    journal = FileJournal(Path(orders.run_folder), orders.party)
+    if not orders.resume and (journal.epochs("model") or journal.epochs("sets")):
+        # Its records are what keeps a repeated epoch from being opened over other sets: they must not be
+        # begun anew.
+        raise MdlError(
+            f"{orders.run_folder} holds records of an earlier run: resume that, or take a new folder"
+        )
     return Task(
         run=orders.keys.run,
         seed=experiment.seed,
@@ -238,7 +247,7 @@ def _task(experiment: Experiment, orders: Orders) -> Task:
         delay_seconds=experiment.delays(orders.party),
         resume=orders.resume,
         credentials=orders.keys.credentials,
-        journal=FileJournal(Path(orders.run_folder), orders.party),
+        journal=journal,
     )
 
 

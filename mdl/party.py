@@ -79,12 +79,15 @@ class Party(Protocol):
         """Put a public fact into this party's metrics: never a gradient, share or secret. Returns at once."""
 
 
-async def broadcast(party: Party, to: Collection[PartyId], message: Message) -> None:
-    """Send one message to several peers at once; a peer that has left is passed over."""
+async def broadcast(
+    party: Party, to: Collection[PartyId], message: Message, *, within: float | None = None
+) -> None:
+    """Send one message to several peers at once; one that has left, or takes none in time, is passed over."""
 
     async def one(peer: PartyId) -> None:
-        with suppress(PeerLeft):  # who is gone is found out by whoever awaits an answer
-            await party.send(peer, message)
+        with suppress(PeerLeft, TimeoutError):  # whoever awaits an answer finds out
+            async with asyncio.timeout(within):
+                await party.send(peer, message)
 
     async with asyncio.TaskGroup() as tasks:
         for peer in sorted(to):

@@ -7,7 +7,7 @@ runs over real links and on the simulator's virtual clock.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
 from numpy.typing import NDArray
@@ -124,7 +124,7 @@ class Task:
     stop: Stop | None
     delay_seconds: Sequence[float]
     resume: int
-    credentials: bytes
+    credentials: bytes = field(repr=False)
     journal: Journal
 
 

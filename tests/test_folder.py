@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from mdl.errors import MdlError
-from mdl.folder import FileJournal, environment, new_folder, trim, write_atomically, write_json
+from mdl.folder import FileJournal, environment, locked, new_folder, trim, write_atomically, write_json
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -94,13 +94,38 @@ def test_only_the_last_two_records_of_a_name_are_kept(tmp_path: Path) -> None:
 
 def test_the_newest_record_is_found_up_to_an_epoch(tmp_path: Path) -> None:
     journal = FileJournal(tmp_path, 1)
-    for epoch in (3, 5):
+    for epoch in (4, 5):
         journal.write("model", epoch, {"epoch": np.array([epoch])})
-    for until, expected in ((9, 5), (5, 5), (4, 3)):
+    for until, expected in ((9, 5), (5, 5), (4, 4)):
         newest = journal.newest("model", until)
         assert newest is not None
         assert newest["epoch"] == [expected]
     assert journal.newest("model", 2) is None
+
+
+def test_writing_an_earlier_epoch_again_forgets_nothing_later(tmp_path: Path) -> None:
+    """What was opened in later epochs binds a second course through them: its record must stay."""
+    journal = FileJournal(tmp_path, 1)
+    for epoch in (4, 5, 1):
+        journal.write("sets", epoch, {"sets": np.array([epoch])})
+    assert journal.epochs("sets") == [1, 4, 5]
+
+
+def test_records_of_a_course_not_taken_can_be_forgotten(tmp_path: Path) -> None:
+    journal = FileJournal(tmp_path, 1)
+    for epoch in (4, 5):
+        journal.write("model", epoch, {"a": np.zeros(1)})
+        journal.write("sets", epoch, {"a": np.zeros(1)})
+    journal.forget("model", 4)
+    assert journal.epochs("model") == [4]
+    assert journal.epochs("sets") == [4, 5]
+
+
+def test_a_folder_in_use_is_refused_to_others_and_free_again_afterwards(tmp_path: Path) -> None:
+    with locked(tmp_path), pytest.raises(MdlError, match="in use"), locked(tmp_path):
+        raise AssertionError
+    with locked(tmp_path):
+        pass
 
 
 def test_parties_keep_their_records_apart(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Asking several peers at once, and living with those that do not answer."""
 
 import asyncio
-from collections.abc import Callable, Collection, Coroutine, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -12,30 +12,39 @@ M = TypeVar("M", bound=Message)
 R = TypeVar("R")
 
 
-async def each(errands: Mapping[PartyId, Coroutine[Any, Any, R]], *, within: float) -> dict[PartyId, R]:
-    """Run one errand a peer, all at once, for at most `within` seconds.
+async def each(
+    errands: Mapping[PartyId, Coroutine[Any, Any, R]], *, within: float | None = None
+) -> dict[PartyId, R]:
+    """Run one errand a peer, all at once, for at most `within` seconds if that is given.
 
     Returns:
         The results by peer. A peer that left, or whose errand was not done in time, is absent.
 
     Raises:
-        Exception: whatever an errand raises, but for `PeerLeft`; the other errands are cancelled.
+        Exception: whatever an errand raises, but for `PeerLeft` and `TimeoutError`; the others are cancelled.
     """
     results: dict[PartyId, R] = {}
 
     async def run(peer: PartyId, errand: Coroutine[Any, Any, R]) -> None:
-        with suppress(PeerLeft):  # its absence from the results says so
-            results[peer] = await errand
+        with suppress(PeerLeft, TimeoutError):  # its absence from the results says so
+            async with asyncio.timeout(within):
+                results[peer] = await errand
 
     try:
-        async with asyncio.timeout(within), asyncio.TaskGroup() as tasks:
+        async with asyncio.TaskGroup() as tasks:
             for peer, errand in errands.items():
                 tasks.create_task(run(peer, errand))
-    except TimeoutError:
-        pass  # as above
     except ExceptionGroup as group:
-        raise group.exceptions[0] from group
+        raise leaf(group) from group
     return results
+
+
+def leaf(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Give the first error in a group of groups."""
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 async def gather(
@@ -44,12 +53,14 @@ async def gather(
     senders: Collection[PartyId],
     *,
     wanted: Callable[[M], bool],
+    stale: Sequence[type[Message]] = (),
     within: float,
 ) -> dict[PartyId, M]:
     """Collect one `wanted` message of `kind` from each sender.
 
-    Messages of the kind that are not wanted are late answers to a question already given up: they are
-    dropped.
+    Messages of the kind that are not wanted, and all of the kinds in `stale`, are late answers to questions
+    already given
+    up: they are dropped, so that they do not fill the mailbox.
 
     Returns:
         By sender. Senders that left, or stayed silent for `within` seconds, are absent.
@@ -57,8 +68,8 @@ async def gather(
 
     async def one(sender: PartyId) -> M:
         while True:
-            envelope = await party.receive(kind, sender=sender)
-            if wanted(envelope.message):
-                return envelope.message
+            message = (await party.receive(kind, *stale, sender=sender)).message
+            if isinstance(message, kind) and wanted(message):
+                return message
 
     return await each({sender: one(sender) for sender in senders}, within=within)

@@ -39,6 +39,13 @@ class Keeper:
         kept = await self._party.to_thread("record", self._task.journal.newest, "model", self._task.resume)
         return fitting(kept, start)["parameters"] if kept else start
 
+    async def is_behind(self) -> bool:
+        """Whether a resumed run goes on from an epoch of which there is no checkpoint here."""
+        if not self._task.resume:
+            return False
+        kept = await self._party.to_thread("record", self._task.journal.read, "model", self._task.resume)
+        return kept is None
+
     async def epoch_done(self, epoch: int, parameters: Floats) -> None:
         """Write the checkpoint; score the model if it is due."""
         state = {"parameters": parameters}

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from mdl.errors import InvalidShare, ProtocolError
 from mdl.party import MANAGER, Message, Party, PartyId
 from mdl.protocols import sets as active
-from mdl.protocols.gathering import each
+from mdl.protocols.gathering import each, leaf
 from mdl.protocols.pooled import Opening, combined, shares_of
 from mdl.protocols.rows import parts, rows
 from mdl.protocols.sets import Sets
@@ -253,14 +253,16 @@ class _Job:
         return [opener for opener in self.openers if opener not in self.answers]
 
 
-async def announce(party: Party, closed: Sets, *, epoch: int, workers: int, to: Sequence[PartyId]) -> None:
-    """Tell the workers which sets are closed."""
+async def announce(
+    party: Party, closed: Sets, *, epoch: int, workers: int, to: Sequence[PartyId], within: float
+) -> None:
+    """Tell the workers which sets are closed; one that does not take it in time is passed over."""
 
     async def tell(worker: PartyId) -> None:
         for part in parts(len(closed), active.width(workers)):
             await party.send(worker, Closed(epoch, part.start, active.to_bytes(closed[part], workers)))
 
-    await each({worker: tell(worker) for worker in to}, within=float("inf"))
+    await each({worker: tell(worker) for worker in to}, within=within)
 
 
 async def open_sums(
@@ -358,11 +360,10 @@ class _Requests:
         for job in jobs:
             for opener in job.missing:
                 by_opener.setdefault(opener, []).append(job)
-        await each(
-            {opener: self._ask_one(opener, asked) for opener, asked in by_opener.items()}, within=within
-        )
+        await each({opener: self._ask_one(opener, asked, within) for opener, asked in by_opener.items()})
 
-    async def _ask_one(self, opener: PartyId, jobs: Sequence[_Job]) -> None:
+    async def _ask_one(self, opener: PartyId, jobs: Sequence[_Job], within: float) -> None:
+        """Have one opener answer all its jobs; give up once it is silent for `within` seconds."""
         window = asyncio.Semaphore(WINDOW)
         asked: dict[int, Sequence[_Job]] = {}
         batches = list(_batches(jobs, self._scheme.hint_bytes))
@@ -375,15 +376,16 @@ class _Requests:
                 groups = tuple(self._group(job, opener) for job in batch)
                 await self._party.send(opener, Open(self._epoch, request, groups))
 
-        sending = asyncio.ensure_future(send_all())
         try:
-            for _ in batches:
-                answer = await self._receive(opener, asked)
-                self._file(opener, asked.pop(answer.request), answer)
-                window.release()
-            await sending
-        finally:
-            sending.cancel()
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(send_all())
+                for _ in batches:
+                    async with asyncio.timeout(within):
+                        answer = await self._receive(opener, asked)
+                    self._file(opener, asked.pop(answer.request), answer)
+                    window.release()
+        except ExceptionGroup as group:
+            raise leaf(group) from group
 
     async def _receive(self, opener: PartyId, asked: Mapping[int, object]) -> Answer:
         while True:

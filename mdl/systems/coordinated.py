@@ -186,6 +186,8 @@ class _Worker:
         self._key_share = KeyShare(party.id, credentials.secret)
         self._local = learner.parameters()  # line 1: the same start at all parties
         self._epoch_done = task.resume
+        self._pending: EpochBegins | Finish | None = None
+        self._abstains = False
         self._blocks = Blocks(len(self._local), system.block)
         self._opener = Opener(
             self._scheme,
@@ -200,6 +202,10 @@ class _Worker:
     async def run(self) -> Outcome:
         await self._party.to_process(self._scheme.check_key_share, self._public_key, self._key_share)
         self._local = await self._keeper.restored(self._local)
+        # From an older model than the others' it would compute a gradient that may have been opened before,
+        # in another epoch over another set. It trains for one epoch without taking part, and goes on from
+        # there.
+        self._abstains = await self._keeper.is_behind()
         try:
             reason = await self._epochs()
         except PeerLeft:
@@ -212,14 +218,19 @@ class _Worker:
     async def _epochs(self) -> str:
         """Take part in every epoch that the manager begins; give its reason to finish."""
         while True:  # line 2
-            envelope = await self._party.receive(EpochBegins, Finish, sender=MANAGER)
-            match envelope.message:
+            message, self._pending = self._pending or await self._next(), None
+            match message:
                 case EpochBegins() as begins:
                     await self._epoch(begins)
                     self._epoch_done = begins.epoch
                     await self._keeper.epoch_done(begins.epoch, self._local)
                 case Finish(reason):
                     return reason
+
+    async def _next(self) -> EpochBegins | Finish:
+        message = (await self._party.receive(EpochBegins, Finish, sender=MANAGER)).message
+        assert isinstance(message, EpochBegins | Finish)
+        return message
 
     async def _epoch(self, begins: EpochBegins) -> None:
         epoch = begins.epoch
@@ -252,6 +263,9 @@ class _Worker:
 
     def _choose(self, epoch: int, present: bytes) -> Flags:
         system, task, blocks = self._system, self._task, self._blocks.count
+        if self._abstains:
+            self._abstains = False
+            return np.zeros(blocks, np.bool_)
         if system.selection == "random":
             take = system.blocks_each(task.workers, blocks)
             return select.random(task.seed, epoch, worker=self._party.id, blocks=blocks, take=take)
@@ -280,7 +294,13 @@ class _Worker:
         missing = int(updated.sum())
         received = []
         while missing:
-            message = (await self._party.receive(Download, sender=MANAGER)).message
+            message = (await self._party.receive(Download, EpochBegins, Finish, sender=MANAGER)).message
+            if isinstance(message, EpochBegins | Finish):
+                # The manager gave up on handing out to this worker, which was too slow to take it: all is
+                # missed.
+                self._pending = message
+                return np.zeros_like(updated)
+            assert isinstance(message, Download)
             values = rows(message.values, width)
             if message.epoch != epoch or not 0 < len(values) <= missing:
                 raise ProtocolError("a download that does not fit what was announced", [MANAGER])
@@ -334,16 +354,19 @@ class _Manager:
             return await self._epochs()
 
     async def _epochs(self) -> Outcome:
-        epoch, reason = self._task.resume, "all epochs done"
+        epoch, reason = self._task.resume, "the manager was stopped"
         try:
-            while epoch < self._task.epochs:  # line 2
+            while epoch < self._task.epochs and not self._progress.done:  # line 2
                 await self._epoch(epoch + 1)
                 epoch += 1
-                if self._progress.done:
-                    reason = self._progress.reason
-                    break
+            reason = self._progress.reason or "all epochs done"
+        except MdlError as error:
+            reason = f"the manager gave up: {error}"
+            raise
         finally:
-            await broadcast(self._party, self._party.peers, Finish(reason))
+            await broadcast(
+                self._party, self._party.peers, Finish(reason), within=self._system.timeout_seconds
+            )
         return Outcome(epoch, reason, self._global.astype(np.float32))
 
     async def _restore(self) -> None:
@@ -391,12 +414,14 @@ class _Manager:
     async def _register(self, epoch: int, present: Sequence[PartyId]) -> dict[PartyId, Flags]:
         """Lines 3 and 4, with the barrier of §IV-B b: all register before anyone is called back."""
         here = np.array([sum(1 << (worker - 1) for worker in present)], np.uint64)
-        await broadcast(self._party, present, EpochBegins(epoch, active.to_bytes(here, self._task.workers)))
+        begins = EpochBegins(epoch, active.to_bytes(here, self._task.workers))
+        await broadcast(self._party, present, begins, within=self._system.timeout_seconds)
         messages = await gather(
             self._party,
             Register,
             present,
             wanted=lambda message: message.epoch == epoch,
+            stale=(Upload, Answer),
             within=self._system.timeout_seconds,
         )
         count = self._blocks.count
@@ -411,18 +436,17 @@ class _Manager:
         """Lines 5 and 6: call the workers back, take their uploads; late and lost ones are left out."""
 
         async def call(worker: PartyId, flags: Flags) -> Contribution:
-            await self._party.send(worker, CallbackUpload(epoch, pack_flags(flags)))
+            async with asyncio.timeout(self._system.timeout_seconds):
+                await self._party.send(worker, CallbackUpload(epoch, pack_flags(flags)))
             return await self._receive_upload(epoch, worker, np.flatnonzero(flags))
 
-        return await each(
-            {worker: call(worker, flags) for worker, flags in called.items()},
-            within=self._system.timeout_seconds,
-        )
+        return await each({worker: call(worker, flags) for worker, flags in called.items()})
 
     async def _receive_upload(self, epoch: int, worker: PartyId, blocks: NDArray[np.int64]) -> Contribution:
         bodies, hints, count = [], [], 0
         while count < len(blocks):
-            message = (await self._party.receive(Upload, sender=worker)).message
+            async with asyncio.timeout(self._system.timeout_seconds):
+                message = (await self._party.receive(Upload, sender=worker)).message
             if message.epoch != epoch:
                 continue  # of an epoch this worker was too late for
             try:
@@ -453,7 +477,14 @@ class _Manager:
             closed = np.where((before == 0) | (before == closed), closed, np.uint64(0))
             record = np.where(closed != 0, closed, before)
         await keep_sets(party, journal, epoch, record, workers)
-        await announce(self._party, closed, epoch=epoch, workers=self._task.workers, to=[*self._party.peers])
+        await announce(
+            party,
+            closed,
+            epoch=epoch,
+            workers=workers,
+            to=[*party.peers],
+            within=self._system.timeout_seconds,
+        )
         return closed
 
     def _update(self, opened: Flags, sums: Integers, closed: active.Sets) -> None:

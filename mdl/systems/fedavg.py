@@ -147,7 +147,7 @@ async def _manage(system: FedAvg, party: Party, learner: Learner, task: Task) ->
             await party.to_thread("record", task.journal.write, "model", epoch, state)
         reason = progress.reason or reason
     finally:
-        await broadcast(party, party.peers, Finish(reason))
+        await broadcast(party, party.peers, Finish(reason), within=system.timeout_seconds)
     return Outcome(epoch, reason, parameters)
 
 

@@ -8,6 +8,7 @@ from annotated_types import Ge, Gt, Le
 from pydantic import model_validator
 
 from mdl.protocols import selection as select
+from mdl.protocols.rows import MESSAGE_LIMIT_BYTES
 from mdl.protocols.selection import Selection
 from mdl.protocols.sets import WORKERS_LIMIT
 from mdl.schemes.fixed_point import FixedPoint
@@ -142,7 +143,19 @@ class VisibilitySettings(Settings):
         problems = self.scheme.problems(
             threshold=self.openers(workers), fixed_point=self.fixed_point, members=self.largest_set(workers)
         )
-        return [f"system.scheme: {problem}" for problem in problems]
+        return [f"system.scheme: {problem}" for problem in problems] or self._row_size(workers)
+
+    def _row_size(self, workers: int) -> list[str]:
+        """A block is never divided among messages, so what is sent of one must fit a message."""
+        scheme = self.build_scheme(workers)
+        shown = scheme.hint_bytes * self.largest_set(workers)
+        largest = max(shown, scheme.body_bytes + scheme.hint_bytes, 4 * self.block)
+        if largest <= MESSAGE_LIMIT_BYTES:
+            return []
+        return [
+            f"system.block: {self.block} parameters need {largest:,} bytes in one message, "
+            f"which holds {MESSAGE_LIMIT_BYTES:,}; use at most {self.block * MESSAGE_LIMIT_BYTES // largest}"
+        ]
 
     def agreed(self, workers: int) -> Mapping[str, str]:
         """Give the terms both ends of a link must have in common."""

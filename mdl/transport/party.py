@@ -55,6 +55,7 @@ class StreamParty:
         pool: the party's crypto pool (`crypto_pool`), shut down by whoever made it; None to compute in the
             party's own thread, where there is no cryptography to speak of.
         on_record: given each fact of `record`; must not block.
+        relink: whether a peer that had been linked and left may link again.
 
     Attributes:
         id: as given.
@@ -63,7 +64,14 @@ class StreamParty:
     """
 
     def __init__(
-        self, id: PartyId, codec: Codec, ledger: Ledger, pool: Executor | None, on_record: OnRecord
+        self,
+        id: PartyId,
+        codec: Codec,
+        ledger: Ledger,
+        pool: Executor | None,
+        on_record: OnRecord,
+        *,
+        relink: bool = True,
     ) -> None:
         self.id: Final = id
         self.faults: dict[PartyId, TransportError] = {}
@@ -72,7 +80,7 @@ class StreamParty:
         self._mailbox = Mailbox()
         self._clock = WaitingClock(ledger)
         self._thread = OwnThread(party_name(id), ledger)
-        self._pool = pool
+        self._pool, self._relink = pool, relink
         self._links: dict[PartyId, Link] = {}
         self._joining: dict[PartyId, Link] = {}
         self._ever_linked: set[PartyId] = set()
@@ -260,6 +268,8 @@ class StreamParty:
         The place is held until the link is attached or given up, so of two callers at once one is refused.
         """
         if self._closed or peer in self._links or peer in self._joining:
+            return False
+        if peer in self._ever_linked and not self._relink:
             return False
         self._joining[peer] = link
         return True

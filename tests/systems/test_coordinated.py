@@ -279,6 +279,43 @@ def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one() -> None:
     assert weights(rest) == weights(whole)
 
 
+def test_a_worker_restored_from_an_older_model_takes_part_only_after_an_epoch() -> None:
+    """Its gradient there may have been opened before, in another epoch and over another set."""
+    before = simulate(TOY, tiny(40), workers=5, epochs=3)
+    stale = MemoryJournal()
+    model = before.journals[3].read("model", 1)
+    assert model is not None
+    stale.write("model", 1, model)
+    again = simulate(TOY, tiny(40), workers=5, epochs=5, resume=3, journals={**before.journals, 3: stale})
+    assert not again.errors
+    uploaded = {
+        sent.message.epoch
+        for sent in again.transcript
+        if sent.sender == 3 and isinstance(sent.message, Upload)
+    }
+    assert uploaded == {5}
+    assert opened_by(again, 3) == {5}
+
+
+def opened_by(simulation: Simulation, worker: int) -> set[int]:
+    """The epochs in which a worker is in some closed set."""
+    return {
+        sent.message.epoch
+        for sent in simulation.transcript
+        if isinstance(sent.message, Closed)
+        and active.contains(active.from_bytes(sent.message.sets, 5), worker).any()
+    }
+
+
+def test_links_that_take_nothing_hold_the_manager_up_no_longer_than_its_time_outs() -> None:
+    system = TOY.model_copy(update={"timeout_seconds": 5.0})
+    network = Network(bandwidth_bytes_per_second=2.0)  # a bitmap alone takes minutes
+    simulation = simulate(system, tiny(4000), workers=4, epochs=1, network=network)
+    [epoch] = [record for record in simulation.records if record["kind"] == "epoch"]
+    assert epoch["missed"] == 4000
+    assert epoch["seconds"] <= 6 * 5.0
+
+
 def test_a_checkpoint_of_another_model_is_refused_by_name() -> None:
     first = simulate(TOY, tiny(7), workers=4, epochs=1)
     again = simulate(TOY, tiny(9), workers=4, epochs=2, resume=1, journals=first.journals)
@@ -341,6 +378,7 @@ def test_workers_refuse_a_manager_that_closes_a_repeated_epoch_over_other_sets()
         ({"share": 0.3}, "system.share"),
         ({"insecure": False}, "system.scheme"),
         ({"range": 1e6, "fraction_bits": 20}, "system.scheme"),
+        ({"block": 100_000}, "system.block"),
     ],
 )
 def test_impossible_and_unsafe_settings_are_refused_by_place(change: dict[str, object], place: str) -> None:

@@ -1,0 +1,69 @@
+"""Where a resumed run goes on from."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mdl.config import parse
+from mdl.errors import MdlError
+from mdl.folder import FileJournal
+from mdl.launcher import deal_keys, resume_epochs
+
+TABLES = {
+    "name": "small",
+    "workers": 4,
+    "epochs": 9,
+    "system": {"type": "coordinated", "threshold": 3, "scheme": {"type": "plain"}},
+}
+
+
+def keep(run: Path, kept: dict[int, list[int]]) -> None:
+    for party, epochs in kept.items():
+        for epoch in epochs:
+            FileJournal(run, party).write("model", epoch, {"parameters": np.zeros(1)})
+
+
+@pytest.mark.parametrize(
+    ("kept", "epoch"),
+    [
+        ({0: [4, 5], 1: [4, 5], 2: [4, 5], 3: [4, 5], 4: [4, 5]}, 5),
+        ({0: [4, 5], 1: [4, 5], 2: [3, 4], 3: [4, 5], 4: [4, 5]}, 4),  # one was an epoch behind
+        ({0: [4, 5], 1: [2, 3], 2: [4, 5], 3: [3, 4], 4: [4, 5]}, 4),  # another had left long before
+        ({0: [4, 5], 1: [1, 2], 2: [4, 5], 3: [4, 5], 4: []}, 5),
+        ({0: [4], 1: [5], 2: [4, 5], 3: [4, 5], 4: [4, 5]}, 4),  # nothing in common: the manager's
+    ],
+)
+def test_parties_go_on_from_the_latest_epoch_that_those_who_kept_up_have(
+    tmp_path: Path, kept: dict[int, list[int]], epoch: int
+) -> None:
+    keep(tmp_path, kept)
+    assert resume_epochs(parse(TABLES), tmp_path) == dict.fromkeys(range(5), epoch)
+
+
+def test_who_trains_alone_goes_on_from_its_own_epoch(tmp_path: Path) -> None:
+    keep(tmp_path, {1: [2, 3], 2: [4, 5]})
+    experiment = parse({**TABLES, "system": {"type": "standalone"}})
+    assert resume_epochs(experiment, tmp_path) == {1: 3, 2: 5, 3: 0, 4: 0}
+
+
+def test_without_a_checkpoint_of_the_manager_there_is_nothing_to_resume(tmp_path: Path) -> None:
+    keep(tmp_path, {1: [1, 2]})
+    with pytest.raises(MdlError, match="nothing to resume"):
+        resume_epochs(parse(TABLES), tmp_path)
+
+
+def test_a_complete_run_is_not_resumed(tmp_path: Path) -> None:
+    keep(tmp_path, {party: [8, 9] for party in range(5)})
+    with pytest.raises(MdlError, match="is complete"):
+        resume_epochs(parse(TABLES), tmp_path)
+
+
+def test_each_party_is_given_the_secrets_of_its_own_links_and_no_other() -> None:
+    keys = deal_keys(parse(TABLES))
+    assert set(keys[0].secrets) == {1, 2, 3, 4}
+    for worker in range(1, 5):
+        assert set(keys[worker].secrets) == {worker}
+        assert keys[worker].secrets[worker] == keys[0].secrets[worker]
+    assert len({key.run for key in keys.values()}) == 1
+    assert "secrets" not in repr(keys[1])
