@@ -102,10 +102,13 @@ def _train(
     """Make or take up the run's folder, launch, show what happens."""
     from mdl import folder
     from mdl.board import Board
+    from mdl.config import check_resumable, load
     from mdl.launcher import launch, resume_epochs
 
     if resume is not None:
-        resume_epochs(experiment, resume)  # raises before anything in the folder is touched
+        # Both raise before anything in the folder is touched.
+        check_resumable(load(resume / folder.EXPERIMENT)[0], experiment)
+        resume_epochs(experiment, resume)
     target = resume or folder.new_folder(out, experiment.name, datetime.now().astimezone())
     folder.write_atomically(target / folder.EXPERIMENT, experiment.to_toml().encode())
     if resume is None:

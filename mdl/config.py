@@ -4,7 +4,7 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 import numpy as np
 import tomli_w
@@ -28,6 +28,20 @@ _COMMAND_LINE = "command line"
 
 _NOT_TOML = (ValueError, RecursionError)
 """What tomllib raises: also for a number of thousands of digits, and for lists thousands deep."""
+
+
+MAY_CHANGE: Final = (
+    "epochs",
+    "stop",
+    "delay",
+    "alone",
+    "evaluate_every",
+    "torch_threads",
+    "system.timeout_seconds",
+    "learning.data_dir",
+    "learning.download",
+)
+"""What a resumed run may do otherwise than the run it takes up."""
 
 
 class StopSettings(Settings):
@@ -163,6 +177,32 @@ def load(path: Path, overrides: Sequence[str] = ()) -> tuple[Experiment, Sequenc
         raise ConfigError([f"is no valid TOML: {error}"], str(path)) from None
     notes = _override(tables, overrides)
     return parse(tables, str(path)), notes
+
+
+def check_resumable(before: Experiment, now: Experiment) -> None:
+    """Make sure that a run is taken up as what it was: its gradients and sets follow from its settings.
+
+    Raises:
+        ConfigError: a key differs that decides about them.
+    """
+    old, new = _flat(before.model_dump()), _flat(now.model_dump())
+    changed = sorted(key for key in old.keys() | new.keys() if old.get(key) != new.get(key))
+    fixed = [key for key in changed if not key.startswith(MAY_CHANGE)]
+    if fixed:
+        raise ConfigError(
+            [
+                f"{key}: is {old.get(key)!r} in the run, which cannot go on with {new.get(key)!r}"
+                for key in fixed
+            ],
+            "mdl run --resume",
+        )
+
+
+def _flat(tables: Mapping[str, Any], place: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in tables.items():
+        flat |= _flat(value, f"{place}{key}.") if isinstance(value, Mapping) else {f"{place}{key}": value}
+    return flat
 
 
 def parse(tables: Mapping[str, Any], source: str = "experiment") -> Experiment:

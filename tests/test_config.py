@@ -11,10 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from mdl.config import DelaySettings, Experiment, load, parse
+from mdl.config import DelaySettings, Experiment, check_resumable, load, parse
 from mdl.errors import ConfigError
 from mdl.system import Stop
 
+QUICKSTART = Path(__file__).parent.parent / "configs" / "quickstart.toml"
 CONFIGS = sorted((Path(__file__).parent.parent / "configs").glob("**/*.toml"))
 QUICKSTART = Path(__file__).parent.parent / "configs" / "quickstart.toml"
 
@@ -300,3 +301,25 @@ def test_delays_can_be_given_for_each_worker_and_are_never_negative() -> None:
 def test_delays_have_one_mean(keys: dict[str, Any]) -> None:
     with pytest.raises(ValidationError, match="give either slope_seconds"):
         DelaySettings(**keys)
+
+
+@pytest.mark.parametrize("change", ["epochs=99", "evaluate_every=2", "learning.data_dir=elsewhere"])
+def test_a_resumed_run_may_go_on_for_longer_and_look_elsewhere_for_its_data(change: str) -> None:
+    before, _ = load(QUICKSTART)
+    check_resumable(before, load(QUICKSTART, [change])[0])
+
+
+@pytest.mark.parametrize(
+    ("change", "key"),
+    [
+        ("seed=9", "seed"),
+        ("system.visibility=1.0", "system.visibility"),
+        ("system.scheme.type=plain", "system.scheme.type"),
+        ("learning.learning_rate=0.3", "learning.learning_rate"),
+        ("workers=9", "workers"),
+    ],
+)
+def test_a_resumed_run_keeps_what_its_gradients_follow_from(change: str, key: str) -> None:
+    before, _ = load(QUICKSTART)
+    with pytest.raises(ConfigError, match=rf"{key}: is .* in the run"):
+        check_resumable(before, load(QUICKSTART, [change])[0])
