@@ -30,6 +30,9 @@ _NOT_TOML = (ValueError, RecursionError)
 """What tomllib raises: also for a number of thousands of digits, and for lists thousands deep."""
 
 
+OWN_AFFAIR: Final = ("torch_threads", "learning.data_dir", "learning.download", "system.timeout_seconds")
+"""What each party of a run may set for itself."""
+
 MAY_CHANGE: Final = (
     "epochs",
     "stop",
@@ -196,6 +199,12 @@ def check_resumable(before: Experiment, now: Experiment) -> None:
             ],
             "mdl run --resume",
         )
+
+
+def agreed(experiment: Experiment) -> dict[str, str]:
+    """Give what all parties of a run must have in common: every key that is not a party's own affair."""
+    flat = _flat(experiment.model_dump())
+    return {key: str(value) for key, value in flat.items() if key not in OWN_AFFAIR}
 
 
 def _flat(tables: Mapping[str, Any], place: str = "") -> dict[str, Any]:

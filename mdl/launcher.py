@@ -65,6 +65,8 @@ class _Child:
             return "before it was linked with the others"
         if self.last == "trained":
             return f"in epoch {self.epoch}, after its training"
+        if self.party == MANAGER:
+            return f"in epoch {self.epoch + 1}"
         return f"in epoch {self.epoch + 1}, before its training was done"
 
 
@@ -252,13 +254,20 @@ class _Launcher:
             self._lost(child)
 
     def _read(self, child: _Child) -> None:
+        reports: list[bytes] = []
         try:
             while child.pipe.poll():
-                self._take(child, msgspec.json.decode(child.pipe.recv_bytes()))
+                reports.append(child.pipe.recv_bytes())
         except (EOFError, OSError):
             asyncio.get_running_loop().remove_reader(child.pipe.fileno())
             child.pipe.close()
             child.gone.set()
+        try:
+            for report in reports:
+                self._take(child, msgspec.json.decode(report))
+        except OSError as error:  # the disk is full, say: a run whose record is lost is no run
+            self._error = self._error or MdlError(f"cannot write to {self._run}: {error}")
+            self._stop_all()
 
     def _take(self, child: _Child, event: dict[str, Any]) -> None:
         match event["kind"]:
@@ -271,6 +280,8 @@ class _Launcher:
             case "finished":
                 child.finished = event
                 self._account.finished(child.party, event)
+                if child.party == MANAGER:
+                    asyncio.get_running_loop().call_later(self._allowance(), self._end_stragglers)
             case "failed":
                 child.failure = event
             case "stopped":
@@ -278,6 +289,16 @@ class _Launcher:
             case _:
                 child.epoch, child.last = event["epoch"], event["kind"]
                 self._note(event)
+
+    def _allowance(self) -> float:
+        """How many seconds workers have to finish when the manager has; more if they still train alone."""
+        patience: float = getattr(self._experiment.system, "timeout_seconds", 300.0)
+        return patience * (1 + self._experiment.epochs if self._experiment.alone else 1)
+
+    def _end_stragglers(self) -> None:
+        for child in self._children.values():
+            if child.finished is None and child.process.is_alive():
+                child.process.kill()  # what `_lost` then says of it is that it left
 
     def _note(self, event: Mapping[str, Any]) -> None:
         """Put an event on the record, with the time since the start."""

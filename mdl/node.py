@@ -20,7 +20,7 @@ import torch
 import uvloop
 
 from mdl import __version__
-from mdl.config import Experiment, parse
+from mdl.config import Experiment, agreed, parse
 from mdl.errors import MdlError
 from mdl.folder import FileJournal
 from mdl.learning.dataset import Dataset, open_spool
@@ -70,13 +70,13 @@ def perform(orders: Orders, report: Report, pipe: Connection | None = None) -> i
     except BaseExceptionGroup as group:
         return _fail(_first(group), report)
     except Exception as error:
-        logger.exception("unforeseen")
         return _fail(error, report)
     return 0
 
 
 def _fail(error: BaseException, report: Report) -> int:
-    logger.error("%s: %s", type(error).__name__, error)
+    foreseen = isinstance(error, MdlError)
+    logger.error("%s: %s", type(error).__name__, error, exc_info=None if foreseen else error)
     culprits = list(getattr(error, "culprits", ()))
     report({"kind": "failed", "error": type(error).__name__, "message": str(error), "culprits": culprits})
     return 1
@@ -202,13 +202,9 @@ async def _link(party: StreamParty, experiment: Experiment, orders: Orders, *, p
     terms = {
         "mdl": __version__,
         "run": orders.keys.run.hex(),
-        "system": experiment.system.type,
-        "workers": str(experiment.workers),
-        "epochs": str(experiment.epochs),
-        "seed": str(experiment.seed),
         "parameters": str(parameters),
-        "learning rate": str(experiment.learning.learning_rate),
         "resume": str(orders.resume),
+        **agreed(experiment),
         **experiment.system.terms(experiment.workers),
     }
     links = experiment.system.links(experiment.workers)

@@ -83,7 +83,7 @@ class State:
 
     def line(self) -> str:
         """Give the epoch's line."""
-        losses = [row["loss"] for who, row in self.workers.items() if who and row["loss"] is not None]
+        losses = [row["loss"] for who, row in self.workers.items() if who and row["epoch"] == self.epoch]
         parts = [f"epoch {self.epoch}/{self.experiment.epochs}"]
         if self.accuracy is not None:
             parts.append(f"test accuracy {self.accuracy:.4f}")

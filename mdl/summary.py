@@ -44,7 +44,8 @@ class Account:
 
     def recorded(self, event: Mapping[str, Any]) -> None:
         """Take in a line of the metrics."""
-        self.epochs = max(self.epochs, event["epoch"])
+        if event["kind"] in ("epoch", "done"):
+            self.epochs = max(self.epochs, event["epoch"])
         match event["kind"]:
             case "evaluated":
                 self.scores.setdefault(event["model"], {})[event["party"]] = event["accuracy"]

@@ -67,6 +67,7 @@ def test_the_last_scores_count_and_the_worst_worker_is_told() -> None:
     found = account()
     for epoch, accuracy in ((1, 0.5), (2, 0.8)):
         record(found, "evaluated", epoch=epoch, model="global", accuracy=accuracy)
+        record(found, "epoch", epoch=epoch, opened=1, missed=0, present=3)
     for worker, accuracy in ((1, 0.6), (2, 0.7), (3, 0.8)):
         record(found, "evaluated", party=worker, epoch=2, model="own", accuracy=accuracy)
         record(found, "evaluated", party=worker, epoch=2, model="alone", accuracy=accuracy - 0.2)

@@ -107,7 +107,13 @@ class Opener:
         self._hints = rows(b"", 0)
 
     def uploaded(self, blocks: NDArray[np.int64], hint: bytes) -> None:
-        """Remember what was uploaded: these blocks, with one row of hint each."""
+        """Remember what was uploaded: these blocks, with one row of hint each.
+
+        Raises:
+            ProtocolError: something was uploaded in this epoch already.
+        """
+        if (self._row_of >= 0).any():
+            raise _blame_manager("called to upload twice in one epoch")
         self._row_of[blocks] = np.arange(len(blocks))
         self._hints = rows(hint, self._scheme.hint_bytes)
 
@@ -161,6 +167,8 @@ class Opener:
         return Answer(message.epoch, message.request, tuple(shares))
 
     def _checked(self, group: Group) -> tuple[list[bytes], Context]:
+        if len(group.blocks) % 4:
+            raise _blame_manager("asked to open a list of blocks that is none")
         blocks, me = np.frombuffer(group.blocks, "<u4").astype(np.int64), self._key_share.point
         if self._told < self._blocks:
             raise _blame_manager("asked for shares before all sets were closed")

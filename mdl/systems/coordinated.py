@@ -16,7 +16,7 @@ import numpy as np
 from annotated_types import Gt
 from numpy.typing import NDArray
 
-from mdl.errors import MdlError, PeerLeft, ProtocolError, TooFewWorkers
+from mdl.errors import MdlError, PeerLeft, PeerTimeout, ProtocolError, TooFewWorkers
 from mdl.party import MANAGER, Message, Party, PartyId, broadcast
 from mdl.protocols import selection as select
 from mdl.protocols import sets as active
@@ -243,10 +243,7 @@ class _Worker:
         # Line 5: what is not updated globally keeps its local step, be it outside R_i or missed.
         self._local = trained
         while True:  # lines 6-14
-            envelope = await self._party.receive(
-                CallbackUpload, Closed, Open, CallbackDownload, sender=MANAGER
-            )
-            match envelope.message:
+            match await self._event(epoch):
                 case CallbackUpload() as callback:
                     await self._upload(epoch, self._flags(callback.blocks) & chosen, encoded)
                 case Closed() as closed:
@@ -260,6 +257,14 @@ class _Worker:
                         "updated", epoch, updated=int(updated.sum()), missed=missed, saturated=saturated
                     )
                     return
+
+    async def _event(self, epoch: int) -> CallbackUpload | Closed | Open | CallbackDownload:
+        kinds = (CallbackUpload, Closed, Open, CallbackDownload)
+        message = (await self._party.receive(*kinds, sender=MANAGER)).message
+        assert isinstance(message, kinds)
+        if message.epoch != epoch:
+            raise ProtocolError(f"a message of epoch {message.epoch} in epoch {epoch}", [MANAGER])
+        return message
 
     def _choose(self, epoch: int, present: bytes) -> Flags:
         system, task, blocks = self._system, self._task, self._blocks.count
@@ -393,6 +398,12 @@ class _Manager:
         )
         if not opened.any():
             self._present(f"epoch {epoch} could open nothing")
+            if len(uploads) < self._threshold:
+                late = sorted(set(present) - set(uploads))
+                within = f"timeout_seconds = {self._system.timeout_seconds:g}"
+                raise PeerTimeout(
+                    f"epoch {epoch} could open nothing: too few uploads came within {within}", late
+                )
         self._update(opened, sums, closed)  # lines 10 and 11
         await self._hand_out(epoch, opened, closed)  # lines 12 and 13
         await self._conclude(epoch, opened, present)

@@ -101,6 +101,16 @@ async def test_a_silent_worker_costs_its_blocks_and_nobody_else(tmp_path: Path) 
     assert await all_gone(ended.pids) == set()
 
 
+async def test_a_worker_that_hangs_after_the_last_epoch_does_not_hold_up_the_end(tmp_path: Path) -> None:
+    run = await start(tmp_path / "runs", experiment(tmp_path, epochs=1, system="timeout_seconds = 3.0"))
+    await run.until("trained", epoch=1, party=3)
+    os.kill(await run.worker_pid(3), signal.SIGSTOP)
+    ended = await run.end()
+    assert ended.code == 0, ended.output
+    assert [left["worker"] for left in ended.summary["left"]] == [3]
+    assert await all_gone(ended.pids) == set()
+
+
 async def test_ctrl_c_keeps_what_was_learnt_and_resuming_ends_with_the_same_weights(tmp_path: Path) -> None:
     file = experiment(tmp_path, epochs=5, tables="[delay]\nslope_seconds = 0.1\ndeviation_seconds = 0.0")
     whole = await (await start(tmp_path / "whole", file)).end()

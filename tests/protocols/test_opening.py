@@ -144,6 +144,10 @@ REFUSED: dict[str, tuple[Callable[[Scene], Group], str]] = {
         lambda stage: msgspec.structs.replace(stage.group(3), blocks=np.array([9], "<u4").tobytes()),
         "blocks that are none",
     ),
+    "a list of blocks that is none": (
+        lambda stage: msgspec.structs.replace(stage.group(0), blocks=b"abc"),
+        "list of blocks that is none",
+    ),
     "no block": (lambda stage: msgspec.structs.replace(stage.group(), blocks=b""), "blocks that are none"),
     "too few openers": (lambda stage: stage.group(0, openers=(1, 2)), "must answer"),
     "openers without itself": (lambda stage: stage.group(0, openers=(2, 3, 4)), "must answer"),
@@ -177,6 +181,12 @@ def test_it_refuses_to_open(asked: str) -> None:
         assert caught.value.culprits == (0,)
 
     play(story)
+
+
+def test_it_refuses_to_upload_twice_in_an_epoch() -> None:
+    stage = scene()
+    with pytest.raises(ProtocolError, match="upload twice"):
+        stage.opener.uploaded(np.arange(BLOCKS), stage.uploads[1].hint)
 
 
 def test_it_answers_once_for_an_epoch_and_block() -> None:
