@@ -23,19 +23,10 @@ from mdl.protocols import sets as active
 from mdl.protocols.convergence import Convergence
 from mdl.protocols.gathering import each, gather
 from mdl.protocols.local import Keeper, fitting, scored, train_from
-from mdl.protocols.opening import (
-    Answer,
-    Closed,
-    Contribution,
-    Open,
-    Opener,
-    announce,
-    earlier_sets,
-    keep_sets,
-    open_sums,
-)
+from mdl.protocols.opening import Answer, Closed, Open, Opener, earlier_sets, keep_sets
 from mdl.protocols.pooled import encrypted
 from mdl.protocols.rows import parts, rows
+from mdl.protocols.summing import Contribution, announce, open_sums
 from mdl.schemes.threshold import Context, KeyShare
 from mdl.system import Learner, Outcome, Randomness, Task, star
 from mdl.systems.explanations import explain_coordinated
