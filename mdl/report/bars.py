@@ -132,6 +132,8 @@ def _stacked(
         _draw_bars(axes, bars, layers)
         if len(runs) > 1:
             axes.set_title(units.shorten(name, 60), loc="left", size=10, weight="bold")
+    longest = max((sum(bar.lengths) for bars in panels for bar in bars), default=0.0)
+    grid[0, 0].set_xlim(0, longest or 1.0)  # the axes share it: the longest bar of all runs fits
     return figure
 
 
@@ -161,7 +163,6 @@ def _draw_bars(axes: Axes, bars: Sequence[Bar], layers: Sequence[Layer]) -> None
         )
     axes.set_yticks(places, [bar.name for bar in bars], color=drawing.INK)
     axes.set_ylim(max(len(bars), 1) - 0.4, -0.6)
-    axes.set_xlim(left=0)
     axes.grid(visible=False, axis="y")
     axes.spines["left"].set_visible(False)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=6))

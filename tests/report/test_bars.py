@@ -43,6 +43,15 @@ def test_several_runs_have_a_panel_each(tmp_path: Path) -> None:
         assert ">two<" in svg
 
 
+def test_a_longer_run_after_a_shorter_one_keeps_its_longest_bar(tmp_path: Path) -> None:
+    short, long = (
+        read_run(make_run(tmp_path / name, name=name, workers=5, epochs=epochs))
+        for name, epochs in (("short", 1), ("long", 12))
+    )
+    for runs in ((short, long), (long, short)):
+        assert ">52.0\u202fMB<" in sizes(*runs)
+
+
 def test_a_run_without_a_ledger_leaves_its_panel_empty(tmp_path: Path) -> None:
     bare = make_run(tmp_path / "bare", name="bare")
     (bare / "ledger.jsonl").unlink()
