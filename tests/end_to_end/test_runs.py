@@ -88,7 +88,7 @@ async def test_a_killed_manager_ends_the_run_by_name(tmp_path: Path) -> None:
 
 
 async def test_a_silent_worker_costs_its_blocks_and_nobody_else(tmp_path: Path) -> None:
-    system = "timeout_seconds = 2.0"
+    system = "timeout_seconds = 6.0"
     run = await start(tmp_path / "runs", experiment(tmp_path, epochs=2, system=system))
     await run.until("epoch", epoch=1)
     frozen = await run.worker_pid(3)
@@ -102,7 +102,7 @@ async def test_a_silent_worker_costs_its_blocks_and_nobody_else(tmp_path: Path) 
 
 
 async def test_a_worker_that_hangs_after_the_last_epoch_does_not_hold_up_the_end(tmp_path: Path) -> None:
-    run = await start(tmp_path / "runs", experiment(tmp_path, epochs=1, system="timeout_seconds = 3.0"))
+    run = await start(tmp_path / "runs", experiment(tmp_path, epochs=1, system="timeout_seconds = 6.0"))
     await run.until("trained", epoch=1, party=3)
     os.kill(await run.worker_pid(3), signal.SIGSTOP)
     ended = await run.end()
