@@ -69,6 +69,12 @@ class Party(Protocol):
                 it sent before leaving is handed out first.
         """
 
+    async def departure(self, peer: PartyId) -> None:
+        """Wait until the link to `peer` is gone; return at once if there is none.
+
+        What it sent before may still wait to be received; and it may link again.
+        """
+
     async def to_process(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run a module-level function of picklable values in the crypto pool. Counts as *cryptography*."""
 

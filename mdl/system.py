@@ -109,9 +109,12 @@ class Task:
         evaluate_every: the workers' own models are scored every so many epochs (the global one always), 0
             for only at the end.
         stop: end early, or None.
-        delay_seconds: by epoch - 1, how long this party pauses after training (heterogeneous workers);
-            empty for never.
-        resume: the last epoch that all parties completed in an earlier run, 0 for a new run.
+        delay_seconds: by epoch - 1, how long this party pauses after training (heterogeneous workers), and
+            from the first again where there are more epochs; empty for never.
+        resume: the last epoch that all parties completed in an earlier run, 0 for a new run. Where parties go
+            at their own pace, the last that this one completed.
+        rejoin: whether this party was in this very run before, and left it; `resume` is then what its own
+            records reach.
         credentials: what the trusted authority gave this party, opaque to all but the system.
         journal: this party's records.
     """
@@ -126,6 +129,7 @@ class Task:
     resume: int
     credentials: bytes = field(repr=False)
     journal: Journal
+    rejoin: bool = False
 
 
 @dataclass(frozen=True)
@@ -149,6 +153,10 @@ class System(Protocol):
     @property
     def tolerates_loss(self) -> bool:
         """Whether the run goes on when a worker leaves."""
+
+    @property
+    def own_pace(self) -> bool:
+        """Whether every party counts its own epochs: a resumed run goes on from each one's own."""
 
     @property
     def needs_pool(self) -> bool:

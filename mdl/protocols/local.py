@@ -13,7 +13,7 @@ async def train_from(party: Party, learner: Learner, start: Floats, task: Task, 
     training = await party.to_thread("training", _train, learner, start, epoch)
     if task.delay_seconds:
         # A slow worker, as the experiment asks for (heterogeneous computation power, [∝MDL, §VI-B d]).
-        await asyncio.sleep(task.delay_seconds[epoch - 1])
+        await asyncio.sleep(task.delay_seconds[(epoch - 1) % len(task.delay_seconds)])
     party.record("trained", epoch, loss=training.loss, examples=training.examples)
     return training.parameters
 

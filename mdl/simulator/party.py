@@ -128,6 +128,10 @@ class SimulatedParty:
             self.waits.remove(wait)
             self.ledger.spend("waiting", loop.time() - start)
 
+    async def departure(self, peer: PartyId) -> None:
+        """See `Party`."""
+        await self._mailbox.departure(peer)
+
     async def to_process(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """See `Party`: one at a time, on the spot."""
         async with self._pool:

@@ -118,6 +118,11 @@ class Coordinated(VisibilitySettings):
         return self.scheme.type != "plain"
 
     @property
+    def own_pace(self) -> bool:
+        """An epoch is everybody's."""
+        return False
+
+    @property
     def tolerates_loss(self) -> bool:
         """The run goes on as long as m workers remain."""
         return True

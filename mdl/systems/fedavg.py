@@ -62,6 +62,11 @@ class FedAvg(Settings):
         return False
 
     @property
+    def own_pace(self) -> bool:
+        """An epoch is everybody's."""
+        return False
+
+    @property
     def tolerates_loss(self) -> bool:
         """The run goes on with whoever is left."""
         return True

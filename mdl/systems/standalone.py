@@ -31,6 +31,11 @@ class Standalone(Settings):
         return False
 
     @property
+    def own_pace(self) -> bool:
+        """Nobody waits for anybody."""
+        return True
+
+    @property
     def tolerates_loss(self) -> bool:
         """Nobody needs anybody."""
         return True

@@ -53,6 +53,7 @@ class Mailbox:
         self._waiting_bytes: dict[PartyId, int] = {}
         self._receivers: dict[_Wake, tuple[tuple[type[Message], ...], PartyId | None]] = {}
         self._paused: dict[_Wake, PartyId] = {}
+        self._departures: dict[_Wake, PartyId] = {}
 
     def join(self, peer: PartyId) -> None:
         """Note that messages of `peer` may come from now on."""
@@ -65,6 +66,7 @@ class Mailbox:
         self._left.add(peer)
         _wake(self._receivers)
         _wake(wake for wake, sender in self._paused.items() if sender == peer)
+        _wake(wake for wake, sender in self._departures.items() if sender == peer)
 
     def deliver(self, envelope: Envelope[Message], size_bytes: int) -> None:
         """Put in a message that took `size_bytes` on its link. It is never refused: see `room`."""
@@ -114,6 +116,17 @@ class Mailbox:
                 await wake
             finally:
                 del self._paused[wake]
+
+    async def departure(self, peer: PartyId) -> None:
+        """Wait until `peer` leaves; return at once if it is not there."""
+        if peer not in self._peers:
+            return
+        wake = asyncio.get_running_loop().create_future()
+        self._departures[wake] = peer
+        try:
+            await wake
+        finally:
+            del self._departures[wake]
 
     def waiting_bytes(self, sender: PartyId) -> int:
         """Bytes of `sender`'s messages that nobody has taken yet."""

@@ -193,6 +193,10 @@ class StreamParty:
         with self._clock.running():
             return await self._mailbox.receive(kinds, sender)
 
+    async def departure(self, peer: PartyId) -> None:
+        """Wait until the link to `peer` is gone; see `Party.departure`."""
+        await self._mailbox.departure(peer)
+
     async def to_process(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run a module-level function in the crypto pool; see `Party.to_process`.
 
