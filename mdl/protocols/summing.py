@@ -5,16 +5,16 @@ the protocol by assumption.
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from functools import cached_property
-from typing import Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mdl.errors import InvalidShare
-from mdl.party import MANAGER, Party, PartyId
+from mdl.errors import InvalidShare, PeerLeft
+from mdl.party import Envelope, Message, Party, PartyId
 from mdl.protocols import sets as active
 from mdl.protocols.gathering import each, leaf
 from mdl.protocols.opening import Answer, Closed, Group, Open
@@ -22,18 +22,17 @@ from mdl.protocols.pooled import Opening, combined
 from mdl.protocols.rows import parts
 from mdl.protocols.sets import Sets
 from mdl.schemes.threshold import Context, ThresholdEncryption
-from mdl.vectors import Flags, Integers
+from mdl.vectors import Integers
 
 WINDOW: Final = 4
 """Requests under way to one opener: enough to keep it busy, too few to fill its mailbox."""
 
-
-# manager's side
+Send: TypeAlias = Callable[[PartyId, Message], Awaitable[None]]
 
 
 @dataclass(frozen=True)
 class Contribution:
-    """One worker's complete upload of an epoch.
+    """What one worker uploaded for some blocks.
 
     Attributes:
         blocks: ids, ascending, shape (k,).
@@ -45,19 +44,28 @@ class Contribution:
     body: NDArray[np.uint8]
     hint: NDArray[np.uint8]
 
-    @cached_property
-    def _row_of(self) -> NDArray[np.int64]:
-        places = np.full(self.blocks[-1] + 1 if len(self.blocks) else 0, -1, np.int64)
-        places[self.blocks] = np.arange(len(self.blocks))
-        return places
-
     def body_of(self, blocks: NDArray[np.int64]) -> bytes:
-        """Give the bodies of these blocks."""
-        return self.body[self._row_of[blocks]].tobytes()
+        """Give the bodies of some of these blocks."""
+        return self.body[np.searchsorted(self.blocks, blocks)].tobytes()
 
     def hint_of(self, blocks: NDArray[np.int64]) -> bytes:
-        """Give the hints of these blocks."""
-        return self.hint[self._row_of[blocks]].tobytes()
+        """Give the hints of some of these blocks."""
+        return self.hint[np.searchsorted(self.blocks, blocks)].tobytes()
+
+
+@dataclass(frozen=True)
+class Opened:
+    """Sums that were opened.
+
+    Attributes:
+        members: the active set that all these blocks have.
+        blocks: ids, ascending, shape (k,).
+        sums: shape (k, block size).
+    """
+
+    members: tuple[PartyId, ...]
+    blocks: NDArray[np.int64]
+    sums: Integers
 
 
 @dataclass(frozen=True)
@@ -74,6 +82,67 @@ class _Job:
         return [opener for opener in self.openers if opener not in self.answers]
 
 
+class Desk:
+    """Puts requests to openers, many at once, and brings each answer to whoever asked for it.
+
+    Args:
+        party: the manager.
+        send: how a request leaves; by default straight over the link.
+    """
+
+    def __init__(self, party: Party, send: Send | None = None) -> None:
+        self.party = party
+        self.silent: set[PartyId] = set()
+        self._send = send or party.send
+        self._count = 0
+        self._asked: dict[tuple[PartyId, int], asyncio.Future[Answer]] = {}
+
+    async def ask(
+        self, opener: PartyId, epoch: int, groups: tuple[Group, ...], *, within: float
+    ) -> Sequence[bytes]:
+        """Have an opener answer for some groups; give its shares.
+
+        Raises:
+            PeerLeft: it is gone.
+            TimeoutError: it was silent for `within` seconds. It counts as `silent` until an answer comes.
+            InvalidShare: it answered with another number of shares.
+        """
+        self._count += 1
+        request = self._count
+        answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._asked[opener, request] = answered
+        gone: asyncio.Future[Any] = asyncio.ensure_future(self.party.departure(opener))
+        try:
+            async with asyncio.timeout(within):
+                await self._send(opener, Open(epoch, request, groups))
+                await asyncio.wait((answered, gone), return_when=asyncio.FIRST_COMPLETED)
+        except TimeoutError:
+            self.silent.add(opener)
+            raise
+        finally:
+            gone.cancel()
+            del self._asked[opener, request]
+        if not answered.done():
+            raise PeerLeft("an opener has left", [opener])
+        shares = answered.result().shares
+        if len(shares) != len(groups):
+            raise InvalidShare("an answer with too few or too many decryption shares", [opener])
+        return shares
+
+    def take(self, envelope: Envelope[Answer]) -> None:
+        """Hand an answer to whoever waits for it; one that came too late is dropped."""
+        self.silent.discard(envelope.sender)
+        waiting = self._asked.get((envelope.sender, envelope.message.request))
+        if waiting is not None and not waiting.done():
+            waiting.set_result(envelope.message)
+
+    async def serve(self) -> None:
+        """Take answers as they come, until cancelled; for a manager that awaits nothing else meanwhile."""
+        with suppress(PeerLeft):  # everybody: whoever asked finds out for itself
+            while True:
+                self.take(await self.party.receive(Answer))
+
+
 async def announce(
     party: Party, closed: Sets, *, epoch: int, workers: int, to: Sequence[PartyId], within: float
 ) -> None:
@@ -87,63 +156,73 @@ async def announce(
 
 
 async def open_sums(
-    party: Party,
+    desk: Desk,
     scheme: ThresholdEncryption,
     uploads: Mapping[PartyId, Contribution],
-    closed: Sets,
+    groups: Sequence[tuple[int, NDArray[np.int64]]],
     *,
+    online: Callable[[], Sequence[PartyId]],
     run: bytes,
     epoch: int,
-    block_size: int,
     within: float,
-) -> tuple[Flags, Integers]:
-    """Open the sum of every closed block with the help of `scheme.threshold` workers a block.
+) -> Sequence[Opened]:
+    """Open the sums of closed blocks with the help of `scheme.threshold` workers a block.
 
-    An opener that leaves, or stays silent for `within` seconds, is replaced by another worker that is online;
-    blocks for which none is left stay closed.
+    Args:
+        desk: asks the openers. Somebody must give it the answers (`Desk.take`, `Desk.serve`).
+        scheme: how sums are hidden.
+        uploads: by worker: what the members of the groups uploaded.
+        groups: active sets as masks, and the blocks of each (`mdl.protocols.sets.groups`).
+        online: the workers that have been told of the closed sets and are there. It may shrink meanwhile.
+        run: the run's identity.
+        epoch: of the sets.
+        within: an opener that is silent for so many seconds is replaced by another worker that is online;
+            blocks for which none is left stay closed.
 
     Returns:
-        Which blocks were opened, shape (blocks,), and their sums, shape (blocks, block size), zero elsewhere.
+        What was opened; blocks that could not be are absent.
 
     Raises:
         ProtocolError: an answer, or an upload, is wrong.
     """
-    online = [peer for peer in party.peers if peer != MANAGER]
-    jobs = list(_jobs(scheme, closed, online, hint_bytes=scheme.hint_bytes))
-    requests = _Requests(party, scheme, uploads, epoch=epoch)
+    requests = _Requests(desk, scheme, uploads, epoch=epoch)
+    jobs = list(_jobs(scheme, groups, online(), desk.silent))
     done = [job for job in jobs if not job.missing]
     waiting = [job for job in jobs if job.missing]
-    silent: set[PartyId] = set()
+    lost: set[PartyId] = set()
     while waiting:
         await requests.ask(waiting, within=within)
         done += [job for job in waiting if not job.missing]
         unanswered = [job for job in waiting if job.missing]
-        silent |= {opener for job in unanswered for opener in job.missing}
-        helpers = [peer for peer in party.peers if peer != MANAGER and peer not in silent]
+        lost |= {opener for job in unanswered for opener in job.missing}
+        helpers = [worker for worker in online() if worker not in lost]
         waiting = [other for job in unanswered if (other := _with_helpers(job, helpers)) is not None]
-    return await _combine_all(
-        party, scheme, uploads, done, len(closed), run=run, epoch=epoch, block_size=block_size
-    )
+    return await _combine_all(desk.party, scheme, uploads, done, run=run, epoch=epoch)
 
 
 def _jobs(
-    scheme: ThresholdEncryption, closed: Sets, online: Sequence[PartyId], *, hint_bytes: int
+    scheme: ThresholdEncryption,
+    groups: Sequence[tuple[int, NDArray[np.int64]]],
+    online: Sequence[PartyId],
+    silent: set[PartyId],
 ) -> Iterator[_Job]:
-    for turn, (mask, blocks) in enumerate(active.groups(closed)):
+    for turn, (mask, blocks) in enumerate(groups):
         members = active.members(mask)
-        openers = _choose(members, online, scheme.threshold, turn)
+        openers = _choose(members, online, silent, scheme.threshold, turn)
         if openers is not None:
-            for part in parts(len(blocks), max(hint_bytes * len(members), scheme.body_bytes)):
+            for part in parts(len(blocks), max(scheme.hint_bytes * len(members), scheme.body_bytes)):
                 yield _Job(blocks[part], members, openers)
 
 
 def _choose(
-    members: Sequence[PartyId], online: Sequence[PartyId], count: int, turn: int
+    members: Sequence[PartyId], online: Sequence[PartyId], silent: set[PartyId], count: int, turn: int
 ) -> tuple[PartyId, ...] | None:
-    """Members first, then others; starting elsewhere every turn, so that the work is shared evenly."""
-    inside = [worker for worker in online if worker in members]
-    outside = [worker for worker in online if worker not in members]
-    candidates = _rotated(inside, turn) + _rotated(outside, turn)
+    """Members first, then others, the silent last; starting elsewhere every turn, so that all get a share."""
+    candidates: list[PartyId] = []
+    for quiet in (False, True):
+        for inside in (True, False):
+            alike = [w for w in online if (w in silent) == quiet and (w in members) == inside]
+            candidates += _rotated(alike, turn)
     return tuple(sorted(candidates[:count])) if len(candidates) >= count else None
 
 
@@ -166,14 +245,13 @@ class _Requests:
 
     def __init__(
         self,
-        party: Party,
+        desk: Desk,
         scheme: ThresholdEncryption,
         uploads: Mapping[PartyId, Contribution],
         *,
         epoch: int,
     ) -> None:
-        self._party, self._scheme, self._uploads, self._epoch = party, scheme, uploads, epoch
-        self._count = 0
+        self._desk, self._scheme, self._uploads, self._epoch = desk, scheme, uploads, epoch
 
     async def ask(self, jobs: Sequence[_Job], *, within: float) -> None:
         """Put each job to each of its missing openers, and file the answers in the jobs."""
@@ -185,43 +263,26 @@ class _Requests:
 
     async def _ask_one(self, opener: PartyId, jobs: Sequence[_Job], within: float) -> None:
         """Have one opener answer all its jobs; give up once it is silent for `within` seconds."""
-        window = asyncio.Semaphore(WINDOW)
-        asked: dict[int, Sequence[_Job]] = {}
-        batches = list(_batches(jobs, self._scheme.hint_bytes))
+        batches = _batches(jobs, self._scheme.hint_bytes)
 
-        async def send_all() -> None:
-            for batch in batches:
-                await window.acquire()
-                self._count += 1
-                request, asked[self._count] = self._count, batch
+        async def work() -> None:
+            for batch in batches:  # shared: each of the tasks takes the next one
                 groups = tuple(self._group(job, opener) for job in batch)
-                await self._party.send(opener, Open(self._epoch, request, groups))
+                self._file(opener, batch, await self._desk.ask(opener, self._epoch, groups, within=within))
 
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(send_all())
-                for _ in batches:
-                    async with asyncio.timeout(within):
-                        answer = await self._receive(opener, asked)
-                    self._file(opener, asked.pop(answer.request), answer)
-                    window.release()
+                for _ in range(WINDOW):
+                    tasks.create_task(work())
         except ExceptionGroup as group:
             raise leaf(group) from group
-
-    async def _receive(self, opener: PartyId, asked: Mapping[int, object]) -> Answer:
-        while True:
-            envelope = await self._party.receive(Answer, sender=opener)
-            if envelope.message.request in asked and envelope.message.epoch == self._epoch:
-                return envelope.message
 
     def _group(self, job: _Job, opener: PartyId) -> Group:
         hints = tuple(self._uploads[member].hint_of(job.blocks) for member in job.members if member != opener)
         return Group(job.blocks.astype("<u4").tobytes(), job.members, job.openers, hints)
 
-    def _file(self, opener: PartyId, jobs: Sequence[_Job], answer: Answer) -> None:
-        if len(answer.shares) != len(jobs):
-            raise InvalidShare("an answer with too few or too many decryption shares", [opener])
-        for job, share in zip(jobs, answer.shares, strict=True):
+    def _file(self, opener: PartyId, jobs: Sequence[_Job], shares: Sequence[bytes]) -> None:
+        for job, share in zip(jobs, shares, strict=True):
             if len(share) != len(job.blocks) * self._scheme.share_bytes:
                 raise InvalidShare("a decryption share of the wrong size", [opener])
             job.answers[opener] = (job.openers, share)
@@ -247,25 +308,24 @@ async def _combine_all(
     scheme: ThresholdEncryption,
     uploads: Mapping[PartyId, Contribution],
     jobs: Sequence[_Job],
-    blocks: int,
     *,
     run: bytes,
     epoch: int,
-    block_size: int,
-) -> tuple[Flags, Integers]:
-    opened = np.zeros(blocks, np.bool_)
-    sums = np.zeros((blocks, block_size), np.int64)
+) -> Sequence[Opened]:
+    opened: list[Opened] = []
 
     async def combine(batch: Sequence[_Job]) -> None:
         work = [_opening(job, uploads, run=run, epoch=epoch) for job in batch]
-        for job, result in zip(batch, await party.to_process(combined, scheme, work), strict=True):
-            opened[job.blocks] = True
-            sums[job.blocks] = result
+        sums = await party.to_process(combined, scheme, work)
+        opened.extend(Opened(job.members, job.blocks, s) for job, s in zip(batch, sums, strict=True))
 
-    async with asyncio.TaskGroup() as tasks:
-        for batch in _batches(jobs, scheme.body_bytes):
-            tasks.create_task(combine(batch))
-    return opened, sums
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            for batch in _batches(jobs, scheme.body_bytes):
+                tasks.create_task(combine(batch))
+    except ExceptionGroup as group:
+        raise leaf(group) from group
+    return opened
 
 
 def _opening(job: _Job, uploads: Mapping[PartyId, Contribution], *, run: bytes, epoch: int) -> Opening:

@@ -26,7 +26,7 @@ from mdl.protocols.local import Keeper, fitting, scored, train_from
 from mdl.protocols.opening import Answer, Closed, Open, Opener, earlier_sets, keep_sets
 from mdl.protocols.pooled import encrypted
 from mdl.protocols.rows import parts, rows
-from mdl.protocols.summing import Contribution, announce, open_sums
+from mdl.protocols.summing import Contribution, Desk, announce, open_sums
 from mdl.schemes.threshold import Context, KeyShare
 from mdl.system import Learner, Outcome, Randomness, Task, star
 from mdl.systems.explanations import explain_coordinated
@@ -382,16 +382,7 @@ class _Manager:
         registered = await self._register(epoch, present)
         uploads = await self._collect(epoch, self._callable(registered))
         closed = await self._close(epoch, uploads)
-        opened, sums = await open_sums(
-            self._party,
-            self._scheme,
-            uploads,
-            closed,
-            run=self._task.run,
-            epoch=epoch,
-            block_size=self._system.block,
-            within=self._system.timeout_seconds,
-        )
+        opened, sums = await self._open(epoch, uploads, closed, present)
         if not opened.any():
             self._present(f"epoch {epoch} could open nothing")
             if len(uploads) < self._threshold:
@@ -493,6 +484,35 @@ class _Manager:
             within=self._system.timeout_seconds,
         )
         return closed
+
+    async def _open(
+        self,
+        epoch: int,
+        uploads: Mapping[PartyId, Contribution],
+        closed: active.Sets,
+        present: Sequence[PartyId],
+    ) -> tuple[Flags, Integers]:
+        """Lines 7 to 9: have the sums opened; give which were, (blocks,), and the sums, (blocks, size)."""
+        desk = Desk(self._party)
+        answers = asyncio.ensure_future(desk.serve())
+        try:
+            results = await open_sums(
+                desk,
+                self._scheme,
+                uploads,
+                active.groups(closed),
+                online=lambda: [worker for worker in present if worker in self._party.peers],
+                run=self._task.run,
+                epoch=epoch,
+                within=self._system.timeout_seconds,
+            )
+        finally:
+            answers.cancel()
+        opened = np.zeros(self._blocks.count, np.bool_)
+        sums = np.zeros((self._blocks.count, self._system.block), np.int64)
+        for result in results:
+            opened[result.blocks], sums[result.blocks] = True, result.sums
+        return opened, sums
 
     def _update(self, opened: Flags, sums: Integers, closed: active.Sets) -> None:
         """w^g ← w^g − λ·(1/|A_w|)·Σ∇, for the blocks that were opened."""
