@@ -13,6 +13,8 @@ This is the worker's side, which holds even where the manager does not follow th
 alone can tell (docs/security.md says how far that is). The manager's is `mdl.protocols.summing`.
 """
 
+from abc import ABC, abstractmethod
+
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
@@ -65,8 +67,89 @@ class Answer(Message, frozen=True):
 # worker's side
 
 
-class Opener:
-    """A worker's conscience: what it uploaded, which sets it was told, what it has answered for."""
+class OpeningRules(ABC):
+    """A worker's conscience: what it checks before it gives a decryption share, whoever keeps the book.
+
+    Args:
+        scheme: how sums are hidden.
+        key_share: this worker's.
+        run: the run's identity.
+        visibility_threshold: m.
+        workers: n.
+        blocks: how many there are.
+    """
+
+    def __init__(
+        self,
+        scheme: ThresholdEncryption,
+        key_share: KeyShare,
+        *,
+        run: bytes,
+        visibility_threshold: int,
+        workers: int,
+        blocks: int,
+    ) -> None:
+        self._scheme, self._key_share, self._run = scheme, key_share, run
+        self._threshold, self._workers, self._blocks = visibility_threshold, workers, blocks
+
+    @abstractmethod
+    def _closed_sets(self, epoch: int, blocks: NDArray[np.int64]) -> Sets:
+        """Give the sets that these blocks were announced to have in `epoch`.
+
+        Raises:
+            ProtocolError: they were not all announced.
+        """
+
+    @abstractmethod
+    def _answer_once(self, epoch: int, blocks: NDArray[np.int64]) -> None:
+        """Note that these blocks are answered for.
+
+        Raises:
+            ProtocolError: one has been already.
+        """
+
+    @abstractmethod
+    def _own_hints(self, epoch: int, blocks: NDArray[np.int64]) -> bytes:
+        """Give the hints that this worker uploaded for these blocks."""
+
+    async def answer(self, party: Party, message: Open) -> Answer:
+        """Make the decryption shares that `message` asks for (rules 2 and 3).
+
+        Raises:
+            ProtocolError: it asks for what may not be opened.
+            InvalidShare: it shows elements that are none.
+        """
+        requests = [self._checked(message.epoch, group) for group in message.groups]
+        shares = await party.to_process(shares_of, self._scheme, self._key_share, requests)
+        return Answer(message.epoch, message.request, tuple(shares))
+
+    def _checked(self, epoch: int, group: Group) -> tuple[list[bytes], Context]:
+        if len(group.blocks) % 4:
+            raise blame_manager("asked to open a list of blocks that is none")
+        blocks, me = np.frombuffer(group.blocks, "<u4").astype(np.int64), self._key_share.point
+        if len(blocks) == 0 or blocks[-1] >= self._blocks or (np.diff(blocks) <= 0).any():
+            raise blame_manager("asked to open blocks that are none, or one twice")
+        mask = sum(1 << (member - 1) for member in group.members if 0 < member <= self._workers)
+        closed = self._closed_sets(epoch, blocks)
+        if active.members(mask) != group.members or (closed != np.uint64(mask)).any() or not mask:
+            raise blame_manager("asked to open another set than the closed one")
+        if me not in group.openers or len(set(group.openers)) != self._scheme.threshold:
+            raise blame_manager(
+                f"asked to open among {group.openers}, where {self._scheme.threshold} must answer"
+            )
+        self._answer_once(epoch, blocks)
+        hints = list(group.hints)
+        if me in group.members:
+            hints.insert(group.members.index(me), self._own_hints(epoch, blocks))
+        if any(len(hint) != len(blocks) * self._scheme.hint_bytes for hint in hints) or len(hints) != len(
+            group.members
+        ):
+            raise blame_manager("asked to open with hints that do not fit the blocks")
+        return hints, Context(self._run, epoch, blocks.tolist(), group.members, group.openers)
+
+
+class Opener(OpeningRules):
+    """The rules where all blocks close together, once an epoch: what it uploaded, was told, has answered."""
 
     def __init__(
         self,
@@ -79,8 +162,14 @@ class Opener:
         blocks: int,
         journal: Journal,
     ) -> None:
-        self._scheme, self._key_share, self._run = scheme, key_share, run
-        self._threshold, self._workers, self._blocks = visibility_threshold, workers, blocks
+        super().__init__(
+            scheme,
+            key_share,
+            run=run,
+            visibility_threshold=visibility_threshold,
+            workers=workers,
+            blocks=blocks,
+        )
         self._journal = journal
         self._epoch = 0
 
@@ -101,7 +190,7 @@ class Opener:
             ProtocolError: something was uploaded in this epoch already.
         """
         if (self._row_of >= 0).any():
-            raise _blame_manager("called to upload twice in one epoch")
+            raise blame_manager("called to upload twice in one epoch")
         self._row_of[blocks] = np.arange(len(blocks))
         self._hints = rows(hint, self._scheme.hint_bytes)
 
@@ -123,14 +212,14 @@ class Opener:
         try:
             told = active.from_bytes(message.sets, self._workers)
         except ValueError as error:
-            raise _blame_manager(f"closed sets that are none: {error}") from error
+            raise blame_manager(f"closed sets that are none: {error}") from error
         if message.first != self._told or self._told + len(told) > self._blocks:
-            raise _blame_manager("closed sets out of order, or told twice")
+            raise blame_manager("closed sets out of order, or told twice")
         if ((told != 0) & (active.sizes(told) < self._threshold)).any():
-            raise _blame_manager(f"a closed set has fewer than m = {self._threshold} members")
+            raise blame_manager(f"a closed set has fewer than m = {self._threshold} members")
         mine = active.contains(told, self._key_share.point)
         if (mine & (self._row_of[message.first : message.first + len(told)] < 0)).any():
-            raise _blame_manager("a closed set counts this worker in where it uploaded nothing")
+            raise blame_manager("a closed set counts this worker in where it uploaded nothing")
         return told
 
     def _reconciled(self, earlier: Sets | None) -> Sets:
@@ -139,51 +228,26 @@ class Opener:
             return self._sets
         both = (earlier != 0) & (self._sets != 0)
         if (earlier[both] != self._sets[both]).any():
-            raise _blame_manager("a repeated epoch closes a block over another set than the first time")
+            raise blame_manager("a repeated epoch closes a block over another set than the first time")
         return np.where(self._sets != 0, self._sets, earlier)
 
-    async def answer(self, party: Party, message: Open) -> Answer:
-        """Make the decryption shares that `message` asks for (rules 2 and 3).
-
-        Raises:
-            ProtocolError: it asks for what may not be opened.
-            InvalidShare: it shows elements that are none.
-        """
-        self._of_this_epoch(message.epoch)
-        requests = [self._checked(group) for group in message.groups]
-        shares = await party.to_process(shares_of, self._scheme, self._key_share, requests)
-        return Answer(message.epoch, message.request, tuple(shares))
-
-    def _checked(self, group: Group) -> tuple[list[bytes], Context]:
-        if len(group.blocks) % 4:
-            raise _blame_manager("asked to open a list of blocks that is none")
-        blocks, me = np.frombuffer(group.blocks, "<u4").astype(np.int64), self._key_share.point
+    def _closed_sets(self, epoch: int, blocks: NDArray[np.int64]) -> Sets:
+        self._of_this_epoch(epoch)
         if self._told < self._blocks:
-            raise _blame_manager("asked for shares before all sets were closed")
-        if len(blocks) == 0 or blocks[-1] >= self._blocks or (np.diff(blocks) <= 0).any():
-            raise _blame_manager("asked to open blocks that are none, or one twice")
-        mask = sum(1 << (member - 1) for member in group.members if 0 < member <= self._workers)
-        if active.members(mask) != group.members or (self._sets[blocks] != np.uint64(mask)).any() or not mask:
-            raise _blame_manager("asked to open another set than the closed one")
-        if me not in group.openers or len(set(group.openers)) != self._scheme.threshold:
-            raise _blame_manager(
-                f"asked to open among {group.openers}, where {self._scheme.threshold} must answer"
-            )
+            raise blame_manager("asked for shares before all sets were closed")
+        return self._sets[blocks]
+
+    def _answer_once(self, epoch: int, blocks: NDArray[np.int64]) -> None:
         if self._answered[blocks].any():
-            raise _blame_manager("asked twice for the same epoch and block")
+            raise blame_manager("asked twice for the same epoch and block")
         self._answered[blocks] = True
-        hints = list(group.hints)
-        if me in group.members:
-            hints.insert(group.members.index(me), self._hints[self._row_of[blocks]].tobytes())
-        if any(len(hint) != len(blocks) * self._scheme.hint_bytes for hint in hints) or len(hints) != len(
-            group.members
-        ):
-            raise _blame_manager("asked to open with hints that do not fit the blocks")
-        return hints, Context(self._run, self._epoch, blocks.tolist(), group.members, group.openers)
+
+    def _own_hints(self, epoch: int, blocks: NDArray[np.int64]) -> bytes:
+        return self._hints[self._row_of[blocks]].tobytes()
 
     def _of_this_epoch(self, epoch: int) -> None:
         if epoch != self._epoch:
-            raise _blame_manager(f"a message of epoch {epoch} in epoch {self._epoch}")
+            raise blame_manager(f"a message of epoch {epoch} in epoch {self._epoch}")
 
 
 async def earlier_sets(party: Party, journal: Journal, epoch: int, workers: int) -> Sets | None:
@@ -198,5 +262,6 @@ async def keep_sets(party: Party, journal: Journal, epoch: int, closed: Sets, wo
     await party.to_thread("record", journal.write, "sets", epoch, {"sets": rows_of_sets})
 
 
-def _blame_manager(what: str) -> ProtocolError:
+def blame_manager(what: str) -> ProtocolError:
+    """Make the error of a worker that refuses to open."""
     return ProtocolError(f"refused to open: {what}", [MANAGER])
