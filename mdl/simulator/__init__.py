@@ -3,6 +3,6 @@
 from mdl.simulator.loop import Deadlock
 from mdl.simulator.network import Network
 from mdl.simulator.party import Sent
-from mdl.simulator.run import MemoryJournal, Simulation, simulate
+from mdl.simulator.run import Absence, MemoryJournal, Simulation, simulate
 
-__all__ = ["Deadlock", "MemoryJournal", "Network", "Sent", "Simulation", "simulate"]
+__all__ = ["Absence", "Deadlock", "MemoryJournal", "Network", "Sent", "Simulation", "simulate"]

@@ -40,8 +40,13 @@ class Sent:
 class SimulatedParty:
     """A `Party` whose computing is done on the spot and charged to the virtual clock.
 
+    Once it has left it is of no more use: a party that comes back does so as another object.
+
     Args:
         charge: virtual seconds for a call that took so many real ones (activity, real seconds).
+        transcript: takes what is sent.
+        on_record: given each fact of `record`, with the virtual second.
+        ledger: goes on with that of a party that comes back; a new one by default.
     """
 
     def __init__(
@@ -51,14 +56,15 @@ class SimulatedParty:
         *,
         charge: Callable[[str, float], float],
         transcript: list[Sent],
-        records: list[dict[str, Any]],
+        on_record: Callable[[dict[str, Any]], None],
+        ledger: Ledger | None = None,
     ) -> None:
         self._id, self._codec = party, codec
-        self._charge, self._transcript, self._records = charge, transcript, records
+        self._charge, self._transcript, self._on_record = charge, transcript, on_record
         self._mailbox = Mailbox()
         self._wires: dict[PartyId, tuple[Wire, SimulatedParty]] = {}
         self._pool, self._thread = asyncio.Lock(), asyncio.Lock()
-        self.ledger = Ledger(party)
+        self.ledger = ledger or Ledger(party)
         self.waits: list[str] = []
 
     @property
@@ -76,25 +82,27 @@ class SimulatedParty:
         self._wires[peer.id] = (wire, peer)
         self._mailbox.join(peer.id)
 
-    def lose(self, peer: PartyId) -> None:
-        """Find out that a peer has left."""
-        self._wires.pop(peer, None)
-        self._mailbox.leave(peer)
+    def lose(self, peer: "SimulatedParty") -> None:
+        """Find out that a peer has left, unless another has taken its place already."""
+        if self._is_linked(peer):
+            del self._wires[peer.id]
+            self._mailbox.leave(peer.id)
 
     def leave(self) -> None:
         """Be gone at once: what is under way from here is lost."""
-        for wire, peer in self._wires.values():
+        for wire, peer in list(self._wires.values()):
             wire.cut()
-            peer.lose(self._id)
-        for peer_id in list(self._wires):
-            self.lose(peer_id)
+            peer.lose(self)
+            self.lose(peer)
 
     def hang_up(self) -> None:
         """Leave in good order: what was sent still arrives, and then the peers find out."""
-        for wire, peer in self._wires.values():
-            wire.append(lambda peer=peer: peer.lose(self._id))  # type: ignore[misc]
-        for peer_id in list(self._wires):
-            self.lose(peer_id)
+        for wire, peer in list(self._wires.values()):
+            wire.append(lambda peer=peer: peer.lose(self))  # type: ignore[misc]
+            self.lose(peer)
+
+    def _is_linked(self, peer: "SimulatedParty") -> bool:
+        return peer.id in self._wires and self._wires[peer.id][1] is peer
 
     async def send(self, to: PartyId, message: Message) -> None:
         """See `Party`."""
@@ -105,16 +113,16 @@ class SimulatedParty:
         size_bytes = len(data) + FRAME_PREFIX_BYTES
         self._transcript.append(Sent(asyncio.get_running_loop().time(), self._id, to, message, size_bytes))
         self.ledger.count_sent(type(message).__name__, size_bytes)
-        await wire.carry(size_bytes, lambda: peer.deliver(self._id, data))
+        await wire.carry(size_bytes, lambda: peer.deliver(self, data))
 
-    def deliver(self, sender: PartyId, data: bytes) -> None:
+    def deliver(self, sender: "SimulatedParty", data: bytes) -> None:
         """Take what a wire brings. It is decoded, so a message that the codec would spoil is found out."""
-        if sender not in self._wires:
+        if not self._is_linked(sender):
             return
         message = self._codec.decode(data)
         size_bytes = len(data) + FRAME_PREFIX_BYTES
         self.ledger.count_received(type(message).__name__, size_bytes)
-        self._mailbox.deliver(Envelope(sender, message), size_bytes)
+        self._mailbox.deliver(Envelope(sender.id, message), size_bytes)
 
     async def receive(self, *kinds: type[M], sender: PartyId | None = None) -> Envelope[M]:
         """See `Party`."""
@@ -153,7 +161,7 @@ class SimulatedParty:
     def record(self, kind: str, epoch: int, **values: float | int | str) -> None:
         """See `Party`."""
         now = asyncio.get_running_loop().time()
-        self._records.append({"seconds": now, "party": self._id, "kind": kind, "epoch": epoch, **values})
+        self._on_record({"seconds": now, "party": self._id, "kind": kind, "epoch": epoch, **values})
 
 
 def no_charge(activity: str, seconds: float) -> float:

@@ -5,12 +5,13 @@ import os
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from math import inf
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from mdl.errors import MdlError, party_name
-from mdl.ledger import LedgerEntry
+from mdl.ledger import Ledger, LedgerEntry
 from mdl.party import PartyId
 from mdl.schemes.randomness import SystemRandomness
 from mdl.simulator.loop import Deadlock, VirtualLoop
@@ -18,6 +19,9 @@ from mdl.simulator.network import Network, Wire
 from mdl.simulator.party import Sent, SimulatedParty, no_charge
 from mdl.system import Arrays, Learner, Outcome, Randomness, Stop, System, Task
 from mdl.transport.codec import Codec
+
+Absence: TypeAlias = tuple[float, float | None]
+"""The virtual second at which a party vanishes, and that at which it is back; None for never."""
 
 
 class MemoryJournal:
@@ -36,8 +40,12 @@ class MemoryJournal:
 
     def newest(self, name: str, until: int) -> Arrays | None:
         """See `Journal`."""
-        epochs = [epoch for kind, epoch in self._records if kind == name and epoch <= until]
-        return self._records[name, max(epochs)] if epochs else None
+        epochs = [epoch for epoch in self.epochs(name) if epoch <= until]
+        return self._records[name, epochs[-1]] if epochs else None
+
+    def epochs(self, name: str) -> list[int]:
+        """Give the epochs with a record of this name, in ascending order."""
+        return sorted(epoch for kind, epoch in self._records if kind == name)
 
 
 @dataclass(frozen=True)
@@ -45,7 +53,7 @@ class Simulation:
     """What came of it.
 
     Attributes:
-        outcomes: by party; a party that left, or that an error stopped, has none.
+        outcomes: by party; a party that left for good, or that an error stopped, has none.
         errors: by party, the error that stopped it.
         transcript: every message, in the order of sending.
         records: what the parties recorded, with virtual seconds.
@@ -73,13 +81,15 @@ def simulate(
     schedule: int = 0,
     network: Network | None = None,
     leave: Mapping[PartyId, float] | None = None,
+    absences: Mapping[PartyId, Sequence[Absence]] | None = None,
     charge: Callable[[str, float], float] = no_charge,
     delays: Callable[[PartyId], Sequence[float]] | None = None,
     stop: Stop | None = None,
     evaluate_every: int = 0,
-    resume: int = 0,
+    resume: int | Mapping[PartyId, int] = 0,
     journals: Mapping[PartyId, MemoryJournal] | None = None,
     rng: Randomness | None = None,
+    on_record: Callable[[Mapping[str, Any]], None] | None = None,
 ) -> Simulation:
     """Run `system` from the first epoch to the last in this thread.
 
@@ -91,14 +101,18 @@ def simulate(
         seed: the experiment's seed.
         schedule: the seed of the order in which ready callbacks run, and of the jitter.
         network: what links are like (by default: no latency, no limit).
-        leave: parties that vanish, and the virtual second at which they do.
+        leave: parties that vanish for good, and the virtual second at which they do.
+        absences: parties that vanish and come back, as real ones do that are killed and started again: with
+            their journal, key share and ledger, a new learner, and links that carry nothing from before; one
+            after the other. Who is done before it would vanish, or finds nobody to come back to, stays away.
         charge: what computing costs in virtual time.
         delays: each party's extra seconds a epoch.
         stop: end early.
         evaluate_every: as in `Task`.
-        resume: the last epoch that `journals` has complete.
+        resume: the last epoch that `journals` has complete; by party where each goes on from its own.
         journals: records of an earlier simulation.
         rng: secret randomness of the trusted authority; the operating system's unless a test says otherwise.
+        on_record: shown every record as it is made.
 
     Raises:
         Deadlock: nobody could go on.
@@ -107,7 +121,13 @@ def simulate(
     try:
         asyncio.set_event_loop(loop)
         stage = _Stage(
-            system, workers, network=network or Network(), schedule=schedule, charge=charge, journals=journals
+            system,
+            workers,
+            network=network or Network(),
+            schedule=schedule,
+            charge=charge,
+            journals=journals,
+            on_record=on_record,
         )
         task = Task(
             run=os.urandom(16),
@@ -117,7 +137,7 @@ def simulate(
             evaluate_every=evaluate_every,
             stop=stop,
             delay_seconds=(),
-            resume=resume,
+            resume=0,
             credentials=b"",
             journal=MemoryJournal(),
         )
@@ -128,11 +148,12 @@ def simulate(
                 credentials=credentials.get(party, b""),
                 journal=stage.journals[party],
                 delay_seconds=delays(party) if delays else (),
+                resume=resume if isinstance(resume, int) else resume.get(party, 0),
             )
             for party in stage.parties
         }
         try:
-            loop.run_until_complete(stage.play(learners, tasks, leave or {}))
+            loop.run_until_complete(stage.play(learners, tasks, _absences(leave or {}, absences or {})))
         except Deadlock as error:
             raise Deadlock(f"{error}: {stage.waits()}") from None
         return stage.simulation(loop.time())
@@ -140,6 +161,19 @@ def simulate(
         _clear(loop)
         asyncio.set_event_loop(None)
         loop.close()
+
+
+def _absences(
+    leave: Mapping[PartyId, float], absences: Mapping[PartyId, Sequence[Absence]]
+) -> dict[PartyId, list[Absence]]:
+    """When each party is away; leaving for good is the last of its absences."""
+    away = {party: list(spans) for party, spans in absences.items()}
+    for party, seconds in leave.items():
+        away.setdefault(party, []).append((seconds, None))
+    for spans in away.values():
+        moments = [inf if moment is None else moment for span in spans for moment in span]
+        assert moments == sorted(moments), "absences one after the other"
+    return away
 
 
 def _clear(loop: VirtualLoop) -> None:
@@ -163,53 +197,92 @@ class _Stage:
         schedule: int,
         charge: Callable[[str, float], float],
         journals: Mapping[PartyId, MemoryJournal] | None,
+        on_record: Callable[[Mapping[str, Any]], None] | None,
     ) -> None:
-        self._system = system
+        self._system, self._network, self._charge, self._on_record = system, network, charge, on_record
         self._transcript: list[Sent] = []
         self._records: list[dict[str, Any]] = []
         self._outcomes: dict[PartyId, Outcome] = {}
         self._errors: dict[PartyId, MdlError] = {}
         roster = system.roster(workers)
         self.journals = {party: (journals or {}).get(party) or MemoryJournal() for party in roster}
-        self.parties = {
-            party: SimulatedParty(
-                party,
-                Codec(system.receives(party)),
-                charge=charge,
-                transcript=self._transcript,
-                records=self._records,
-            )
-            for party in roster
-        }
-        jitter = random.Random(schedule)  # noqa: S311 - schedules are no secrets
-        for one, other in system.links(workers):
-            self.parties[one].link(self.parties[other], Wire(network, jitter))
-            self.parties[other].link(self.parties[one], Wire(network, jitter))
+        self._ledgers = {party: Ledger(party) for party in roster}
+        self._jitter = random.Random(schedule)  # noqa: S311 - schedules are no secrets
+        self._links = system.links(workers)
+        self._there: dict[PartyId, SimulatedParty] = {}
+        for party in roster:
+            self._enter(party)
+        self.parties = list(roster)
+
+    def _enter(self, party: PartyId) -> SimulatedParty:
+        """Put a party on the stage, with fresh links to those that are there."""
+        actor = SimulatedParty(
+            party,
+            Codec(self._system.receives(party)),
+            charge=self._charge,
+            transcript=self._transcript,
+            on_record=self._record,
+            ledger=self._ledgers[party],
+        )
+        for peer in self._neighbours(party):
+            if other := self._there.get(peer):
+                actor.link(other, Wire(self._network, self._jitter))
+                other.link(actor, Wire(self._network, self._jitter))
+        self._there[party] = actor
+        return actor
+
+    def _neighbours(self, party: PartyId) -> list[PartyId]:
+        return [peer for link in self._links if party in link for peer in link if peer != party]
+
+    def _record(self, fact: dict[str, Any]) -> None:
+        self._records.append(fact)
+        if self._on_record is not None:
+            self._on_record(fact)
 
     async def play(
         self,
         learners: Callable[[PartyId], Learner],
         tasks: Mapping[PartyId, Task],
-        leave: Mapping[PartyId, float],
+        absences: Mapping[PartyId, Sequence[Absence]],
     ) -> None:
         loop = asyncio.get_running_loop()
-        running = {
-            party: loop.create_task(self._perform(party, learners(party), tasks[party]))
+        running = [
+            loop.create_task(self._live(party, learners, tasks[party], absences.get(party, ())))
             for party in self.parties
-        }
-        for party, seconds in leave.items():
-            loop.call_at(seconds, self._vanish, party, running[party])
-        try:
-            await asyncio.gather(*running.values(), return_exceptions=True)
-        finally:
-            for task in running.values():
-                task.cancel()
-        for task in running.values():
-            if not task.cancelled() and (error := task.exception()) is not None:
+        ]
+        for error in await asyncio.gather(*running, return_exceptions=True):
+            if error is not None:
                 raise error
 
+    async def _live(
+        self,
+        party: PartyId,
+        learners: Callable[[PartyId], Learner],
+        task: Task,
+        absences: Sequence[Absence],
+    ) -> None:
+        """Play a party's part from its beginning to its end, and be away in between."""
+        loop = asyncio.get_running_loop()
+        for vanish, back in [*absences, (inf, None)]:
+            performance = loop.create_task(self._perform(party, learners(party), task))
+            await asyncio.wait([performance], timeout=None if vanish == inf else vanish - loop.time())
+            if performance.done():
+                return performance.result()  # None, or it raises what only a bug can
+            self._there.pop(party).leave()
+            performance.cancel()
+            await asyncio.wait([performance])
+            self._errors.pop(party, None)  # what it said while it was being killed
+            if back is None:
+                return
+            await asyncio.sleep(back - loop.time())
+            if not any(peer in self._there for peer in self._neighbours(party)):
+                return
+            self._enter(party)
+            epochs = self.journals[party].epochs("model")
+            task = replace(task, rejoin=True, resume=epochs[-1] if epochs else 0)
+
     async def _perform(self, party: PartyId, learner: Learner, task: Task) -> None:
-        actor = self.parties[party]
+        actor = self._there[party]
         try:
             self._outcomes[party] = await self._system.run(actor, learner, task)
         except MdlError as error:
@@ -220,18 +293,14 @@ class _Stage:
                 raise
             self._errors[party] = _first(known)
         finally:
+            self._there.pop(party, None)
             actor.hang_up()
-
-    def _vanish(self, party: PartyId, task: "asyncio.Task[None]") -> None:
-        if not task.done():
-            self.parties[party].leave()
-            task.cancel()
 
     def waits(self) -> str:
         """Who waits for what."""
         return "; ".join(
             f"{party_name(party)} waits for {', '.join(actor.waits)}"
-            for party, actor in self.parties.items()
+            for party, actor in self._there.items()
             if actor.waits
         )
 
@@ -241,7 +310,7 @@ class _Stage:
             errors=self._errors,
             transcript=self._transcript,
             records=self._records,
-            ledgers={party: actor.ledger.turn(0) for party, actor in self.parties.items()},
+            ledgers={party: ledger.turn(0) for party, ledger in self._ledgers.items()},
             seconds=seconds,
             journals=self.journals,
         )

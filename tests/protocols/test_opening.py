@@ -79,7 +79,7 @@ def scene(journal: MemoryJournal | None = None) -> Scene:
     )
     opener.begin(1)
     opener.uploaded(np.arange(BLOCKS), uploads[1].hint)
-    party = SimulatedParty(1, Codec([Open]), charge=no_charge, transcript=[], records=[])
+    party = SimulatedParty(1, Codec([Open]), charge=no_charge, transcript=[], on_record=lambda _fact: None)
     return Scene(opener, party, scheme, dict(shares), uploads, journal)
 
 

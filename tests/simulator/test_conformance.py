@@ -21,7 +21,9 @@ class SimulatedStage:
         rng = random.Random(schedule)
         network = Network(latency_seconds=0.001, bandwidth_bytes_per_second=1e9, jitter_seconds=0.001)
         self._parties = {
-            party: SimulatedParty(party, Codec(KINDS), charge=no_charge, transcript=[], records=[])
+            party: SimulatedParty(
+                party, Codec(KINDS), charge=no_charge, transcript=[], on_record=lambda _fact: None
+            )
             for party in range(WORKERS + 1)
         }
         for worker in range(1, WORKERS + 1):

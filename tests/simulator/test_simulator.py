@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mdl.party import Message, Party
-from mdl.simulator import Deadlock, MemoryJournal, Network, simulate
+from mdl.simulator import Deadlock, MemoryJournal, Network, Simulation, simulate
 from mdl.simulator.loop import VirtualLoop
 from mdl.simulator.network import Wire
 from mdl.simulator.party import as_measured, from_table
@@ -125,6 +125,91 @@ def test_a_deadlock_is_reported_as_who_waits_for_what() -> None:
         simulate(Deaf(), tiny(), workers=2)
     assert "manager waits for Ask from 1" in str(caught.value)
     assert "worker 2 waits for Ask from 0" in str(caught.value)
+
+
+class Tick(Message, frozen=True):
+    number: int
+
+
+class Ticking(FedAvg):
+    """Each worker sends the manager a number a second, and keeps it; the manager is there for ten seconds."""
+
+    def receives(self, party: int) -> list[builtins.type[Message]]:
+        return [Tick]
+
+    async def run(self, party: Party, learner: Learner, task: Task) -> Outcome:
+        if party.id == 0:
+            await asyncio.sleep(10)
+        else:
+            await self._tick(party, task)
+        return Outcome(task.resume, "enough", learner.parameters())
+
+    async def _tick(self, party: Party, task: Task) -> None:
+        party.record("begins", task.resume, rejoin=task.rejoin)
+        for number in range(task.resume + 1, 6):
+            await asyncio.sleep(1)
+            await party.send(0, Tick(number))
+            await party.to_thread("record", task.journal.write, "model", number, {})
+
+
+def begins(simulation: Simulation, party: int) -> list[tuple[float, int, bool]]:
+    return [
+        (record["seconds"], record["epoch"], record["rejoin"])
+        for record in simulation.records
+        if record["party"] == party
+    ]
+
+
+def ticks(simulation: Simulation, party: int) -> list[int]:
+    return [sent.message.number for sent in simulation.transcript if sent.sender == party]  # type: ignore[attr-defined]
+
+
+def test_a_party_that_was_away_goes_on_from_its_own_records_each_time_it_comes_back() -> None:
+    simulation = simulate(Ticking(), tiny(), workers=2, absences={1: [(2.5, 3.5), (4.75, 6.0)]})
+    assert not simulation.errors
+    assert begins(simulation, 1) == [(0.0, 0, False), (3.5, 2, True), (6.0, 3, True)]
+    assert begins(simulation, 2) == [(0.0, 0, False)]
+    assert ticks(simulation, 1) == ticks(simulation, 2) == [1, 2, 3, 4, 5]
+    assert simulation.ledgers[1].sent["Tick"].messages == 5
+    assert simulation.outcomes[1].epochs == 3
+
+
+def test_who_leaves_for_good_after_an_absence_has_no_outcome() -> None:
+    simulation = simulate(Ticking(), tiny(), workers=2, absences={1: [(1.5, 2.0)]}, leave={1: 3.5})
+    assert ticks(simulation, 1) == [1, 2]
+    assert set(simulation.outcomes) == {0, 2}
+
+
+def test_who_is_done_or_finds_nobody_to_come_back_to_stays_away() -> None:
+    simulation = simulate(Ticking(), tiny(), workers=2, absences={1: [(5.5, 7.0)], 2: [(1.5, 11.0)]})
+    assert [len(begins(simulation, party)) for party in (1, 2)] == [1, 1]
+    assert set(simulation.outcomes) == {0, 1}
+
+
+def test_what_was_sent_before_a_party_left_does_not_reach_it_when_it_is_back() -> None:
+    heard: list[int] = []
+
+    class Echo(Ticking):
+        async def run(self, party: Party, learner: Learner, task: Task) -> Outcome:
+            if party.id == 0:
+                await party.send(1, Tick(1))
+                await party.departure(1)
+                await asyncio.sleep(3)
+                await party.send(1, Tick(2))
+                await party.departure(1)
+            elif party.id == 1:
+                heard.append((await party.receive(Tick)).message.number)
+            return Outcome(0, "", learner.parameters())
+
+    simulate(Echo(), tiny(), workers=2, network=Network(latency_seconds=5.0), absences={1: [(0.5, 2.5)]})
+    assert heard == [2]
+
+
+def test_each_record_is_shown_as_it_is_made() -> None:
+    shown: list[object] = []
+    simulation = simulate(Ticking(), tiny(), workers=2, on_record=shown.append)
+    assert shown == simulation.records
+    assert len(shown) == 2
 
 
 def test_computing_can_be_charged_as_measured_or_from_a_table() -> None:
