@@ -4,12 +4,12 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import numpy as np
 import tomli_w
 from annotated_types import Ge, Gt
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import ValidationError, field_validator, model_validator
 
 from mdl.errors import ConfigError
 from mdl.learning.settings import LearningSettings
@@ -21,6 +21,9 @@ from mdl.systems import AnySystem
 
 _DELAYS = 3
 """Domain of the random delays (see `mdl.protocols.selection` for the others)."""
+
+_PAUSES = 1000
+"""So many delays a worker are drawn at least."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -59,38 +62,64 @@ class StopSettings(Settings):
     metric: Literal["accuracy", "loss"] = "accuracy"
 
 
+PerWorker: TypeAlias = float | list[float]
+"""One number for all workers, or a list with one for each."""
+
+
 class DelaySettings(Settings):
     """`[delay]`: workers that pause after each local epoch.
 
-    The times are drawn from a normal distribution; one below 0 is 0.
+    Worker i's times are drawn from a normal distribution with mean ``mean_seconds`` + i * ``slope_seconds``;
+    one below 0 is 0. They follow from the seed and the worker alone, so whatever the system, a worker's k-th
+    epoch is as slow.
 
     Attributes:
-        slope_seconds: worker i's mean is i times this (the paper's N(5i, 1) has slope 5).
-        mean_seconds: or else: each worker's mean.
-        deviation_seconds: standard deviation.
+        slope_seconds: by how much each worker's mean exceeds that of the one before (the paper's N(5i, 1): 5).
+        mean_seconds: what all means begin with, or a list: each worker's.
+        deviation_seconds: standard deviation, or a list: each worker's.
     """
 
     slope_seconds: Annotated[float, Ge(0)] | None = None
-    mean_seconds: Annotated[list[Annotated[float, Ge(0)]], Field(min_length=1)] | None = None
-    deviation_seconds: Annotated[float, Ge(0)] = 1.0
+    mean_seconds: PerWorker | None = None
+    deviation_seconds: PerWorker = 1.0
+
+    @field_validator("mean_seconds", "deviation_seconds")
+    @classmethod
+    def _not_negative(cls, value: PerWorker | None) -> PerWorker | None:
+        values = value if isinstance(value, list) else [value or 0.0]
+        # In the types' union this would be told twice, as what is wrong with a number and with a list.
+        if any(each < 0 for each in values):
+            raise ValueError(f"should be at least 0, not {value!r}")
+        return value
 
     @model_validator(mode="after")
-    def _one_mean(self) -> "DelaySettings":
-        if (self.slope_seconds is None) == (self.mean_seconds is None):
+    def _some_mean(self) -> "DelaySettings":
+        if self.slope_seconds is None and self.mean_seconds is None:
             raise ValueError(
-                "give either slope_seconds (worker i waits i times that) or mean_seconds (a list)"
+                "give slope_seconds (worker i waits i times that), mean_seconds (a number, or a list of each "
+                "worker's), or both: they add up"
             )
         return self
 
-    def seconds(self, seed: int, worker: PartyId, epochs: int) -> Sequence[float]:
-        """Draw one worker's delays, one an epoch."""
-        if self.mean_seconds is not None:
-            mean = self.mean_seconds[worker - 1]
-        else:
-            assert self.slope_seconds is not None
-            mean = self.slope_seconds * worker
-        drawn = np.random.default_rng([_DELAYS, seed, worker]).normal(mean, self.deviation_seconds, epochs)
+    def problems(self, workers: int) -> Sequence[str]:
+        """Say which lists are not as long as there are workers."""
+        lists = {"mean_seconds": self.mean_seconds, "deviation_seconds": self.deviation_seconds}
+        return [
+            f"delay.{key}: {len(values)} values for {workers} workers"
+            for key, values in lists.items()
+            if isinstance(values, list) and len(values) != workers
+        ]
+
+    def seconds(self, seed: int, worker: PartyId, count: int) -> Sequence[float]:
+        """Draw one worker's first `count` delays; fewer are the beginning of more."""
+        mean = _of(worker, self.mean_seconds or 0.0) + worker * (self.slope_seconds or 0.0)
+        rng = np.random.default_rng([_DELAYS, seed, worker])
+        drawn = rng.normal(mean, _of(worker, self.deviation_seconds), count)
         return [float(delay) for delay in np.maximum(drawn, 0.0)]
+
+
+def _of(worker: PartyId, values: float | list[float]) -> float:
+    return values[worker - 1] if isinstance(values, list) else values
 
 
 class Experiment(Settings):
@@ -134,19 +163,21 @@ class Experiment(Settings):
 
     def problems(self) -> Sequence[str]:
         """Say what cannot work, beyond single values."""
-        means = self.delay.mean_seconds if self.delay else None
-        found = list(self.system.problems(self.workers))
-        if means is not None and len(means) != self.workers:
-            found.append(f"delay.mean_seconds: {len(means)} values for {self.workers} workers")
-        return found
+        late = self.delay.problems(self.workers) if self.delay else []
+        return [*self.system.problems(self.workers), *late]
 
     def stop_rule(self) -> Stop | None:
         """Give the rule to end early, if there is one."""
         return Stop(self.stop.patience, self.stop.metric) if self.stop else None
 
     def delays(self, worker: PartyId) -> Sequence[float]:
-        """Give one worker's pauses, one an epoch; none for the manager."""
-        return self.delay.seconds(self.seed, worker, self.epochs) if self.delay and worker else ()
+        """Give one worker's pauses, one an epoch; none for the manager.
+
+        A worker that goes at its own pace may train for more epochs than the experiment's. After `_PAUSES`
+        of them, or the experiment's epochs if they are more, it waits as in its first again.
+        """
+        count = max(self.epochs, _PAUSES)
+        return self.delay.seconds(self.seed, worker, count) if self.delay and worker else ()
 
     def to_toml(self) -> str:
         """Write the experiment as a file that gives it back."""

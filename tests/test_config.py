@@ -284,23 +284,53 @@ def test_a_stop_rule_is_given_only_where_there_is_one(tmp_path: Path) -> None:
 
 def test_delays_follow_from_the_seed_and_grow_with_the_worker(tmp_path: Path) -> None:
     found = experiment(tmp_path, MINIMAL, "delay.slope_seconds=5", "delay.deviation_seconds=0.1")
-    assert len(found.delays(1)) == found.epochs
     assert found.delays(1) == found.delays(1)
     assert max(found.delays(1)) < min(found.delays(2)) < max(found.delays(2)) < min(found.delays(3))
     assert found.delays(0) == ()
     assert experiment(tmp_path).delays(1) == ()
 
 
+def test_there_are_delays_for_more_epochs_than_the_experiment_has(tmp_path: Path) -> None:
+    few = experiment(tmp_path, MINIMAL, "delay.slope_seconds=5", "epochs=2").delays(1)
+    many = experiment(tmp_path, MINIMAL, "delay.slope_seconds=5", "epochs=1200").delays(1)
+    assert (len(few), len(many)) == (1000, 1200)
+    assert few == many[:1000]
+
+
+@pytest.mark.parametrize("system", ["fedavg", "standalone"])
+def test_delays_are_the_same_whatever_the_system(tmp_path: Path, system: str) -> None:
+    one = experiment(tmp_path, MINIMAL, "delay.slope_seconds=5")
+    other = experiment(tmp_path, MINIMAL, "delay.slope_seconds=5", f"system.type={system}")
+    assert one.delays(2) == other.delays(2)
+
+
 def test_delays_can_be_given_for_each_worker_and_are_never_negative() -> None:
-    delay = DelaySettings(mean_seconds=[0.0, 2.0], deviation_seconds=1.0)
+    delay = DelaySettings(mean_seconds=[0.0, 2.0], deviation_seconds=[1.0, 0.0])
     assert min(delay.seconds(1, 1, 1000)) == 0.0
-    assert 1.9 < sum(delay.seconds(1, 2, 1000)) / 1000 < 2.1
+    assert set(delay.seconds(1, 2, 1000)) == {2.0}
 
 
-@pytest.mark.parametrize("keys", [{}, {"slope_seconds": 1.0, "mean_seconds": [1.0]}])
-def test_delays_have_one_mean(keys: dict[str, Any]) -> None:
-    with pytest.raises(ValidationError, match="give either slope_seconds"):
-        DelaySettings(**keys)
+def test_a_mean_for_all_and_a_slope_add_up() -> None:
+    delay = DelaySettings(mean_seconds=10.0, slope_seconds=5.0, deviation_seconds=0.0)
+    assert [delay.seconds(1, worker, 1) for worker in (1, 2, 3)] == [[15.0], [20.0], [25.0]]
+
+
+@pytest.mark.parametrize("key", ["mean_seconds", "deviation_seconds"])
+@pytest.mark.parametrize("value", ["-1", "[1.0, 2.0, -0.5]"])
+def test_a_negative_delay_is_refused_in_one_sentence(tmp_path: Path, key: str, value: str) -> None:
+    text = f"{MINIMAL}[delay]\nslope_seconds = 1.0\n{key} = {value}"
+    assert problems(tmp_path, text)[0].startswith(f"delay.{key}: should be at least 0, not ")
+
+
+@pytest.mark.parametrize("key", ["mean_seconds", "deviation_seconds"])
+def test_a_list_of_delays_has_a_value_for_every_worker(tmp_path: Path, key: str) -> None:
+    text = f"{MINIMAL}[delay]\nslope_seconds = 1.0\n{key} = [1.0, 2.0]"
+    assert problems(tmp_path, text) == [f"delay.{key}: 2 values for 8 workers"]
+
+
+def test_delays_have_a_mean() -> None:
+    with pytest.raises(ValidationError, match="give slope_seconds"):
+        DelaySettings()
 
 
 @pytest.mark.parametrize("change", ["epochs=99", "evaluate_every=2", "learning.data_dir=elsewhere"])
