@@ -74,7 +74,7 @@ class DelaySettings(Settings):
     epoch is as slow.
 
     Attributes:
-        slope_seconds: by how much each worker's mean exceeds that of the one before (the paper's N(5i, 1): 5).
+        slope_seconds: by how much each worker's mean exceeds the last one's (the paper's N(5i, 1) has 5).
         mean_seconds: what all means begin with, or a list: each worker's.
         deviation_seconds: standard deviation, or a list: each worker's.
     """

@@ -325,7 +325,7 @@ def test_a_negative_delay_is_refused_in_one_sentence(tmp_path: Path, key: str, v
 @pytest.mark.parametrize("key", ["mean_seconds", "deviation_seconds"])
 def test_a_list_of_delays_has_a_value_for_every_worker(tmp_path: Path, key: str) -> None:
     text = f"{MINIMAL}[delay]\nslope_seconds = 1.0\n{key} = [1.0, 2.0]"
-    assert problems(tmp_path, text) == [f"delay.{key}: 2 values for 8 workers"]
+    assert problems(tmp_path, text) == (f"delay.{key}: 2 values for 8 workers",)
 
 
 def test_delays_have_a_mean() -> None:
