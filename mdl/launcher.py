@@ -408,23 +408,25 @@ def lay_out(pipe: Connection, learning: Mapping[str, Any], data_dir: str, spool:
 def resume_epochs(experiment: Experiment, run: Path) -> dict[PartyId, int]:
     """Find, for each party, the epoch to go on from.
 
-    Parties that talk must go on from the same one: the latest that the manager has and that all workers
-    which kept up with it have too; if there is none, the manager's latest. A worker that has no checkpoint of
-    it takes its own latest. Where nobody talks, each goes on from its own.
+    Where an epoch is everybody's, they must go on from the same one: the latest that the manager has and that
+    all workers which kept up with it have too; if there is none, the manager's latest. A worker that has no
+    checkpoint of it takes its own latest. Where all go at their own pace, each goes on from its own latest,
+    and the manager, if there is one, must have one.
 
     Raises:
         MdlError: there is nothing to go on from.
     """
     roster = list(experiment.system.roster(experiment.workers))
     kept = {party: files.FileJournal(run, party).epochs("model") for party in roster}
+    newest = {party: epochs[-1] if epochs else 0 for party, epochs in kept.items()}
     if not experiment.system.links(experiment.workers):
-        return {party: epochs[-1] if epochs else 0 for party, epochs in kept.items()}
-    common = _common_epoch(kept)
-    if common is None:
+        return newest
+    reached = newest[MANAGER] if experiment.system.own_pace else _common_epoch(kept)
+    if not reached:
         raise MdlError(f"{run} holds no checkpoint that the parties have in common: nothing to resume")
-    if common >= experiment.epochs:
-        raise MdlError(f"{run} is complete: all {common} epochs are done (raise --set epochs to go on)")
-    return dict.fromkeys(roster, common)
+    if reached >= experiment.epochs:
+        raise MdlError(f"{run} is complete: all {reached} epochs are done (raise --set epochs to go on)")
+    return newest if experiment.system.own_pace else dict.fromkeys(roster, reached)
 
 
 def _common_epoch(kept: Mapping[PartyId, Sequence[int]]) -> int | None:

@@ -5,10 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mdl.config import parse
+from mdl.config import Experiment, parse
 from mdl.errors import MdlError
 from mdl.folder import FileJournal
 from mdl.launcher import deal_keys, resume_epochs
+from mdl.systems.coordinated import Coordinated
 
 TABLES = {
     "name": "small",
@@ -45,6 +46,30 @@ def test_who_trains_alone_goes_on_from_its_own_epoch(tmp_path: Path) -> None:
     keep(tmp_path, {1: [2, 3], 2: [4, 5]})
     experiment = parse({**TABLES, "system": {"type": "standalone"}})
     assert resume_epochs(experiment, tmp_path) == {1: 3, 2: 5, 3: 0, 4: 0}
+
+
+class _OwnPace(Coordinated):
+    @property
+    def own_pace(self) -> bool:
+        return True
+
+
+def _at_their_own_pace() -> Experiment:
+    return parse(TABLES).model_copy(update={"system": _OwnPace(threshold=3)})
+
+
+def test_parties_at_their_own_pace_go_on_from_their_own_epochs(tmp_path: Path) -> None:
+    keep(tmp_path, {0: [4, 5], 1: [2, 3], 2: [11, 12], 3: [5]})
+    assert resume_epochs(_at_their_own_pace(), tmp_path) == {0: 5, 1: 3, 2: 12, 3: 5, 4: 0}
+
+
+@pytest.mark.parametrize(("epochs", "reason"), [([], "nothing to resume"), ([8, 9], "is complete")])
+def test_where_all_go_at_their_own_pace_the_managers_epoch_says_how_far_the_run_is(
+    tmp_path: Path, epochs: list[int], reason: str
+) -> None:
+    keep(tmp_path, {0: epochs, 1: [3]})
+    with pytest.raises(MdlError, match=reason):
+        resume_epochs(_at_their_own_pace(), tmp_path)
 
 
 def test_without_a_checkpoint_of_the_manager_there_is_nothing_to_resume(tmp_path: Path) -> None:
