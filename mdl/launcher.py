@@ -210,6 +210,9 @@ class _Launcher:
             seconds = event["seconds"]
         for entry in files.trim(self._run / files.LEDGER, resume):
             self._account.spent(entry)
+        summary = self._run / files.SUMMARY
+        if summary.exists():  # it does not if the earlier part was killed
+            self._account.goes_on(json.loads(summary.read_bytes()))
         self._began -= seconds
         return resume
 

@@ -3,10 +3,12 @@
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from statistics import fmean
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from mdl.config import Experiment
 from mdl.party import MANAGER, PartyId
+
+Clock: TypeAlias = Literal["wall", "virtual"]
 
 ACTIVITIES = ("training", "cryptography", "evaluation", "waiting")
 
@@ -28,6 +30,9 @@ class Account:
     ) -> None:
         self.experiment, self.resuming = experiment, resuming
         self.started = started or datetime.now(UTC)
+        # Where the parties talk, the manager counts the run's epochs, and at their own pace workers make
+        # more or fewer. Where nobody talks, the run has come as far as the first party.
+        self._led = bool(experiment.system.links(experiment.workers))
         self.reason = "all epochs done"
         self.epochs = 0
         self.scores: dict[str, dict[PartyId, float]] = {}
@@ -39,12 +44,19 @@ class Account:
         self.left: list[Mapping[str, Any]] = []
         self.missed = self.opened = self.saturated = 0
         self.updates = self.blocks = 0
+        self.accepted: dict[PartyId, int] = {}
         self.seconds: dict[str, dict[PartyId, float]] = {}
+        self.counted = False
         self.up = self.down = 0
+
+    def goes_on(self, before: Mapping[str, Any]) -> None:
+        """Take over from an earlier part's summary what its metrics and its ledger do not say."""
+        self.started = datetime.fromisoformat(before["started"])
+        self.cpu_seconds += before["cpu_seconds"]
 
     def recorded(self, event: Mapping[str, Any]) -> None:
         """Take in a line of the metrics."""
-        if event["kind"] in ("epoch", "done"):
+        if event["kind"] == ("epoch" if self._led else "done"):
             self.epochs = max(self.epochs, event["epoch"])
         match event["kind"]:
             case "evaluated":
@@ -60,6 +72,8 @@ class Account:
             case "updated":
                 self.saturated += event["saturated"]
                 self.updates += 1
+            case "accepted":
+                self.accepted[event["worker"]] = event["count"]
             case "left":
                 self.left.append({"worker": event["worker"], "epoch": event["epoch"], "how": event["how"]})
 
@@ -70,7 +84,7 @@ class Account:
 
     def spent(self, entry: Mapping[str, Any]) -> None:
         """Take in a line of the ledger."""
-        party = entry["party"]
+        party, self.counted = entry["party"], True
         for activity, seconds in entry["seconds"].items():
             by_party = self.seconds.setdefault(activity, {})
             by_party[party] = by_party.get(party, 0.0) + seconds
@@ -84,13 +98,24 @@ class Account:
         """Take in a party's last word."""
         self.weights[party] = event["weights"]
         self.cpu_seconds += event["cpu_seconds"]
-        self.loop_lag[party] = event["loop_lag"]
+        if "loop_lag" in event:
+            self.loop_lag[party] = event["loop_lag"]
         if party == MANAGER or MANAGER not in self.experiment.system.roster(self.experiment.workers):
             self.reason = event["reason"]
 
 
-def summarise(account: Account, *, status: str, reason: str, seconds: float) -> dict[str, Any]:
-    """Give the run's figures as they stand in ``summary.json``."""
+def summarise(
+    account: Account, *, status: str, reason: str, seconds: float, clock: Clock = "wall"
+) -> dict[str, Any]:
+    """Give the run's figures as they stand in ``summary.json``.
+
+    Args:
+        account: of the run.
+        status: ``completed``, ``interrupted`` or ``failed``.
+        reason: why it ended.
+        seconds: how long it took, by `clock`.
+        clock: what all seconds are by, but those of the processor.
+    """
     experiment = account.experiment
     system = experiment.system
     threshold = getattr(system, "visibility_threshold", None)
@@ -105,6 +130,8 @@ def summarise(account: Account, *, status: str, reason: str, seconds: float) -> 
         "status": status,
         "reason": reason,
         "resumed": account.resuming,
+        "clock": clock,
+        "own_pace": system.own_pace,
         "epochs": account.epochs,
         "epochs_to_converge": epochs_to_converge(account.global_by_epoch),
         "accuracy": _accuracy(account.scores),
@@ -119,11 +146,13 @@ def summarise(account: Account, *, status: str, reason: str, seconds: float) -> 
             figure: round(max((lag[figure] for lag in account.loop_lag.values()), default=0.0), 4)
             for figure in ("median", "p95")
         },
-        "bytes": {"up": account.up, "down": account.down},
+        # A simulation that is broken off has no ledger: nobody knows what it sent.
+        "bytes": {"up": account.up, "down": account.down} if account.counted else {},
         "missed": account.missed,
         "missed_share": _share(account.missed, account.missed + account.opened),
         "saturated": account.saturated,
         "saturated_share": _share(account.saturated, account.encoded),
+        "fairness": fairness(account.accepted, experiment.workers),
         "weights": {
             "global": account.weights.get(MANAGER),
             "workers": {str(party): weights for party, weights in sorted(account.weights.items()) if party},
@@ -138,6 +167,47 @@ def epochs_to_converge(accuracy: Mapping[int, float]) -> int | None:
         return None
     best = max(accuracy.values())
     return min(epoch for epoch, value in accuracy.items() if value >= best - 0.01)
+
+
+def fairness(accepted: Mapping[PartyId, int], workers: int) -> dict[str, Any] | None:
+    """Say how evenly contributions were taken.
+
+    Args:
+        accepted: how many of each worker's contributions were; who is not in it had none.
+        workers: n.
+
+    Returns:
+        Jain's index, and each worker's count by its id; None for a system that counts none.
+    """
+    if not accepted:
+        return None
+    counts = {worker: accepted.get(worker, 0) for worker in range(1, workers + 1)}
+    return {
+        "jain": round(jain(list(counts.values())), 6),
+        "accepted": {str(worker): count for worker, count in counts.items()},
+    }
+
+
+def jain(counts: Sequence[int]) -> float:
+    """Give Jain's index of fairness, (Σc)² / (n·Σc²).
+
+    Jain, Chiu, Hawe, "A quantitative measure of fairness and discrimination for resource allocation in
+    shared computer systems", DEC-TR-301, 1984.
+
+    Args:
+        counts: what each of n got, n at least 1, none negative.
+
+    Returns:
+        Within [1/n, 1]: 1/n if one got all, 1 if all got the same, be it nothing.
+    """
+    squares = sum(count * count for count in counts)
+    return sum(counts) ** 2 / (len(counts) * squares) if squares else 1.0
+
+
+def gain(accuracy: Mapping[str, float | None]) -> float | None:
+    """Give what joining brings: the global model's accuracy above that of the mean worker trained alone."""
+    joined, alone = accuracy.get("global"), accuracy.get("alone_mean")
+    return None if joined is None or alone is None else joined - alone
 
 
 def _accuracy(scores: Mapping[str, Mapping[PartyId, float]]) -> dict[str, float]:

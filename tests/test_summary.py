@@ -4,9 +4,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mdl.config import parse
-from mdl.summary import Account, epochs_to_converge, summarise
+from mdl.summary import Account, epochs_to_converge, fairness, gain, jain, summarise
 
 
 def account(**keys: Any) -> Account:
@@ -33,7 +35,8 @@ def test_a_run_without_events_has_a_summary_too() -> None:
     figures = summary(account())
     assert figures["epochs"] == 0
     assert figures["accuracy"] == {}
-    assert figures["bytes"] == {"up": 0, "down": 0}
+    assert figures["bytes"] == {}
+    assert figures["fairness"] is None
     assert figures["missed_share"] == figures["saturated_share"] == 0.0
     assert figures["weights"] == {"global": None, "workers": {}}
     assert figures["epochs_to_converge"] is None
@@ -149,3 +152,78 @@ def test_the_start_lasts_until_the_first_worker_has_trained() -> None:
     for seconds in (2.5, 3.5):
         found.recorded({"seconds": seconds, "party": 1, "kind": "trained", "epoch": 1, "loss": 1.0})
     assert summary(found)["seconds"]["start"] == 2.5
+
+
+def test_the_manager_counts_the_epochs_and_not_the_workers_at_their_own_pace() -> None:
+    found = account()
+    record(found, "done", party=1, epoch=9)
+    record(found, "epoch", epoch=2, opened=1, missed=0)
+    assert summary(found)["epochs"] == 2
+
+
+def test_where_nobody_talks_the_run_has_come_as_far_as_the_first_worker() -> None:
+    found = account(system={"type": "standalone"})
+    for worker, epoch in ((1, 5), (2, 3)):
+        record(found, "done", party=worker, epoch=epoch)
+    figures = summary(found)
+    assert (figures["epochs"], figures["own_pace"]) == (5, True)
+
+
+def test_a_resumed_run_started_when_its_first_part_did_and_adds_up_processor_time() -> None:
+    first = account()
+    finish(first, 1)
+    second = Account(first.experiment, resuming=True)
+    second.goes_on(summary(first))
+    finish(second, 1)
+    figures = summary(second)
+    assert figures["started"] == "2026-01-02T03:04:05+00:00"
+    assert figures["cpu_seconds"] == 3.0
+
+
+def test_seconds_are_by_the_clock_on_the_wall_unless_it_is_said_otherwise() -> None:
+    assert summary(account())["clock"] == "wall"
+    virtual = summarise(account(), status="completed", reason="", seconds=1.0, clock="virtual")
+    assert virtual["clock"] == "virtual"
+
+
+def test_accepted_contributions_are_cumulative_and_nobody_is_left_out() -> None:
+    found = account()
+    for worker, count in ((1, 10), (1, 30), (3, 10)):
+        record(found, "accepted", worker=worker, count=count)
+    figures = summary(found)["fairness"]
+    assert figures["accepted"] == {"1": 30, "2": 0, "3": 10}
+    assert figures["jain"] == pytest.approx(40**2 / (3 * (900 + 100)), abs=1e-6)
+
+
+def test_a_system_that_counts_no_contributions_has_no_fairness() -> None:
+    assert fairness({}, 3) is None
+
+
+counts = st.lists(st.integers(0, 10**9), min_size=1, max_size=60)
+
+
+@given(counts)
+def test_jains_index_lies_between_one_nth_and_one(found: list[int]) -> None:
+    assert 1 / len(found) - 1e-12 <= jain(found) <= 1 + 1e-12
+
+
+@given(counts, st.integers(1, 1000), st.randoms())
+def test_jains_index_knows_neither_scale_nor_order(found: list[int], scale: int, order: Any) -> None:
+    scaled = [scale * count for count in found]
+    order.shuffle(scaled)
+    assert jain(scaled) == pytest.approx(jain(found))
+
+
+@given(st.integers(1, 60), st.integers(0, 60), st.integers(1, 10**6))
+def test_if_k_of_n_share_alike_jains_index_is_their_part(some: int, others: int, count: int) -> None:
+    assert jain([count] * some + [0] * others) == pytest.approx(some / (some + others))
+
+
+def test_where_nobody_has_anything_nobody_is_treated_unfairly() -> None:
+    assert jain([0, 0, 0]) == 1.0
+
+
+def test_the_gain_is_that_of_the_global_model_over_the_mean_worker_alone() -> None:
+    assert gain({"global": 0.95, "own_mean": 0.94, "alone_mean": 0.9}) == pytest.approx(0.05)
+    assert gain({"own_mean": 0.94, "alone_mean": 0.9}) is None
+    assert gain({"global": 0.95}) is None
