@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mdl.party import PartyId
 from mdl.vectors import Flags
 
-Selection: TypeAlias = Literal["balanced", "random"]
+Selection: TypeAlias = Literal["balanced", "random", "magnitude"]
 Share: TypeAlias = Literal["minimum"] | float
 
 # Domain separation: what is drawn for one purpose says nothing about what is drawn for another.
@@ -62,6 +63,26 @@ def random(seed: int, epoch: int, *, worker: PartyId, blocks: int, take: int) ->
     rng = np.random.default_rng([_RANDOM, seed, epoch, worker])
     flags = np.zeros(blocks, np.bool_)
     flags[rng.choice(blocks, take, replace=False)] = True
+    return flags
+
+
+def drawn(seed: int, epoch: int, *, worker: PartyId, among: Flags, take: int) -> Flags:
+    """Draw `take` of the blocks that `among` allows, or all of them if they are fewer: shape (blocks,)."""
+    candidates = np.flatnonzero(among)
+    rng = np.random.default_rng([_RANDOM, seed, epoch, worker])
+    flags = np.zeros(len(among), np.bool_)
+    flags[rng.choice(candidates, min(take, len(candidates)), replace=False)] = True
+    return flags
+
+
+def largest(magnitudes: NDArray[np.float64], *, among: Flags, take: int) -> Flags:
+    """Take the `take` allowed blocks of the greatest magnitude: shape (blocks,) [Shokri, Shmatikov, CCS 2015].
+
+    Which blocks a worker takes then tells everybody who sees its uploads where its gradient is large.
+    """
+    order = np.argsort(np.where(among, -magnitudes, np.inf), kind="stable")
+    flags = np.zeros(len(among), np.bool_)
+    flags[order[: min(take, int(among.sum()))]] = True
     return flags
 
 

@@ -9,12 +9,13 @@ from the print, each with its reason, are in docs/systems/coordinated.md; the ru
 import asyncio
 import builtins
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import msgspec
 import numpy as np
-from annotated_types import Gt
+from annotated_types import Ge, Gt
 from numpy.typing import NDArray
+from pydantic import model_validator
 
 from mdl.errors import MdlError, PeerLeft, PeerTimeout, ProtocolError, TooFewWorkers
 from mdl.party import MANAGER, Message, Party, PartyId, broadcast
@@ -106,11 +107,27 @@ class Coordinated(VisibilitySettings):
     """The `[system]` table for `type = "coordinated"`: the keys of `VisibilitySettings`, and these.
 
     Attributes:
+        spare: balanced selection gives each block so many workers more than it needs.
         timeout_seconds: how long the manager waits for a worker in each step, training included.
     """
 
     type: Literal["coordinated"] = "coordinated"
+    spare: Annotated[int, Ge(0)] = 0
     timeout_seconds: Annotated[float, Gt(0)] = 300.0
+
+    @model_validator(mode="after")
+    def _selectable(self) -> Self:
+        if self.spare and self.selection != "balanced":
+            raise ValueError('spare goes with selection = "balanced" alone')
+        if self.selection == "magnitude":
+            raise ValueError(
+                'selection = "magnitude" is for type = "dynamic": here blocks are registered before training'
+            )
+        return self
+
+    def contributors(self, workers: int) -> int:
+        """Give the number of workers that balanced selection puts on a block, the spare ones included."""
+        return min(workers, super().contributors(workers) + self.spare)
 
     @property
     def needs_pool(self) -> bool:
@@ -200,7 +217,8 @@ class _Worker:
         self._local = await self._keeper.restored(self._local)
         # From an older model than the others' it would compute a gradient that may have been opened before,
         # in another epoch over another set. It trains for one epoch without taking part, and goes on from
-        # there.
+        # there. So does a worker that comes back: what it uploaded between its last checkpoint and its end
+        # may have been opened since, over a set that it was not told of.
         self._abstains = await self._keeper.is_behind()
         try:
             reason = await self._epochs()
@@ -240,6 +258,11 @@ class _Worker:
         self._local = trained
         while True:  # lines 6-14
             match await self._event(epoch):
+                case EpochBegins() as next_begins:
+                    # The manager gave up on telling this worker how the epoch ended: all is missed.
+                    self._pending = next_begins
+                    self._note(epoch, chosen, np.zeros_like(chosen), saturated)
+                    return
                 case CallbackUpload() as callback:
                     await self._upload(epoch, self._flags(callback.blocks) & chosen, encoded)
                 case Closed() as closed:
@@ -248,19 +271,23 @@ class _Worker:
                     await self._party.send(MANAGER, await self._opener.answer(self._party, request))
                 case CallbackDownload() as callback:
                     updated = await self._download(epoch, self._flags(callback.updated))
-                    missed = int((chosen & ~updated).sum())
-                    self._party.record(
-                        "updated", epoch, updated=int(updated.sum()), missed=missed, saturated=saturated
-                    )
+                    self._note(epoch, chosen, updated, saturated)
                     return
 
-    async def _event(self, epoch: int) -> CallbackUpload | Closed | Open | CallbackDownload:
-        kinds = (CallbackUpload, Closed, Open, CallbackDownload)
-        message = (await self._party.receive(*kinds, sender=MANAGER)).message
-        assert isinstance(message, kinds)
-        if message.epoch != epoch:
-            raise ProtocolError(f"a message of epoch {message.epoch} in epoch {epoch}", [MANAGER])
-        return message
+    def _note(self, epoch: int, chosen: Flags, updated: Flags, saturated: int) -> None:
+        missed = int((chosen & ~updated).sum())
+        self._party.record("updated", epoch, updated=int(updated.sum()), missed=missed, saturated=saturated)
+
+    async def _event(self, epoch: int) -> CallbackUpload | Closed | Open | CallbackDownload | EpochBegins:
+        kinds = (CallbackUpload, Closed, Open, CallbackDownload, EpochBegins)
+        while True:
+            message = (await self._party.receive(*kinds, sender=MANAGER)).message
+            assert isinstance(message, kinds)
+            if message.epoch == epoch or (message.epoch > epoch and isinstance(message, EpochBegins)):
+                return message
+            if message.epoch > epoch:
+                raise ProtocolError(f"a message of epoch {message.epoch} in epoch {epoch}", [MANAGER])
+            # Of an epoch that this worker was not told of, or that it was too late for: dropped.
 
     def _choose(self, epoch: int, present: bytes) -> Flags:
         system, task, blocks = self._system, self._task, self._blocks.count
@@ -302,6 +329,8 @@ class _Worker:
                 self._pending = message
                 return np.zeros_like(updated)
             assert isinstance(message, Download)
+            if message.epoch < epoch:
+                continue
             values = rows(message.values, width)
             if message.epoch != epoch or not 0 < len(values) <= missing:
                 raise ProtocolError("a download that does not fit what was announced", [MANAGER])

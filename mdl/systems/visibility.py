@@ -26,8 +26,8 @@ class VisibilitySettings(Settings):
         opening_threshold: how many must answer to open one (default m; never below it).
         share: the part of the blocks that each worker registers, k/t, or ``"minimum"`` for k* = ⌈m·t/n⌉.
         selection: ``"balanced"``: every block gets equally many workers and none is missed; ``"random"``:
-            each worker draws for itself, as in the paper.
-        spare: balanced selection gives each block so many workers more than it needs.
+            each worker draws for itself, as in the paper; ``"magnitude"`` (dynamic only): each takes the
+            blocks in which its gradient is largest, and shows by its uploads which these are.
         block: parameters that share an active set; 1 is the paper's case.
         range: values of the epoch gradient saturate at ± this (and are counted).
         fraction_bits: binary digits kept after the point.
@@ -40,7 +40,6 @@ class VisibilitySettings(Settings):
     opening_threshold: Annotated[int, Ge(1)] | None = None
     share: Literal["minimum"] | Annotated[float, Gt(0), Le(1)] = "minimum"
     selection: Selection = "balanced"
-    spare: Annotated[int, Ge(0)] = 0
     block: Annotated[int, Ge(1)] = 1
     range: Annotated[float, Gt(0)] = 16.0
     fraction_bits: Annotated[int, Ge(1), Le(32)] = 12
@@ -51,8 +50,6 @@ class VisibilitySettings(Settings):
     def _consistent(self) -> Self:
         if (self.visibility is None) == (self.threshold is None):
             raise ValueError("give either visibility (ρ, as 0.5) or threshold (m, as 4)")
-        if self.spare and self.selection != "balanced":
-            raise ValueError('spare goes with selection = "balanced" alone')
         FixedPoint(self.range, self.fraction_bits)  # raises ValueError if there is no such grid
         return self
 
@@ -69,8 +66,7 @@ class VisibilitySettings(Settings):
 
     def contributors(self, workers: int) -> int:
         """Give the number of workers that balanced selection puts on a block."""
-        fewest = select.contributors(self.share, self.visibility_threshold(workers), workers)
-        return min(workers, fewest + self.spare)
+        return min(workers, select.contributors(self.share, self.visibility_threshold(workers), workers))
 
     def largest_set(self, workers: int) -> int:
         """Give the size of the largest active set that can occur."""
