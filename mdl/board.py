@@ -13,9 +13,9 @@ from mdl.party import PartyId
 class Board(AbstractContextManager["Board"]):
     """Writes what a run's events say into a folder, as TensorBoard reads it.
 
-    The step of every curve is the epoch. Curves: ``accuracy/global``, ``accuracy/worker-1``,
-    ``accuracy/worker-1-alone``..., ``loss/worker-1``... (training), ``bytes/manager``, ``bytes/worker-1``...
-    (sent), ``missed/blocks``.
+    The step of every curve is the epoch, of a worker's the worker's own. Curves: ``accuracy/global``,
+    ``accuracy/worker-1``, ``accuracy/worker-1-alone``..., ``loss/worker-1``... (training), ``bytes/manager``,
+    ``bytes/worker-1``... (sent), ``missed/blocks``, ``accepted/worker-1``... (contributions, so far).
 
     Args:
         folder: the run's.
@@ -43,6 +43,8 @@ class Board(AbstractContextManager["Board"]):
                 self._write(f"loss/{_curve(event['party'])}", event["loss"], event["epoch"])
             case "epoch":
                 self._write("missed/blocks", event["missed"], event["epoch"])
+            case "accepted":
+                self._write(f"accepted/{_curve(event['worker'])}", event["count"], event["epoch"])
             case "ledger":
                 self._count(event["entry"])
 

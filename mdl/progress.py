@@ -14,17 +14,26 @@ from rich.text import Text
 
 from mdl.config import Experiment
 from mdl.errors import party_name
-from mdl.party import MANAGER, PartyId
+from mdl.party import PartyId
 
 _OTHER_LINES: Final = 6
 """Of the live table: head, bar, column names, what is not shown, foot, and the cursor's."""
 
 
 class State:
-    """What there is to show: the latest of everything, and how long the rest will take."""
+    """What there is to show: the latest of everything, and how long the rest will take.
 
-    def __init__(self, experiment: Experiment) -> None:
+    The epoch shown is the whole run's: the manager's, or where nobody talks the slowest party's. Workers at
+    their own pace count theirs apart.
+
+    Args:
+        experiment: what is run.
+        simulated: whether events carry virtual seconds.
+    """
+
+    def __init__(self, experiment: Experiment, *, simulated: bool = False) -> None:
         self.experiment = experiment
+        self.virtual_seconds = 0.0 if simulated else None
         self.began = time.monotonic()
         self.stage = "starting"
         self.epoch = 0
@@ -34,10 +43,13 @@ class State:
         self.workers: dict[int, dict[str, Any]] = {
             worker: _nothing_yet() for worker in range(1, experiment.workers + 1)
         }
-        self.has_manager = MANAGER in experiment.system.roster(experiment.workers)
+        self._led = bool(experiment.system.links(experiment.workers))
+        self.own_pace = self._led and experiment.system.own_pace
 
     def take(self, event: Mapping[str, Any]) -> bool:
         """Take in an event; say whether it ends an epoch of the whole run."""
+        if self.virtual_seconds is not None:
+            self.virtual_seconds = event.get("seconds", self.virtual_seconds)
         match event["kind"]:
             case "starting":
                 self.stage = event["what"]
@@ -47,14 +59,16 @@ class State:
                 self.size_bytes += sum(row["size_bytes"] for row in event["entry"]["sent"].values())
             case "trained":
                 self.stage = "training"
-                self._row(event["party"]).update(epoch=event["epoch"], loss=event["loss"])
+                self._row(event["party"]).update(epoch=event["epoch"], loss=event["loss"], state="")
             case "left":
                 self._row(event["worker"])["state"] = "left"
             case "evaluated" if event["model"] in ("global", "pooled"):
                 self.accuracy = event["accuracy"]
-                return self._epoch_ends(event["epoch"])
-            case "done" if not self.has_manager:
-                return self._epoch_ends(min(row["epoch"] for row in self.workers.values()))
+                return self._led and self._epoch_ends(event["epoch"])
+            case "done" if not self._led:
+                self._row(event["party"])["done"] = event["epoch"]
+                going = [row["done"] for row in self.workers.values() if row["state"] != "left"]
+                return self._epoch_ends(min(going, default=0))
         return False
 
     def _row(self, party: PartyId) -> dict[str, Any]:
@@ -83,20 +97,43 @@ class State:
 
     def line(self) -> str:
         """Give the epoch's line."""
-        losses = [row["loss"] for who, row in self.workers.items() if who and row["epoch"] == self.epoch]
-        parts = [f"epoch {self.epoch}/{self.experiment.epochs}"]
+        parts = [self.count]
         if self.accuracy is not None:
             parts.append(f"test accuracy {self.accuracy:.4f}")
-        if losses:
+        if losses := self._losses():
             parts.append(f"training loss {sum(losses) / len(losses):.4f}")
-        parts.append(f"{human_bytes(self.size_bytes)} sent")
+        parts.append(self.expense)
         if self.seconds_left is not None:
             parts.append(f"{human_seconds(self.seconds_left)} left")
         return f"[{human_seconds(self.seconds)}] " + ", ".join(parts)
 
+    @property
+    def count(self) -> str:
+        """Say how far the run has come, and how far the workers have where they need not keep step."""
+        epoch = f"epoch {self.epoch}/{self.experiment.epochs}"
+        if not self.own_pace:
+            return epoch
+        own = [row["epoch"] for who, row in self.workers.items() if who and row["state"] != "left"] or [0]
+        return f"{epoch} (workers' own {min(own)}-{max(own)})"
+
+    @property
+    def expense(self) -> str:
+        """Say what was sent so far; of a simulation, which counts that at the end, what time it is there."""
+        if self.virtual_seconds is None:
+            return f"{human_bytes(self.size_bytes)} sent"
+        return f"simulated time {human_seconds(self.virtual_seconds)}"
+
+    def _losses(self) -> list[float]:
+        """Give the workers' latest losses; where they keep step, of those that have kept it."""
+        return [
+            row["loss"]
+            for who, row in self.workers.items()
+            if who and row["loss"] is not None and (self.own_pace or row["epoch"] == self.epoch)
+        ]
+
 
 def _nothing_yet() -> dict[str, Any]:
-    return {"epoch": 0, "loss": None, "state": ""}
+    return {"epoch": 0, "done": 0, "loss": None, "state": ""}
 
 
 class Lines(AbstractContextManager["Lines"]):
@@ -147,16 +184,17 @@ class LiveTable(AbstractContextManager["LiveTable"]):
         state, experiment = self._state, self._state.experiment
         left = f", {human_seconds(state.seconds_left)} left" if state.seconds_left is not None else ""
         accuracy = f"   test accuracy {state.accuracy:.4f}" if state.accuracy is not None else ""
-        head = Text(f"{experiment.name}  epoch {state.epoch}/{experiment.epochs}{accuracy}", style="bold")
-        sent = f"{human_bytes(state.size_bytes)} sent"
-        foot = Text(f"{human_seconds(state.seconds)} so far{left}; {sent}; {state.stage}", style="dim")
+        head = Text(f"{experiment.name}  {state.count}{accuracy}", style="bold")
+        so_far = f"{human_seconds(state.seconds)} so far{left}"
+        foot = Text(f"{so_far}; {state.expense}; {state.stage}", style="dim")
         # A bar by itself does not end its line.
         bar = Padding(ProgressBar(total=experiment.epochs, completed=state.epoch, width=60))
         return Group(head, bar, self._workers(), foot)
 
     def _workers(self) -> Table:
         table = Table(box=None, padding=(0, 2), show_edge=False)
-        for name in ("worker", "epoch", "training loss", ""):
+        own = "own epoch" if self._state.own_pace else "epoch"
+        for name in ("worker", own, "training loss", ""):
             table.add_column(name, justify="right" if name else "left", style="" if name else "dim")
         rows = list(self._state.workers.items())
         shown = max(1, self._console.size.height - _OTHER_LINES)

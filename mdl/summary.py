@@ -10,6 +10,9 @@ from mdl.party import MANAGER, PartyId
 
 Clock: TypeAlias = Literal["wall", "virtual"]
 
+GAIN, GAIN_OVER = "gain by joining", "global model over mean worker"
+"""What `gain` is called wherever it is shown, and what it means."""
+
 ACTIVITIES = ("training", "cryptography", "evaluation", "waiting")
 
 SATURATION_WARNED = 0.001

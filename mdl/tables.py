@@ -16,7 +16,7 @@ from mdl.learning.settings import NAMED_DATASETS, NAMED_MODELS
 from mdl.mistakes import likely
 from mdl.progress import human_bytes, human_seconds
 from mdl.schemes.settings import AnyScheme
-from mdl.summary import SATURATION_WARNED
+from mdl.summary import GAIN, GAIN_OVER, SATURATION_WARNED, gain
 from mdl.systems import AnySystem
 
 
@@ -50,23 +50,33 @@ def _accuracy_rows(accuracy: Mapping[str, float]) -> Iterator[tuple[str, str]]:
         if f"{key}_mean" in accuracy:
             mean, worst = accuracy[f"{key}_mean"], accuracy[f"{key}_worst"]
             yield f"accuracy, {name}", f"mean {mean:.4f}, worst {worst:.4f}"
-    if "global" in accuracy and "alone_mean" in accuracy:
-        gain = 100 * (accuracy["global"] - accuracy["alone_mean"])
-        yield "gain by joining", f"{gain:+.1f} points, global model over mean worker"
+    if (gained := gain(accuracy)) is not None:
+        yield GAIN, f"{100 * gained:+.1f} points, {GAIN_OVER}"
 
 
 def _cost_rows(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    seconds, sent = summary["seconds"], summary["bytes"]
+    seconds, sent, simulated = summary["seconds"], summary["bytes"], summary["clock"] == "virtual"
     activities = ("training", "cryptography", "waiting")
-    yield "seconds, mean worker", ", ".join(f"{name} {seconds[name]:.1f}" for name in activities)
+    if sent:  # what is counted at the end only is not known of a run that was broken off
+        yield "seconds, mean worker", ", ".join(f"{name} {seconds[name]:.1f}" for name in activities)
     yield (
-        "time, whole run",
+        "simulated time" if simulated else "time, whole run",
         f"{human_seconds(seconds['total'])} ({summary['cpu_seconds']:.0f} s CPU over all)",
     )
-    yield "bytes", f"{human_bytes(sent['up'])} up, {human_bytes(sent['down'])} down"
+    if sent:
+        yield "bytes", f"{human_bytes(sent['up'])} up, {human_bytes(sent['down'])} down"
+    if fairness := summary["fairness"]:
+        yield "contributions", _contributions(fairness, seconds["total"])
     yield "missed updates", f"{summary['missed']:,} ({summary['missed_share']:.2%})"
     if summary["saturated"]:
         yield "saturated values", f"{summary['saturated']:,} ({summary['saturated_share']:.3%})"
+
+
+def _contributions(fairness: Mapping[str, Any], seconds: float) -> str:
+    accepted = sum(fairness["accepted"].values())
+    pace = accepted / seconds if seconds else 0.0
+    written = f"{pace:,.0f}" if pace >= 10 else f"{pace:.2g}"
+    return f"{accepted:,}, {written} a second; Jain's index {fairness['jain']:.3f}"
 
 
 def saturation_warning(summary: Mapping[str, Any]) -> str | None:

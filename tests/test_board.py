@@ -63,6 +63,13 @@ def test_the_bytes_of_an_epoch_are_one_value_for_each_party(tmp_path: Path) -> N
     }
 
 
+def test_accepted_contributions_are_a_curve_a_worker_over_the_epochs_of_the_run(tmp_path: Path) -> None:
+    with Board(tmp_path) as board:
+        for epoch, count in ((1, 4), (2, 7)):
+            board({"kind": "accepted", "party": 0, "epoch": epoch, "worker": 3, "count": count})
+    assert curves(tmp_path) == {"accepted/worker-3": [(1, 4.0), (2, 7.0)]}
+
+
 def test_events_without_a_curve_are_passed_over(tmp_path: Path) -> None:
     with Board(tmp_path) as board:
         board({"kind": "starting", "what": "the parties"})

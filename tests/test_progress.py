@@ -69,6 +69,20 @@ def test_without_a_manager_an_epoch_ends_when_the_last_worker_is_through() -> No
         assert ends == (worker == 3)
 
 
+def test_without_a_manager_one_that_left_holds_nobody_up() -> None:
+    state = State(experiment(system={"type": "standalone"}))
+    state.take({"kind": "left", "party": 0, "epoch": 0, "worker": 3, "how": "it was killed"})
+    ends = [state.take({"kind": "done", "party": worker, "epoch": 1}) for worker in (1, 2)]
+    assert ends == [False, True]
+
+
+def test_a_model_on_all_data_is_one_of_those_whose_epochs_are_waited_for() -> None:
+    state = State(experiment(workers=2, system={"type": "standalone", "pooled": True}))
+    state.take({"kind": "trained", "party": 0, "epoch": 1, "loss": 1.0})
+    ends = [state.take({"kind": "done", "party": party, "epoch": 1}) for party in (1, 2, 0)]
+    assert ends == [False, False, True]
+
+
 def test_the_time_left_follows_from_the_pace_and_is_unknown_at_first() -> None:
     state, left = State(experiment(epochs=10)), []
     for epoch in (1, 2, 10):
@@ -118,6 +132,22 @@ def test_a_manager_that_trains_on_all_data_has_a_row_too() -> None:
     with LiveTable(console, State(experiment(system=chosen))) as table:
         table({"kind": "trained", "party": 0, "epoch": 1, "loss": 0.5})
     assert "pooled" in output.getvalue()
+
+
+def test_a_simulation_shows_its_own_time_and_no_bytes_that_it_has_not_counted() -> None:
+    output = io.StringIO()
+    with Lines(Console(file=output, width=80), State(experiment(), simulated=True)) as lines:
+        scored = {"kind": "evaluated", "party": 0, "epoch": 1, "model": "global", "accuracy": 0.75}
+        lines({**scored, "seconds": 125.0})
+    assert "epoch 1/2, test accuracy 0.7500, simulated time 2 min 05 s" in output.getvalue()
+
+
+def test_a_worker_that_comes_back_is_no_longer_shown_as_gone() -> None:
+    state = State(experiment())
+    state.take({"kind": "left", "party": 0, "epoch": 0, "worker": 3, "how": "it was killed"})
+    assert state.workers[3]["state"] == "left"
+    state.take({"kind": "trained", "party": 3, "epoch": 1, "loss": 1.0})
+    assert state.workers[3]["state"] == ""
 
 
 @pytest.mark.parametrize(

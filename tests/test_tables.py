@@ -28,12 +28,14 @@ SUMMARY: dict[str, Any] = {
         "alone_worst": 0.8321,
     },
     "seconds": {"total": 1234.5, "training": 100.25, "cryptography": 987.65, "waiting": 123.45},
+    "clock": "wall",
     "cpu_seconds": 9876.5,
     "bytes": {"up": 9_876_543_210, "down": 9_876_543_210},
     "missed": 1_234_567,
     "missed_share": 0.1234,
     "saturated": 12_345,
     "saturated_share": 0.00123,
+    "fairness": None,
     "weights": {"global": "ab" * 32, "workers": {}},
     "left": [],
 }
@@ -89,6 +91,23 @@ def test_the_closing_table_says_what_a_run_gave_and_cost() -> None:
         "runs/20260101-120000-quickstart",
     ):
         assert expected in text
+
+
+def test_contributions_are_counted_with_their_pace_and_how_evenly_they_were_taken() -> None:
+    text = words(table(fairness={"jain": 0.8512, "accepted": {"1": 2469, "2": 0}}))
+    assert "contributions │ 2,469, 2 a second; Jain's index 0.851" in text
+    assert "contributions" not in table()
+
+
+def test_simulated_time_is_called_so() -> None:
+    assert "simulated time" in table(clock="virtual")
+    assert "simulated" not in table()
+
+
+def test_what_a_broken_off_simulation_sent_is_not_told() -> None:
+    text = table(clock="virtual", bytes={})
+    assert "bytes" not in text
+    assert "waiting" not in text
 
 
 def test_a_failed_run_without_an_epoch_has_a_short_table() -> None:
