@@ -40,7 +40,9 @@ class Keeper:
         return fitting(kept, start)["parameters"] if kept else start
 
     async def is_behind(self) -> bool:
-        """Whether a resumed run goes on from an epoch of which there is no checkpoint here."""
+        """Whether the model here may be an older one: this party comes back, or lacks a checkpoint."""
+        if self._task.rejoin:
+            return True
         if not self._task.resume:
             return False
         kept = await self._party.to_thread("record", self._task.journal.read, "model", self._task.resume)

@@ -95,7 +95,7 @@ class Desk:
         self.silent: set[PartyId] = set()
         self._send = send or party.send
         self._count = 0
-        self._asked: dict[tuple[PartyId, int], asyncio.Future[Answer]] = {}
+        self._asked: dict[tuple[PartyId, int, int], asyncio.Future[Answer]] = {}
 
     async def ask(
         self, opener: PartyId, epoch: int, groups: tuple[Group, ...], *, within: float
@@ -110,7 +110,7 @@ class Desk:
         self._count += 1
         request = self._count
         answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._asked[opener, request] = answered
+        self._asked[opener, epoch, request] = answered
         gone: asyncio.Future[Any] = asyncio.ensure_future(self.party.departure(opener))
         try:
             async with asyncio.timeout(within):
@@ -121,7 +121,7 @@ class Desk:
             raise
         finally:
             gone.cancel()
-            del self._asked[opener, request]
+            del self._asked[opener, epoch, request]
         if not answered.done():
             raise PeerLeft("an opener has left", [opener])
         shares = answered.result().shares
@@ -132,9 +132,10 @@ class Desk:
     def take(self, envelope: Envelope[Answer]) -> None:
         """Hand an answer to whoever waits for it; one that came too late is dropped."""
         self.silent.discard(envelope.sender)
-        waiting = self._asked.get((envelope.sender, envelope.message.request))
+        answer = envelope.message
+        waiting = self._asked.get((envelope.sender, answer.epoch, answer.request))
         if waiting is not None and not waiting.done():
-            waiting.set_result(envelope.message)
+            waiting.set_result(answer)
 
     async def serve(self) -> None:
         """Take answers as they come, until cancelled; for a manager that awaits nothing else meanwhile."""
@@ -145,14 +146,14 @@ class Desk:
 
 async def announce(
     party: Party, closed: Sets, *, epoch: int, workers: int, to: Sequence[PartyId], within: float
-) -> None:
-    """Tell the workers which sets are closed; one that does not take it in time is passed over."""
+) -> Sequence[PartyId]:
+    """Tell the workers which sets are closed; give those that took it in time."""
 
     async def tell(worker: PartyId) -> None:
         for part in parts(len(closed), active.width(workers)):
             await party.send(worker, Closed(epoch, part.start, active.to_bytes(closed[part], workers)))
 
-    await each({worker: tell(worker) for worker in to}, within=within)
+    return list(await each({worker: tell(worker) for worker in to}, within=within))
 
 
 async def open_sums(

@@ -21,6 +21,7 @@ from mdl.errors import MdlError, PeerLeft, PeerTimeout, ProtocolError, TooFewWor
 from mdl.party import MANAGER, Message, Party, PartyId, broadcast
 from mdl.protocols import selection as select
 from mdl.protocols import sets as active
+from mdl.protocols.attendance import attendance
 from mdl.protocols.convergence import Convergence
 from mdl.protocols.gathering import each, gather
 from mdl.protocols.local import Keeper, fitting, scored, train_from
@@ -248,6 +249,8 @@ class _Worker:
 
     async def _epoch(self, begins: EpochBegins) -> None:
         epoch = begins.epoch
+        if epoch <= self._epoch_done:
+            raise ProtocolError(f"epoch {epoch} begins after epoch {self._epoch_done} was done", [MANAGER])
         self._opener.begin(epoch)
         chosen = self._choose(epoch, begins.present)
         await self._party.send(MANAGER, Register(epoch, pack_flags(chosen)))  # line 3
@@ -283,7 +286,7 @@ class _Worker:
         while True:
             message = (await self._party.receive(*kinds, sender=MANAGER)).message
             assert isinstance(message, kinds)
-            if message.epoch == epoch or (message.epoch > epoch and isinstance(message, EpochBegins)):
+            if message.epoch == epoch or isinstance(message, EpochBegins):
                 return message
             if message.epoch > epoch:
                 raise ProtocolError(f"a message of epoch {message.epoch} in epoch {epoch}", [MANAGER])
@@ -372,6 +375,7 @@ class _Manager:
         start = learner.parameters()  # line 1
         self._blocks = Blocks(len(start), system.block)
         self._global: NDArray[np.float64] = start.astype(np.float64)
+        self._accepted = np.zeros(task.workers, np.int64)
         self._progress = Convergence(task.stop)
 
     async def run(self) -> Outcome:
@@ -387,7 +391,9 @@ class _Manager:
         epoch, reason = self._task.resume, "the manager was stopped"
         try:
             while epoch < self._task.epochs and not self._progress.done:  # line 2
-                await self._epoch(epoch + 1)
+                # Who comes back in the middle of an epoch takes part from the next one on.
+                async with attendance(self._party) as self._crew:
+                    await self._epoch(epoch + 1)
                 epoch += 1
             reason = self._progress.reason or "all epochs done"
         except MdlError as error:
@@ -404,24 +410,29 @@ class _Manager:
         if kept is None:
             raise MdlError(f"there is no checkpoint of epoch {self._task.resume}")
         self._global = fitting(kept, self._global)["parameters"]
+        self._accepted = kept["accepted"]
         self._progress = Convergence.restored(self._task.stop, kept["progress"])
 
     async def _epoch(self, epoch: int) -> None:
         present = self._present(f"epoch {epoch} cannot begin")
-        registered = await self._register(epoch, present)
+        told = await self._begin(epoch, present)
+        registered = await self._register(epoch, told)
         uploads = await self._collect(epoch, self._callable(registered))
         closed = await self._close(epoch, uploads)
-        opened, sums = await self._open(epoch, uploads, closed, present)
+        # Who has not taken the sets in time has no word of them, and would refuse to open any.
+        openers = await self._announce(epoch, closed, told)
+        opened, sums = await self._open(epoch, uploads, closed, openers)
         if not opened.any():
             self._present(f"epoch {epoch} could open nothing")
-            if len(uploads) < self._threshold:
-                late = sorted(set(present) - set(uploads))
+            if len(uploads) < self._threshold <= len(self._crew.peers):
+                late = sorted(set(self._crew.peers) - set(uploads))
                 within = f"timeout_seconds = {self._system.timeout_seconds:g}"
                 raise PeerTimeout(
                     f"epoch {epoch} could open nothing: too few uploads came within {within}", late
                 )
         self._update(opened, sums, closed)  # lines 10 and 11
-        await self._hand_out(epoch, opened, closed)  # lines 12 and 13
+        await self._hand_out(epoch, opened, closed, told)  # lines 12 and 13
+        self._count(epoch, closed[opened])
         await self._conclude(epoch, opened, present)
 
     def _present(self, otherwise: str) -> Sequence[PartyId]:
@@ -438,15 +449,19 @@ class _Manager:
             )
         return present
 
-    async def _register(self, epoch: int, present: Sequence[PartyId]) -> dict[PartyId, Flags]:
-        """Lines 3 and 4, with the barrier of §IV-B b: all register before anyone is called back."""
+    async def _begin(self, epoch: int, present: Sequence[PartyId]) -> Sequence[PartyId]:
+        """Tell those present that the epoch begins; give those that took it in time. It is theirs alone."""
         here = np.array([sum(1 << (worker - 1) for worker in present)], np.uint64)
         begins = EpochBegins(epoch, active.to_bytes(here, self._task.workers))
-        await broadcast(self._party, present, begins, within=self._system.timeout_seconds)
+        told = {worker: self._crew.send(worker, begins) for worker in present}
+        return list(await each(told, within=self._system.timeout_seconds))
+
+    async def _register(self, epoch: int, told: Sequence[PartyId]) -> dict[PartyId, Flags]:
+        """Lines 3 and 4, with the barrier of §IV-B b: all register before anyone is called back."""
         messages = await gather(
-            self._party,
+            self._crew,
             Register,
-            present,
+            told,
             wanted=lambda message: message.epoch == epoch,
             stale=(Upload, Answer),
             within=self._system.timeout_seconds,
@@ -464,7 +479,7 @@ class _Manager:
 
         async def call(worker: PartyId, flags: Flags) -> Contribution:
             async with asyncio.timeout(self._system.timeout_seconds):
-                await self._party.send(worker, CallbackUpload(epoch, pack_flags(flags)))
+                await self._crew.send(worker, CallbackUpload(epoch, pack_flags(flags)))
             return await self._receive_upload(epoch, worker, np.flatnonzero(flags))
 
         return await each({worker: call(worker, flags) for worker, flags in called.items()})
@@ -473,7 +488,7 @@ class _Manager:
         bodies, hints, count = [], [], 0
         while count < len(blocks):
             async with asyncio.timeout(self._system.timeout_seconds):
-                message = (await self._party.receive(Upload, sender=worker)).message
+                message = (await self._crew.receive(Upload, sender=worker)).message
             if message.epoch != epoch:
                 continue  # of an epoch this worker was too late for
             try:
@@ -491,7 +506,7 @@ class _Manager:
         return Contribution(blocks, np.concatenate(bodies or [empty]), np.concatenate(hints or [empty]))
 
     async def _close(self, epoch: int, uploads: Mapping[PartyId, Contribution]) -> active.Sets:
-        """Close the active sets over what has come, and tell everybody before anything is opened."""
+        """Close the active sets over what has come, and put them on disk."""
         contributed = np.zeros((self._blocks.count, self._task.workers), np.bool_)
         for worker, upload in uploads.items():
             contributed[upload.blocks, worker - 1] = True
@@ -504,25 +519,28 @@ class _Manager:
             closed = np.where((before == 0) | (before == closed), closed, np.uint64(0))
             record = np.where(closed != 0, closed, before)
         await keep_sets(party, journal, epoch, record, workers)
-        await announce(
-            party,
+        return closed
+
+    async def _announce(self, epoch: int, closed: active.Sets, told: Sequence[PartyId]) -> Sequence[PartyId]:
+        """Tell everybody the sets before anything is opened; give those that took them in time."""
+        return await announce(
+            self._crew,
             closed,
             epoch=epoch,
-            workers=workers,
-            to=[*party.peers],
+            workers=self._task.workers,
+            to=told,
             within=self._system.timeout_seconds,
         )
-        return closed
 
     async def _open(
         self,
         epoch: int,
         uploads: Mapping[PartyId, Contribution],
         closed: active.Sets,
-        present: Sequence[PartyId],
+        openers: Sequence[PartyId],
     ) -> tuple[Flags, Integers]:
         """Lines 7 to 9: have the sums opened; give which were, (blocks,), and the sums, (blocks, size)."""
-        desk = Desk(self._party)
+        desk = Desk(self._crew)
         answers = asyncio.ensure_future(desk.serve())
         try:
             results = await open_sums(
@@ -530,7 +548,7 @@ class _Manager:
                 self._scheme,
                 uploads,
                 active.groups(closed),
-                online=lambda: [worker for worker in present if worker in self._party.peers],
+                online=lambda: [worker for worker in openers if worker in self._crew.peers],
                 run=self._task.run,
                 epoch=epoch,
                 within=self._system.timeout_seconds,
@@ -550,20 +568,26 @@ class _Manager:
         steps = np.where(opened[:, None], self._learner.learning_rate * means, 0.0)
         self._global = self._global - self._blocks.join(steps)
 
-    async def _hand_out(self, epoch: int, opened: Flags, closed: active.Sets) -> None:
+    async def _hand_out(
+        self, epoch: int, opened: Flags, closed: active.Sets, told: Sequence[PartyId]
+    ) -> None:
         """Contribution-based download: a worker gets what it contributed to, and hears what is missed."""
         values = self._blocks.split(self._global).astype("<f4")
 
         async def hand(worker: PartyId) -> None:
             updated = opened & active.contains(closed, worker)
-            await self._party.send(worker, CallbackDownload(epoch, pack_flags(updated)))
+            await self._crew.send(worker, CallbackDownload(epoch, pack_flags(updated)))
             mine = values[updated]
             for part in parts(len(mine), 4 * self._system.block):
-                await self._party.send(worker, Download(epoch, part.start, mine[part].tobytes()))
+                await self._crew.send(worker, Download(epoch, part.start, mine[part].tobytes()))
 
-        await each(
-            {worker: hand(worker) for worker in self._party.peers}, within=self._system.timeout_seconds
-        )
+        await each({worker: hand(worker) for worker in told}, within=self._system.timeout_seconds)
+
+    def _count(self, epoch: int, opened: active.Sets) -> None:
+        """Count each worker's contributions to what was opened."""
+        for worker in range(1, self._task.workers + 1):
+            self._accepted[worker - 1] += active.contains(opened, worker).sum()
+            self._party.record("accepted", epoch, worker=worker, count=int(self._accepted[worker - 1]))
 
     async def _conclude(self, epoch: int, opened: Flags, present: Sequence[PartyId]) -> None:
         missed = int((~opened).sum())
@@ -571,5 +595,9 @@ class _Manager:
         parameters = self._global.astype(np.float32)
         metrics = await scored(self._party, self._learner, parameters, epoch=epoch, model="global")
         self._progress.note(metrics)
-        state = {"parameters": self._global, "progress": self._progress.state()}
+        state = {
+            "parameters": self._global,
+            "progress": self._progress.state(),
+            "accepted": self._accepted,
+        }
         await self._party.to_thread("record", self._task.journal.write, "model", epoch, state)
