@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeAlias
 
 import typer
 from rich.console import Console
@@ -39,6 +39,11 @@ Overrides = Annotated[
     ),
 ]
 Seed = Annotated[int | None, typer.Option(help="Use another seed than the file's.", min=0)]
+Out = Annotated[Path, typer.Option(metavar="DIR", help="Where run folders are made.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show the closing table only.")]
+
+Watch: TypeAlias = Callable[[Mapping[str, Any]], None]
+"""Shown every event of a run."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -69,13 +74,13 @@ def _tell(what: str, style: str = "") -> None:
 def run(
     file: Annotated[Path | None, typer.Argument(metavar="FILE", help="An experiment file (TOML).")] = None,
     overrides: Overrides = None,
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Where run folders are made.")] = Path("runs"),
+    out: Out = Path("runs"),
     seed: Seed = None,
     resume: Annotated[
         Path | None,
         typer.Option(metavar="RUN", help="Go on with the run in this folder, from its last checkpoint."),
     ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show the closing table only.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Train: start all parties of an experiment, show progress, sum up.
 
@@ -101,7 +106,6 @@ def _train(
 ) -> tuple[Mapping[str, Any], Path]:
     """Make or take up the run's folder, launch, show what happens."""
     from mdl import folder
-    from mdl.board import Board
     from mdl.config import check_resumable, load
     from mdl.launcher import launch, resume_epochs
 
@@ -109,30 +113,46 @@ def _train(
         # Both raise before anything in the folder is touched.
         check_resumable(load(resume / folder.EXPERIMENT)[0], experiment)
         resume_epochs(experiment, resume)
-    target = resume or folder.new_folder(out, experiment.name, datetime.now().astimezone())
-    folder.write_atomically(target / folder.EXPERIMENT, experiment.to_toml().encode())
-    if resume is None:
-        folder.write_json(target / "environment.json", folder.environment())
-    with Board(target) as board, _display(experiment, quiet=quiet) as display:
-
-        def watch(event: Mapping[str, Any]) -> None:
-            display(event)
-            board(event)
-
+        folder.write_atomically(resume / folder.EXPERIMENT, experiment.to_toml().encode())
+    target = resume or _new_folder(experiment, out)
+    with _watching(experiment, target, quiet=quiet) as watch:
         resuming = resume is not None
         summary = launch(experiment, target, data_dir=_data_dir(), watch=watch, resuming=resuming)
     return summary, target
 
 
-def _display(
-    experiment: "Experiment", *, quiet: bool
-) -> AbstractContextManager[Callable[[Mapping[str, Any]], None]]:
+def _new_folder(experiment: "Experiment", out: Path) -> Path:
+    from mdl import folder
+
+    target = folder.new_folder(out, experiment.name, datetime.now().astimezone())
+    folder.write_atomically(target / folder.EXPERIMENT, experiment.to_toml().encode())
+    folder.write_json(target / "environment.json", folder.environment())
+    return target
+
+
+@contextmanager
+def _watching(
+    experiment: "Experiment", target: Path, *, quiet: bool, simulated: bool = False
+) -> Iterator[Watch]:
+    """Show what happens, and keep its curves in the run's folder."""
+    from mdl.board import Board
+
+    with Board(target) as board, _display(experiment, quiet=quiet, simulated=simulated) as display:
+
+        def watch(event: Mapping[str, Any]) -> None:
+            display(event)
+            board(event)
+
+        yield watch
+
+
+def _display(experiment: "Experiment", *, quiet: bool, simulated: bool) -> AbstractContextManager[Watch]:
     from mdl.progress import Lines, LiveTable, State
 
     console = Console()
     if quiet:
         return nullcontext(lambda _: None)
-    return (LiveTable if console.is_terminal else Lines)(console, State(experiment))
+    return (LiveTable if console.is_terminal else Lines)(console, State(experiment, simulated=simulated))
 
 
 def _sum_up(summary: Mapping[str, Any], target: Path) -> int:
@@ -146,7 +166,7 @@ def _sum_up(summary: Mapping[str, Any], target: Path) -> int:
         _write_report([target], target)
     if summary["status"] != "completed":
         _tell(f"{summary['status']}: {summary['reason']}")
-        if summary["epochs"]:
+        if summary["epochs"] and summary["clock"] == "wall":
             _tell(f"go on with: mdl run --resume {target}")
     return int(summary["exit_code"])
 
@@ -180,6 +200,7 @@ def check(file: File, overrides: Overrides = None, seed: Seed = None) -> None:
 def simulate(
     file: File,
     overrides: Overrides = None,
+    out: Out = Path("runs"),
     seed: Seed = None,
     schedule: Annotated[int, typer.Option(help="Seed of the order in which things happen.")] = 0,
     latency: Annotated[
@@ -188,24 +209,39 @@ def simulate(
     bandwidth: Annotated[
         float, typer.Option(metavar="MBIT", help="Bandwidth of every link in Mbit/s; 0: no limit.", min=0)
     ] = 0.0,
+    training_seconds: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS",
+            help="Let a local epoch take so long and other computing no time: nothing is measured, and the "
+            "same command gives the same seconds.",
+            min=0,
+        ),
+    ] = None,
+    quiet: Quiet = False,
 ) -> None:
-    """Run an experiment in one thread, on a virtual clock with modelled links; sum up its transcript.
+    """Run an experiment in one thread, on a virtual clock with modelled links; leave a run's folder.
 
     Computing is measured as it happens and charged to the virtual clock, as though each party had a machine
     of its own.
 
-    [dim]Example:[/dim]
+    [dim]Examples:[/dim]
       mdl simulate configs/quickstart.toml --set epochs=2 --latency 20
+      mdl simulate configs/heterogeneous.toml --training-seconds 10
     """
-    from mdl.rehearsal import rehearse  # brings in torch
+    from mdl.rehearsal import Conditions, cast, rehearse  # brings in torch
+    from mdl.simulator import Network
 
     experiment = _load(file, overrides, seed)
     _warn(experiment)
     with _blaming(file):
-        result = rehearse(
-            experiment, _data_dir(), schedule=schedule, latency_ms=latency, bandwidth_mbit=bandwidth
-        )
-    Console(highlight=False).print(result)
+        learners = cast(experiment, _data_dir())
+    network = Network(latency_seconds=latency / 1000, bandwidth_bytes_per_second=bandwidth * 125_000 or None)
+    conditions = Conditions(network, schedule, training_seconds)
+    target = _new_folder(experiment, out)
+    with _watching(experiment, target, quiet=quiet, simulated=True) as watch:
+        summary = rehearse(experiment, learners, target, conditions, watch)
+    raise typer.Exit(_sum_up(summary, target))
 
 
 @app.command()

@@ -22,7 +22,8 @@ from mdl.systems import AnySystem
 
 def closing_table(summary: Mapping[str, Any], run: Path) -> Table:
     """Sum up a run in a few rows."""
-    title = Text(f"{summary['name']}: {summary['status']}", style="bold")
+    simulated = ", in simulated time" if summary["clock"] == "virtual" else ""
+    title = Text(f"{summary['name']}: {summary['status']}{simulated}", style="bold")
     table = Table(title=title, title_justify="left", show_header=False)
     for name, value in _closing_rows(summary):
         table.add_row(name, Text(value))  # Text, because brackets in an error are no markup
