@@ -1,6 +1,7 @@
 """Messages on their way out, so that a slow receiver holds up nobody but itself."""
 
 import asyncio
+from collections import deque
 from contextlib import suppress
 
 from mdl.errors import PeerLeft
@@ -20,28 +21,37 @@ class Outbox:
 
     def __init__(self, party: Party, peer: PartyId, *, within: float) -> None:
         self._party, self._peer, self._within = party, peer, within
-        self._queue: asyncio.Queue[Message] = asyncio.Queue()
-        self.given_up = False
+        self._messages: deque[Message] = deque()
+        self._some, self._none = asyncio.Event(), asyncio.Event()
+        self._none.set()
+        self.closed = False
 
     def put(self, message: Message) -> None:
         """Have a message sent; returns at once."""
-        if not self.given_up:
-            self._queue.put_nowait(message)
+        if not self.closed:
+            self._messages.append(message)
+            self._some.set()
+            self._none.clear()
 
     async def run(self) -> None:
         """Send what is put, until cancelled, or until the peer has left or is given up."""
         with suppress(PeerLeft, TimeoutError):  # whoever awaits an answer finds out
-            while True:
-                message = await self._queue.get()
+            while not self.closed:
+                await self._some.wait()
                 async with asyncio.timeout(self._within):
-                    await self._party.send(self._peer, message)
-                self._queue.task_done()
-        self.given_up = True
-        while not self._queue.empty():
-            self._queue.get_nowait()
-            self._queue.task_done()
-        self._queue.task_done()  # the one that could not be sent
+                    await self._party.send(self._peer, self._messages[0])
+                self._messages.popleft()
+                if not self._messages:
+                    self._some.clear()
+                    self._none.set()
+        self.close()
+
+    def close(self) -> None:
+        """Drop what has not been sent, and take nothing more."""
+        self.closed = True
+        self._messages.clear()
+        self._none.set()
 
     async def flushed(self) -> None:
-        """Wait until everything has been sent, or the peer was given up."""
-        await self._queue.join()
+        """Wait until everything has been sent, or the outbox is closed."""
+        await self._none.wait()

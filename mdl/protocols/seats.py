@@ -146,8 +146,7 @@ class Seats:
         if not len(ready):
             return iter(())
         versions, sets = self.versions[ready], self._seated[ready]
-        for worker in range(1, len(self.accepted) + 1):
-            self.accepted[worker - 1] += active.contains(sets, worker).sum()
+        self.accepted += active.counts(sets, len(self.accepted))
         self.versions[ready] += 1
         self._opening[ready] = (self._opening[ready] << np.uint64(1)) | np.uint64(1)
         self._empty(ready)
@@ -162,15 +161,28 @@ class Seats:
         assert (self._opening[blocks] >> ago & np.uint64(1)).all()
         self._opening[blocks] &= ~(np.uint64(1) << ago)
 
+    @property
+    def any_held(self) -> bool:
+        """Whether somebody is held for a seat that is kept."""
+        return bool(self._held.any())
+
+    def seated(self, worker: PartyId) -> Flags:
+        """Where a worker has a seat in the set that collects, or is held for one: shape (blocks,)."""
+        return active.contains(self._seated | self._held, worker)
+
     def evict(self, worker: PartyId) -> None:
         """Take back all seats that a worker has in sets that still collect: it has forgotten them."""
-        seated = active.contains(self._seated, worker)
+        self.vacate(worker, np.flatnonzero(self.seated(worker)))
+
+    def vacate(self, worker: PartyId, blocks: BlockIds) -> None:
+        """Take back a worker's seats in some sets that still collect."""
+        seated = blocks[active.contains(self._seated[blocks], worker)]
         self._seated[seated] &= ~_bit(worker)
         self._taken[seated] -= 1
         # Whether it sat there as one that was behind is not remembered; a kept seat too many does no harm.
         self._ahead[seated] = np.minimum(self._ahead[seated], self._taken[seated])
-        self._held &= ~_bit(worker)
-        self._granted[worker - 1] -= int(seated.sum())
+        self._held[blocks] &= ~_bit(worker)
+        self._granted[worker - 1] -= len(seated)
 
     def _free(self, blocks: BlockIds, *, behind: bool) -> Flags:
         room = self._taken[blocks] < self._threshold

@@ -76,7 +76,7 @@ def drawn(seed: int, epoch: int, *, worker: PartyId, among: Flags, take: int) ->
 
 
 def largest(magnitudes: NDArray[np.float64], *, among: Flags, take: int) -> Flags:
-    """Take the `take` allowed blocks of the greatest magnitude: shape (blocks,) [Shokri, Shmatikov, CCS 2015].
+    """Take the `take` allowed blocks of greatest magnitude [Shokri, Shmatikov, CCS 2015]: shape (blocks,).
 
     Which blocks a worker takes then tells everybody who sees its uploads where its gradient is large.
     """

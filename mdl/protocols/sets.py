@@ -40,6 +40,11 @@ def contains(sets: Sets, worker: PartyId) -> Flags:
     return np.asarray((sets >> np.uint64(worker - 1)) & np.uint64(1) == 1, np.bool_)
 
 
+def counts(sets: Sets, workers: int) -> NDArray[np.int64]:
+    """How many of the sets each worker is a member of: shape (workers,)."""
+    return np.array([contains(sets, worker).sum() for worker in range(1, workers + 1)], np.int64)
+
+
 def width(workers: int) -> int:
     """Bytes of a set on the wire."""
     return -(-workers // 8)

@@ -8,13 +8,14 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from itertools import count
 from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mdl.errors import InvalidShare, PeerLeft
-from mdl.party import Envelope, Message, Party, PartyId
+from mdl.party import Message, Party, PartyId
 from mdl.protocols import sets as active
 from mdl.protocols.gathering import each, leaf
 from mdl.protocols.opening import Answer, Closed, Group, Open
@@ -88,14 +89,18 @@ class Desk:
     Args:
         party: the manager.
         send: how a request leaves; by default straight over the link.
+        numbers: of requests. One source for all desks of a run: an answer that comes too late then fits no
+            other question.
     """
 
-    def __init__(self, party: Party, send: Send | None = None) -> None:
+    def __init__(
+        self, party: Party, send: Send | None = None, *, numbers: Iterator[int] | None = None
+    ) -> None:
         self.party = party
         self.silent: set[PartyId] = set()
         self._send = send or party.send
-        self._count = 0
-        self._asked: dict[tuple[PartyId, int, int], asyncio.Future[Answer]] = {}
+        self._numbers = numbers or count(1)
+        self._asked: dict[tuple[PartyId, int], asyncio.Future[Message]] = {}
 
     async def ask(
         self, opener: PartyId, epoch: int, groups: tuple[Group, ...], *, within: float
@@ -107,33 +112,40 @@ class Desk:
             TimeoutError: it was silent for `within` seconds. It counts as `silent` until an answer comes.
             InvalidShare: it answered with another number of shares.
         """
-        self._count += 1
-        request = self._count
-        answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._asked[opener, epoch, request] = answered
-        gone: asyncio.Future[Any] = asyncio.ensure_future(self.party.departure(opener))
+        message = Open(epoch, next(self._numbers), groups)
+        reply = await self.question(opener, message, message.request, within=within)
+        if not isinstance(reply, Answer) or len(reply.shares) != len(groups):
+            raise InvalidShare("an answer with too few or too many decryption shares", [opener])
+        return reply.shares
+
+    async def question(self, worker: PartyId, message: Message, request: int, *, within: float) -> Message:
+        """Put any question to a worker; give the answer to this request.
+
+        Raises:
+            PeerLeft: it is gone.
+            TimeoutError: it was silent for `within` seconds. It counts as `silent` until an answer comes.
+        """
+        answered: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+        self._asked[worker, request] = answered
+        gone: asyncio.Future[Any] = asyncio.ensure_future(self.party.departure(worker))
         try:
             async with asyncio.timeout(within):
-                await self._send(opener, Open(epoch, request, groups))
+                await self._send(worker, message)
                 await asyncio.wait((answered, gone), return_when=asyncio.FIRST_COMPLETED)
         except TimeoutError:
-            self.silent.add(opener)
+            self.silent.add(worker)
             raise
         finally:
             gone.cancel()
-            del self._asked[opener, epoch, request]
+            del self._asked[worker, request]
         if not answered.done():
-            raise PeerLeft("an opener has left", [opener])
-        shares = answered.result().shares
-        if len(shares) != len(groups):
-            raise InvalidShare("an answer with too few or too many decryption shares", [opener])
-        return shares
+            raise PeerLeft("an opener has left", [worker])
+        return answered.result()
 
-    def take(self, envelope: Envelope[Answer]) -> None:
+    def take(self, sender: PartyId, request: int, answer: Message) -> None:
         """Hand an answer to whoever waits for it; one that came too late is dropped."""
-        self.silent.discard(envelope.sender)
-        answer = envelope.message
-        waiting = self._asked.get((envelope.sender, answer.epoch, answer.request))
+        self.silent.discard(sender)
+        waiting = self._asked.get((sender, request))
         if waiting is not None and not waiting.done():
             waiting.set_result(answer)
 
@@ -141,7 +153,8 @@ class Desk:
         """Take answers as they come, until cancelled; for a manager that awaits nothing else meanwhile."""
         with suppress(PeerLeft):  # everybody: whoever asked finds out for itself
             while True:
-                self.take(await self.party.receive(Answer))
+                envelope = await self.party.receive(Answer)
+                self.take(envelope.sender, envelope.message.request, envelope.message)
 
 
 async def announce(

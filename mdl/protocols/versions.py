@@ -21,6 +21,8 @@ from mdl.schemes.threshold import KeyShare, ThresholdEncryption
 from mdl.vectors import Flags, Integers
 
 NOWHERE: Final = -1
+FORGOTTEN: Final = -2
+LONG_AGO: Final = -(1 << 62)
 
 
 class Closing(Message, frozen=True):
@@ -85,17 +87,22 @@ class VersionOpener(OpeningRules):
         self._hint_at = np.full(shape, NOWHERE, np.int64)
         self._hints = _Hints(scheme.hint_bytes)
 
-    def uploaded(self, blocks: BlockIds, versions: NDArray[np.int64], hint: bytes) -> None:
-        """Remember what was uploaded: for these versions of these blocks, with one row of hint each."""
-        places = versions % self._places
-        self._hints.drop(self._hint_at[places, blocks])
-        self._hint_at[places, blocks] = self._hints.keep(hint, len(blocks))
+    def uploaded(self, blocks: BlockIds, version: int, hint: bytes) -> None:
+        """Remember what was uploaded: for this version of these blocks, with one row of hint each."""
+        self._hint_at[version % self._places, blocks] = self._hints.keep(hint, len(blocks))
 
-    def closed(self, message: Closing) -> tuple[BlockIds, Flags]:
+    def uploaded_before(self, blocks: BlockIds) -> None:
+        """Note that something was uploaded for the versions that collect, in a life before this one.
+
+        The hints are forgotten, so this worker answers for none of these sets.
+        """
+        self._hint_at[self.versions[blocks] % self._places, blocks] = FORGOTTEN
+
+    def closed(self, message: Closing) -> tuple[BlockIds, Flags, Sets]:
         """Take note of closed sets (rule 1).
 
         Returns:
-            The blocks, and of which of them this worker is a member.
+            The blocks, in which of them this worker is a member, and their sets.
 
         Raises:
             ProtocolError: sets that may not be opened.
@@ -115,7 +122,7 @@ class VersionOpener(OpeningRules):
         self._answered[place, blocks] = True
         self._due[place, blocks] = False
         self._forget_hints(place, blocks)
-        return blocks, mine
+        return blocks, mine, told
 
     @property
     def awaits_values(self) -> bool:
@@ -160,6 +167,8 @@ class VersionOpener(OpeningRules):
 
     def _own_hints(self, epoch: int, blocks: BlockIds) -> bytes:
         place = epoch % self._places
+        if (self._hint_at[place, blocks] == FORGOTTEN).any():
+            raise blame_manager("asked to answer for a set that this worker joined in a former life")
         hints = self._hints.rows(self._hint_at[place, blocks]).tobytes()
         self._forget_hints(place, blocks)  # it answers once
         return hints
@@ -183,8 +192,8 @@ class _Hints:
         return chunk * self._CHUNK + np.arange(count)
 
     def drop(self, addresses: NDArray[np.int64]) -> None:
-        """Forget rows; those that are `NOWHERE` are forgotten already."""
-        chunks, counts = np.unique(addresses[addresses != NOWHERE] // self._CHUNK, return_counts=True)
+        """Forget rows; an address below 0 is none."""
+        chunks, counts = np.unique(addresses[addresses >= 0] // self._CHUNK, return_counts=True)
         for chunk, count in zip(chunks.tolist(), counts.tolist(), strict=True):
             self._left[chunk] -= count
             if not self._left[chunk]:
@@ -238,6 +247,11 @@ class Offers:
         assert self.free[blocks].all()
         self._values[blocks], self._bases[blocks] = values, bases
         self._waiting[blocks] = True
+
+    def put_before(self, blocks: BlockIds) -> None:
+        """Note that something is carried, of a life before this one: its values are forgotten."""
+        self._waiting[blocks] = True
+        self._bases[blocks] = LONG_AGO  # should it come too late, there is nothing to offer again
 
     def closed(self, blocks: BlockIds, mine: Flags) -> None:
         """Take note of sets that closed, with this worker in those that are `mine`: the others are late."""

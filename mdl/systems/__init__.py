@@ -5,9 +5,10 @@ from typing import Annotated, TypeAlias
 from pydantic import Field
 
 from mdl.systems.coordinated import Coordinated
+from mdl.systems.dynamic import Dynamic
 from mdl.systems.fedavg import FedAvg
 from mdl.systems.standalone import Standalone
 
-AnySystem: TypeAlias = Annotated[Coordinated | FedAvg | Standalone, Field(discriminator="type")]
+AnySystem: TypeAlias = Annotated[Coordinated | Dynamic | FedAvg | Standalone, Field(discriminator="type")]
 
-__all__ = ["AnySystem", "Coordinated", "FedAvg", "Standalone"]
+__all__ = ["AnySystem", "Coordinated", "Dynamic", "FedAvg", "Standalone"]

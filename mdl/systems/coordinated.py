@@ -9,9 +9,9 @@ from the print, each with its reason, are in docs/systems/coordinated.md; the ru
 import asyncio
 import builtins
 from collections.abc import Mapping, Sequence
+from itertools import count
 from typing import Annotated, Literal, Self
 
-import msgspec
 import numpy as np
 from annotated_types import Ge, Gt
 from numpy.typing import NDArray
@@ -31,6 +31,7 @@ from mdl.protocols.rows import parts, rows
 from mdl.protocols.summing import Contribution, Desk, announce, open_sums
 from mdl.schemes.threshold import Context, KeyShare
 from mdl.system import Learner, Outcome, Randomness, Task, star
+from mdl.systems.credentials import Credentials, deal_threshold
 from mdl.systems.explanations import explain_coordinated
 from mdl.systems.visibility import VisibilitySettings
 from mdl.vectors import Blocks, Flags, Integers, pack_flags, unpack_flags
@@ -88,16 +89,6 @@ class Finish(Message, frozen=True):
     """Manager to all: there is no further epoch."""
 
     reason: str
-
-
-class Credentials(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What the trusted authority gives a party: the public key to all, a key share to each worker."""
-
-    public_key: bytes
-    secret: bytes = b""
-
-    def __repr__(self) -> str:
-        return "Credentials(...)"
 
 
 # ---------------------------------------------------------------------------------------------------------
@@ -169,12 +160,7 @@ class Coordinated(VisibilitySettings):
 
     def deal(self, workers: int, *, rng: Randomness) -> Mapping[PartyId, bytes]:
         """Be the trusted authority (Algorithm 1): the public key to all, a share to each worker."""
-        public_key, shares = self.build_scheme(workers).deal(range(1, workers + 1), rng=rng)
-        secrets = {point: share.secret for point, share in shares.items()}
-        return {
-            party: msgspec.msgpack.encode(Credentials(public_key, secrets.get(party, b"")))
-            for party in self.roster(workers)
-        }
+        return deal_threshold(self.build_scheme(workers), self.roster(workers), rng=rng)
 
     async def run(self, party: Party, learner: Learner, task: Task) -> Outcome:
         """Play the manager's part, or a worker's."""
@@ -195,7 +181,7 @@ class _Worker:
         self._keeper = Keeper(party, learner, task)
         self._threshold = system.visibility_threshold(task.workers)
         self._scheme = system.build_scheme(task.workers)
-        credentials = msgspec.msgpack.decode(task.credentials, type=Credentials)
+        credentials = Credentials.read(task.credentials)
         self._public_key = credentials.public_key
         self._key_share = KeyShare(party.id, credentials.secret)
         self._local = learner.parameters()  # line 1: the same start at all parties
@@ -377,6 +363,7 @@ class _Manager:
         self._global: NDArray[np.float64] = start.astype(np.float64)
         self._accepted = np.zeros(task.workers, np.int64)
         self._progress = Convergence(task.stop)
+        self._requests = count(1)
 
     async def run(self) -> Outcome:
         if self._task.resume:
@@ -540,7 +527,7 @@ class _Manager:
         openers: Sequence[PartyId],
     ) -> tuple[Flags, Integers]:
         """Lines 7 to 9: have the sums opened; give which were, (blocks,), and the sums, (blocks, size)."""
-        desk = Desk(self._crew)
+        desk = Desk(self._crew, numbers=self._requests)
         answers = asyncio.ensure_future(desk.serve())
         try:
             results = await open_sums(

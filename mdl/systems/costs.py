@@ -58,3 +58,63 @@ class EpochBytes:
     def down(self) -> int:
         """From the manager to the workers."""
         return sum(self.by_kind().values()) - self.up
+
+
+@dataclass(frozen=True)
+class VersionBytes:
+    """Payload bytes of ∝MDL^d while every block is updated once, over all links, nobody missing or late.
+
+    In safe mode m·t·(2G + (m−1)·G + G) and less for identifiers, sets and values. As printed, a newcomer
+    that finds l − 1 members exchanges 4G + 2(l−1)·G, which comes to (m² + 3m)·G an update [∝MDL, §V-C c].
+
+    Attributes:
+        workers: n.
+        members: m, the size of every set.
+        blocks: how the parameters are divided.
+        scheme: gives the widths of rows, and how many openers there are.
+        printed: shares are given on arrival (``mode = "paper"``).
+    """
+
+    workers: int
+    members: int
+    blocks: Blocks
+    scheme: ThresholdEncryption
+    printed: bool = False
+
+    def by_kind(self) -> Mapping[str, int]:
+        """Give the bytes of each kind of message; a block is named in 4 bytes wherever it occurs."""
+        count, m, scheme = self.blocks.count, self.members, self.scheme
+        openers, share = scheme.threshold, scheme.share_bytes
+        common = {
+            "Upload": count * m * (4 + scheme.body_bytes + scheme.hint_bytes),
+            "Closing": self.workers * count * (4 + active.width(self.workers)),
+            "Values": count * m * (4 + 4 * self.blocks.size),
+        }
+        if self.printed:
+            earlier = m * (m - 1) // 2
+            return common | {
+                "Raise": count * (earlier * share + (m - 1) * 5),
+                "Raised": count * earlier * share,
+                "RaiseOwn": count * m * (4 + share),
+                "RaisedOwn": count * m * share,
+            }
+        inside = min(openers, m)
+        shown = inside * (m - 1) + (openers - inside) * m
+        return common | {
+            "Open": count * (shown * scheme.hint_bytes + openers * 4),
+            "Answer": count * openers * share,
+        }
+
+    @property
+    def up(self) -> int:
+        """From the workers to the manager."""
+        return sum(
+            size
+            for kind, size in self.by_kind().items()
+            if kind in ("Upload", "Answer", "Raised", "RaisedOwn")
+        )
+
+    @property
+    def down(self) -> int:
+        """From the manager to the workers."""
+        return sum(self.by_kind().values()) - self.up

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from mdl.protocols import selection as select
-from mdl.systems.costs import EpochBytes
+from mdl.systems.costs import EpochBytes, VersionBytes
 from mdl.systems.visibility import VisibilitySettings
 from mdl.vectors import Blocks
 
@@ -17,6 +17,81 @@ def explain_coordinated(system: VisibilitySettings, *, workers: int, parameters:
         _coverage(system, workers, parameters),
         _costs(system, workers, parameters),
     ]
+
+
+def explain_dynamic(
+    system: VisibilitySettings,
+    *,
+    workers: int,
+    parameters: int,
+    printed: bool,
+    download: str,
+    admission: str,
+) -> Sequence[str]:
+    """Give a paragraph each on: who sees what, thresholds, the scheme, pace and policies, costs."""
+    return [
+        _printed_leak(system, workers) if printed else _who_sees_what(system, workers),
+        _thresholds(system, workers),
+        _scheme(system, workers),
+        _pace(system, workers, parameters, download=download, admission=admission),
+        _version_costs(system, workers, parameters, printed=printed),
+    ]
+
+
+def _printed_leak(system: VisibilitySettings, workers: int) -> str:
+    m = system.visibility_threshold(workers)
+    return (
+        'Who sees what: mode = "paper" LEAKS. Shares are given on arrival, so the manager and one worker '
+        f"outside a set read the gradient of the {m}th that joined it, exactly, and see the sum of the first "
+        f"{m - 1}; with more outsiders, more. `mdl audit collusion` shows it. It is for study."
+    )
+
+
+def _pace(system: VisibilitySettings, workers: int, parameters: int, *, download: str, admission: str) -> str:
+    blocks = Blocks(parameters, system.block).count
+    m = system.visibility_threshold(workers)
+    what = f"{parameters:,} parameters" + (
+        f" in {blocks:,} blocks of {system.block:,}" if system.block > 1 else ""
+    )
+    how = {
+        "random": "draws at random",
+        "balanced": "is assigned by public balanced selection",
+        "magnitude": "takes where its gradient is largest, which its uploads show to the manager,",
+    }[system.selection]
+    took = system.blocks_each(workers, blocks)
+    seats = {
+        "first-come": "go to whoever comes first, so fast workers contribute more",
+        "reserved-seats": "are in part kept for workers that have contributed less than the average",
+        "deficit": "are kept from workers that are far ahead of the last one",
+    }[admission]
+    got = {
+        "contribution": "by those who contributed to them",
+        "all": "by everybody, contributor or not",
+        "quota": "after each epoch, those updated most often first, up to a quota",
+        "stale-first": "after each epoch, those missed for longest first, up to a quota",
+    }[download]
+    return (
+        f"Pace: {what}; after each epoch of its own a worker {how} {took:,} blocks to contribute to. A "
+        f"block's set closes at its {m}th contribution; its seats {seats}. New values are downloaded {got}. "
+        "An epoch of the run is complete when blocks have been updated once on average."
+    )
+
+
+def _version_costs(system: VisibilitySettings, workers: int, parameters: int, *, printed: bool) -> str:
+    blocks, m = Blocks(parameters, system.block), system.visibility_threshold(workers)
+    scheme = system.build_scheme(workers)
+    epoch = VersionBytes(workers, m, blocks, scheme, printed)
+    rows = blocks.count * blocks.size
+    work = _work(system, rows=rows, members=m, openers=scheme.threshold)
+    if printed:
+        work = (
+            f"{(m * m + 5 * m) // 2 * rows:,} exponentiations by all workers (l + 2 for each parameter by "
+            f"the l-th to join its set) and {m * m * rows:,} by the manager (2l - 1 an arrival)."
+        )
+    return (
+        f"Costs of an epoch: {_size(epoch.up)} up and {_size(epoch.down)} down, over all links, and more "
+        f"for what comes too late and is uploaded again; {work}"
+    )
 
 
 def _who_sees_what(system: VisibilitySettings, workers: int) -> str:

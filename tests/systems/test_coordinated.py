@@ -397,7 +397,7 @@ def test_more_openers_than_members_can_be_asked_for() -> None:
 
 def test_credentials_hold_no_other_partys_secret() -> None:
     from mdl.schemes.randomness import SystemRandomness
-    from mdl.systems.coordinated import Credentials
+    from mdl.systems.credentials import Credentials
 
     dealt = {
         party: msgspec.msgpack.decode(data, type=Credentials)
