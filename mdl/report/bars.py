@@ -13,9 +13,9 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from mdl.errors import party_name
-from mdl.report import drawing, series, units
+from mdl.report import drawing, naming, series, units
 from mdl.report.drawing import Picture
-from mdl.report.runs import Run, labels
+from mdl.report.runs import Run
 from mdl.report.series import Flow
 
 MOST_KINDS: Final = 12
@@ -80,12 +80,33 @@ def time_by_activity(runs: Sequence[Run]) -> Picture | None:
     figure = _stacked(runs, title, panels, list(_activity_layers(names)))
     if figure is None:
         return None
-    figure.axes[-1].set_xlabel(f"{unit}, activities added up")
+    figure.axes[-1].set_xlabel(", ".join(filter(None, (unit, naming.clock(runs), "activities added up"))))
     caption = (
         "What each party did with its time over the whole run; busy is all but waiting, and since activities "
         "of one party can overlap, a bar may be longer than the run."
     )
     return drawing.finish(figure, "time", title, caption)
+
+
+def contributions_by_worker(runs: Sequence[Run]) -> Picture | None:
+    """Draw how many of each worker's contributions were taken."""
+    title = "Contributions taken, by worker"
+    panels = [
+        [
+            Bar(party_name(worker), [count], units.count(count))
+            for worker, count in series.accepted(run).items()
+        ]
+        for run in runs
+    ]
+    figure = _stacked(runs, title, panels, [Layer("in sums that were opened", drawing.BLUE)])
+    if figure is None:
+        return None
+    figure.axes[-1].set_xlabel("contributions: one worker's gradient of one block each")
+    caption = (
+        "Whose gradients went into the global model: bars of one length are what Jain's index calls 1, and a "
+        "single bar among n is 1/n."
+    )
+    return drawing.finish(figure, "contributions", title, caption)
 
 
 def fold(flows: Sequence[Flow]) -> Sequence[Flow]:
@@ -122,8 +143,9 @@ def _stacked(
     """Draw a panel of bars for each run, one under the other on one axis: lengths compare across runs."""
     if not layers or not any(panels):
         return None
-    names = labels(runs)
-    subtitle = units.shorten(names[0], 60) if len(runs) == 1 else f"{len(runs)} runs on one scale"
+    names = naming.labels(runs)
+    head = units.shorten(names[0], 60) if len(runs) == 1 else f"{len(runs)} runs on one scale"
+    subtitle = " · ".join(filter(None, (head, naming.clock(runs))))
     keys = [Patch(color=layer.colour, label=layer.name) for layer in layers]
     figure = drawing.frame(title, subtitle, _height_inches(panels), keys)
     ratios = [max(len(bars), 1) + 0.3 for bars in panels]

@@ -11,9 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from mdl.report import drawing, series, units
+from mdl.report import drawing, naming, series, units
 from mdl.report.drawing import EndLabel, Picture
-from mdl.report.runs import Run, labels
+from mdl.report.runs import Run
 from mdl.report.series import Point, Spread
 
 Clock: TypeAlias = Callable[[Point | Spread], float]
@@ -67,7 +67,10 @@ def accuracy_over_epochs(runs: Sequence[Run]) -> Picture | None:
     axes = figure.axes[0]
     axes.set_xlabel("epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    return drawing.finish(figure, "accuracy-epochs", title, f"What each epoch taught. {_legend(runs)}")
+    caption = f"What each epoch taught. {_legend(runs)}"
+    if any(run.summary.own_pace for run in runs):
+        caption += " Workers at their own pace count epochs of their own."
+    return drawing.finish(figure, "accuracy-epochs", title, caption)
 
 
 def accuracy_over_time(runs: Sequence[Run]) -> Picture | None:
@@ -82,7 +85,8 @@ def accuracy_over_time(runs: Sequence[Run]) -> Picture | None:
         return None
     if not logarithmic:
         figure.axes[0].set_xlim(left=0)
-    figure.axes[0].set_xlabel(f"{unit} since the run's start{', logarithmic' if logarithmic else ''}")
+    said = ["since the run's start", naming.clock(runs), "logarithmic" if logarithmic else ""]
+    figure.axes[0].set_xlabel(f"{unit} {', '.join(filter(None, said))}")
     caption = f"How soon an accuracy was reached, cryptography and waiting included. {_legend(runs)}"
     return drawing.finish(figure, "accuracy-time", title, caption)
 
@@ -96,8 +100,9 @@ def _length_seconds(run: Run) -> float:
 def _accuracy(runs: Sequence[Run], title: str, clock: Clock, *, logarithmic: bool) -> Figure | None:
     if not any(_has_a_line(run) for run in runs):
         return None
-    names = labels(runs)
-    subtitle = f"{units.shorten(names[0], 60)} · on the test set" if len(runs) == 1 else "on the test set"
+    names = naming.labels(runs)
+    said = [units.shorten(names[0], 60) if len(runs) == 1 else "", "on the test set", naming.clock(runs)]
+    subtitle = " · ".join(filter(None, said))
     figure = drawing.frame(title, subtitle, height_inches=3.7)
     axes = figure.add_subplot()
     ends = _one_run(axes, runs[0], clock) if len(runs) == 1 else _many_runs(axes, runs, names, clock)
@@ -131,15 +136,15 @@ def _mark_percent(axes: Axes) -> None:
 def _one_run(axes: Axes, run: Run, clock: Clock) -> list[EndLabel]:
     """Draw one run's models, a colour for each kind of model."""
     own, shared = series.curves(run, "own"), series.global_curve(run)
-    sums = series.spread(own.values())
+    sums, last = series.own_spread(run), series.last_own(run)
     _band(axes, sums, clock, _OWN.colour)
     for line in own.values():
         _line(axes, line, clock, Look("", _OWN.colour, width=0.9), alpha=0.55)
     ends = []
     if shared:
         ends.append(_main_line(axes, run, shared, clock, _GLOBAL))
-    if sums and shared:
-        ends.append(_end(clock(sums[-1]), sums[-1].mean, _OWN))
+    if last and shared:
+        ends.append(_end(clock(last), last.mean, _OWN))
     elif sums:
         ends.append(_main_line(axes, run, _means(sums), clock, _OWN))
     for model, look in _REFERENCES.items():
@@ -152,10 +157,9 @@ def _many_runs(axes: Axes, runs: Sequence[Run], names: Sequence[str], clock: Clo
     ends = []
     few = len(runs) <= MOST_BANDS
     for run, look in zip(runs, _looks(names), strict=True):
-        own = series.spread(series.curves(run, "own").values())
-        main = series.global_curve(run) or _means(own)
+        main = series.main_curve(run)
         if few:
-            _band(axes, own, clock, look.colour)
+            _band(axes, series.own_spread(run), clock, look.colour)
         if main:
             ends.append(_main_line(axes, run, main, clock, look))
         if few or not main:

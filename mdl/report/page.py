@@ -9,7 +9,8 @@ from markupsafe import Markup
 
 from mdl.report import tables
 from mdl.report.drawing import Picture
-from mdl.report.runs import Run, labels
+from mdl.report.naming import labels
+from mdl.report.runs import Run
 from mdl.report.tables import Table
 
 _KNOWN_STATUSES: Final = ("completed", "interrupted", "failed")
@@ -68,6 +69,7 @@ def render(runs: Sequence[Run], pictures: Sequence[Picture]) -> str:
         figures=[Figure(Markup(picture.svg), picture.caption) for picture in pictures],  # noqa: S704
         comparison=compared,
         differences=tables.differences(runs, names),
+        simulated=_simulated(runs),
         estimated=tables.ESTIMATED if _any_estimated(compared) else "",
         sections=[_section(run, name) for run, name in zip(runs, names, strict=True)],
     )
@@ -80,6 +82,17 @@ def _title(runs: Sequence[Run], names: Sequence[str]) -> str:
     return runs[0].name if runs[0].completed else f"{runs[0].summary.status.upper()} · {runs[0].name}"
 
 
+def _simulated(runs: Sequence[Run]) -> str:
+    """Say whose times are not those of any clock on a wall."""
+    if not any(run.simulated for run in runs):
+        return ""
+    whose = "All times here are" if all(run.simulated for run in runs) else "Times of what is called so are"
+    return (
+        f"{whose} simulated time: all parties ran in one thread, over modelled links, on a virtual clock. "
+        "Accuracy, messages and bytes are those of a real run."
+    )
+
+
 def _any_estimated(compared: Sequence[Table]) -> bool:
     cells = (cell for table in compared for row in table.rows for cell in row)
     return any(cell.endswith(tables.ESTIMATED) for cell in cells)
@@ -87,7 +100,7 @@ def _any_estimated(compared: Sequence[Table]) -> bool:
 
 def _section(run: Run, name: str) -> Section:
     status = run.summary.status
-    shown = (tables.epochs(run), tables.messages(run), tables.times(run))
+    shown = (tables.epochs(run), tables.messages(run), tables.times(run), tables.contributions(run))
     return Section(
         name=name,
         status=status,

@@ -45,7 +45,8 @@ class Metric(msgspec.Struct, frozen=True, kw_only=True):
     """A line of `metrics.jsonl`, as far as a report reads it. What a kind of line does not say is None.
 
     Attributes:
-        seconds: since the run's start, the time between an end and a resumption left out.
+        seconds: since the run's start, the time between an end and a resumption left out; virtual ones in a
+            simulation.
         party: who recorded it.
         kind: ``evaluated``, ``epoch``, ``left`` and others.
         epoch: in which it was recorded.
@@ -73,12 +74,21 @@ class Metric(msgspec.Struct, frozen=True, kw_only=True):
     how: str | None = None
 
 
+class Fairness(msgspec.Struct, frozen=True, kw_only=True):
+    """`fairness` in `summary.json`: how evenly the workers' contributions were taken."""
+
+    jain: float
+    accepted: dict[str, int]
+
+
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """`summary.json`. A run that ended early may lack any part of it.
 
     Attributes:
         started, ended: ISO 8601.
-        resumed: whether it went on from checkpoints; times, bytes and counts are then those since.
+        resumed: whether it went on from checkpoints; figures are those of all parts.
+        clock: of all seconds: ``wall``, or ``virtual`` in a simulation.
+        own_pace: whether every party counted its own epochs.
         status: ``completed``, ``interrupted`` or ``failed``; ``unfinished`` where nothing says so.
         reason: why it ended, one sentence.
         accuracy: in [0, 1], by ``global``, ``pooled``, ``own_mean``, ``own_worst``, ``alone_mean`` and
@@ -88,6 +98,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
         bytes: by ``up`` (sent by workers) and ``down`` (sent by the manager).
         missed_share: of all (epoch, block) pairs, in [0, 1].
         saturated: values that were cut to the encoding's range.
+        fairness: Jain's index, and how many of each worker's contributions were taken.
         weights: SHA-256 of the final parameters, under ``global`` and ``workers``.
         left: the workers that left.
     """
@@ -101,6 +112,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     started: str | None = None
     ended: str | None = None
     resumed: bool = False
+    clock: str = "wall"
+    own_pace: bool = False
     status: str = "unfinished"
     reason: str | None = None
     epochs: int | None = None
@@ -112,6 +125,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     missed: float | None = None
     missed_share: float | None = None
     saturated: float | None = None
+    fairness: Fairness | None = None
     weights: dict[str, Any] = {}
     left: list[Any] = []
 
@@ -148,11 +162,20 @@ class Run:
         return self.summary.status == "completed"
 
     @property
+    def simulated(self) -> bool:
+        """Whether its seconds are those of a virtual clock."""
+        return self.summary.clock == "virtual"
+
+    @property
     def epochs(self) -> int:
-        """The last epoch completed: the summary's word, or else the ledger's (an entry closes an epoch)."""
+        """The last epoch completed: the summary's word, or else the manager's, or else any party's.
+
+        Workers at their own pace make more or fewer of their own; an entry in the ledger closes an epoch.
+        """
         if self.summary.epochs is not None:
             return self.summary.epochs
-        return max((entry.epoch for entry in self.ledger), default=0)
+        led = [metric.epoch for metric in self.metrics if metric.kind == "epoch"]
+        return max(led or [entry.epoch for entry in self.ledger], default=0)
 
 
 def read_run(folder: Path) -> Run:
@@ -176,19 +199,6 @@ def read_run(folder: Path) -> Run:
         ledger=_read_lines(folder / LEDGER, LedgerEntry, faults),
         faults=tuple(faults),
     )
-
-
-def labels(runs: Sequence[Run]) -> Sequence[str]:
-    """Name each run so that no two are alike and none that ended early can be taken for a complete one."""
-    names = [run.name for run in runs]
-    if len(set(names)) < len(names):
-        names = [run.folder.resolve().name for run in runs]
-    if len(set(names)) < len(names):
-        names = [f"{name} #{number}" for number, name in enumerate(names, start=1)]
-    return [
-        name if run.completed else f"{name} ({run.summary.status})"
-        for name, run in zip(names, runs, strict=True)
-    ]
 
 
 def _refuse_what_is_no_run(folder: Path) -> None:

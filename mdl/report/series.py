@@ -90,10 +90,49 @@ def global_curve(run: Run) -> Sequence[Point]:
     return next(iter(curves(run, "global").values()), ())
 
 
+def own_spread(run: Run) -> Sequence[Spread]:
+    """Sum up the workers' own models, epoch by epoch.
+
+    Empty where workers at their own pace have a global model beside them: their epochs are not the run's,
+    and what one reached in its tenth stands beside what another did hours later in its.
+    """
+    if run.summary.own_pace and global_curve(run):
+        return ()
+    return spread(curves(run, "own").values())
+
+
+def main_curve(run: Run) -> Sequence[Point]:
+    """Give what a run is judged by: the global model's scores, or else the mean of the workers' own."""
+    return global_curve(run) or [Point(each.epoch, each.seconds, each.mean) for each in own_spread(run)]
+
+
+def last_own(run: Run) -> Spread | None:
+    """Sum up the workers' own models as each was scored last; None if none was."""
+    last = [line[-1] for line in curves(run, "own").values()]
+    return _spread(max(point.epoch for point in last), last) if last else None
+
+
+def common_target(runs: Sequence[Run]) -> float | None:
+    """Give the accuracy within a point of the best that every run reached; None if none was scored."""
+    best = [max(point.accuracy for point in line) for run in runs if (line := main_curve(run))]
+    return min(best) - 0.01 if best else None
+
+
+def seconds_to(run: Run, accuracy: float) -> float | None:
+    """Say how long after its start a run was first scored at `accuracy` or above; None if it never was."""
+    return min((point.seconds for point in main_curve(run) if point.accuracy >= accuracy), default=None)
+
+
+def accepted(run: Run) -> Mapping[PartyId, int]:
+    """Give how many of each worker's contributions were taken; empty where they were not counted."""
+    counts = run.summary.fairness.accepted if run.summary.fairness else {}
+    return {int(worker): counts[worker] for worker in sorted(counts, key=int)}
+
+
 def epoch_rows(run: Run) -> Sequence[EpochRow]:
     """Put together what was recorded of each epoch."""
     scores = {point.epoch: point for point in global_curve(run)}
-    own = {each.epoch: each for each in spread(curves(run, "own").values())}
+    own = {each.epoch: each for each in own_spread(run)}
     books = {metric.epoch: metric for metric in run.metrics if metric.kind == "epoch"}
     rows = []
     for epoch in sorted(scores.keys() | own.keys() | books.keys()):

@@ -6,8 +6,9 @@ from typing import Any, Final, TypeAlias
 
 from mdl.errors import party_name
 from mdl.ledger import Traffic
-from mdl.report import series, units
+from mdl.report import naming, series, units
 from mdl.report.runs import Metric, Run
+from mdl.summary import GAIN, GAIN_OVER, gain
 
 ESTIMATED: Final = "†"
 """Marks a figure that the summary lacks and that was taken from the metrics or the ledger instead."""
@@ -54,7 +55,7 @@ def epochs(run: Run) -> Table:
     """List what was scored and opened, epoch by epoch."""
     head = (
         "epoch",
-        "since start",
+        naming.clock([run]) or "since start",
         "global",
         "loss",
         "own, mean",
@@ -100,7 +101,18 @@ def times(run: Run) -> Table:
         (party_name(party), *(units.duration(sums.get(name, 0.0)) for name in names))
         for party, sums in spent.items()
     ]
-    return Table("Time by party", ("party", *names), rows if names else [])
+    return Table(_timed("Time by party", [run]), ("party", *names), rows if names else [])
+
+
+def contributions(run: Run) -> Table:
+    """List how many of each worker's contributions were taken."""
+    counts = series.accepted(run)
+    total = sum(counts.values())
+    rows = [
+        (party_name(worker), units.count(count), units.percent(count / total if total else None))
+        for worker, count in counts.items()
+    ]
+    return Table("Contributions taken", ("worker", "in sums that were opened", "of all"), rows)
 
 
 def environment(run: Run) -> Table:
@@ -123,7 +135,8 @@ def departures(run: Run) -> Sequence[str]:
 def _topics(runs: Sequence[Run]) -> Iterator[tuple[str, Mapping[str, Figure]]]:
     yield "Experiment", _EXPERIMENT
     yield "Accuracy on the test set", _ACCURACY
-    yield "Time", _times(runs)
+    yield _timed("Time", runs), _times(runs)
+    yield _timed("Pace and fairness", runs), _pace(runs)
     yield "Bytes on the links", _BYTES
     yield "What went astray", _LOSSES
     yield "Result", {"weights of the global model, SHA-256": _global_hash}
@@ -138,6 +151,39 @@ def _times(runs: Sequence[Run]) -> Mapping[str, Figure]:
         **{f"{name}, mean of the workers": _seconds(name) for name in parts},
         "processor time of all parties": lambda run: units.duration(run.summary.cpu_seconds),
     }
+
+
+def _timed(title: str, runs: Sequence[Run]) -> str:
+    clock = naming.clock(runs)
+    return f"{title} ({clock})" if clock else title
+
+
+def _pace(runs: Sequence[Run]) -> Mapping[str, Figure]:
+    target = series.common_target(runs)
+    reached: Mapping[str, Figure] = {}
+    if target is not None:
+        best = "its best" if len(runs) == 1 else "the best that all reached"
+        name = f"until accuracy {units.percent(target)}, a point below {best}"
+        reached = {name: lambda run: units.duration(series.seconds_to(run, target))}
+    return {
+        **reached,
+        "contributions taken": lambda run: units.count(_contributions(run)),
+        "contributions taken a second": _contributions_a_second,
+        "Jain's index of the workers' contributions": _jain,
+    }
+
+
+def _contributions(run: Run) -> int | None:
+    return sum(series.accepted(run).values()) if run.summary.fairness else None
+
+
+def _contributions_a_second(run: Run) -> str:
+    count, seconds = _contributions(run), run.summary.seconds.get("total")
+    return units.UNKNOWN if count is None or not seconds else units.decimal(count / seconds)
+
+
+def _jain(run: Run) -> str:
+    return f"{run.summary.fairness.jain:.3f}" if run.summary.fairness else units.UNKNOWN
 
 
 def _accuracy(name: str) -> Figure:
@@ -155,14 +201,14 @@ def _last_accuracies(run: Run) -> Mapping[str, float]:
     found = {}
     if shared := series.global_curve(run):
         found["global"] = shared[-1].accuracy
-    if own := series.spread(series.curves(run, "own").values()):
-        found |= {"own_mean": own[-1].mean, "own_worst": own[-1].low}
+    if own := series.last_own(run):
+        found |= {"own_mean": own.mean, "own_worst": own.low}
     return found
 
 
 def _gain(run: Run) -> str:
-    own, alone = (run.summary.accuracy.get(name) for name in ("own_mean", "alone_mean"))
-    return units.UNKNOWN if own is None or alone is None else f"{100 * (own - alone):+.2f} points"
+    gained = gain(run.summary.accuracy)
+    return units.UNKNOWN if gained is None else f"{100 * gained:+.2f} points"
 
 
 def _seconds(name: str) -> Figure:
@@ -211,7 +257,7 @@ def _instant(iso: str | None) -> str:
 
 
 def _resumed(run: Run) -> str:
-    return "yes: times, bytes and counts here are those since then" if run.summary.resumed else units.UNKNOWN
+    return "yes: figures are those of all its parts" if run.summary.resumed else units.UNKNOWN
 
 
 def _departure(metric: Metric) -> str:
@@ -240,16 +286,13 @@ def _mean_size(traffic: Traffic) -> str:
     return units.size(traffic.size_bytes / traffic.messages) if traffic.messages else units.UNKNOWN
 
 
-def _flatten(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+def _flatten(table: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Write nested tables as one, keys joined by dots."""
-    for key, value in table.items():
-        if isinstance(value, Mapping):
-            yield from _flatten(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", _text(value)
+    return ((key, _text(value)) for key, value in naming.flatten(table))
 
 
 _EXPERIMENT: Final[Mapping[str, Figure]] = {
+    "experiment": lambda run: run.name,
     "status": lambda run: run.summary.status,
     "ended because": lambda run: _text(run.summary.reason),
     "system": lambda run: _text(run.summary.system),
@@ -271,7 +314,7 @@ _ACCURACY: Final[Mapping[str, Figure]] = {
     "workers' own models, worst": _accuracy("own_worst"),
     "trained alone, mean": _accuracy("alone_mean"),
     "trained alone, worst": _accuracy("alone_worst"),
-    "gain of a worker over training alone, mean": _gain,
+    f"{GAIN}, {GAIN_OVER}": _gain,
 }
 
 _BYTES: Final[Mapping[str, Figure]] = {

@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any
 
 EXPERIMENT = """\
-[experiment]
 name = "{name}"
 seed = 7
+workers = {workers}
 
 [system]
 type = "{system}"
-workers = {workers}
 threshold = 3
 """
 

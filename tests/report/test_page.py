@@ -97,7 +97,7 @@ def test_several_runs_stand_side_by_side_with_the_failed_one_marked(tmp_path: Pa
     reader = Reader(page)
     assert "2 runs side by side" in reader.words
     assert '<th scope="col">two (failed)</th>' in page
-    assert "system.workers" in reader.words
+    assert "workers" in reader.words
     assert page.count('role="alert"') == 2
     assert page.count("Experiment file, as resolved") == 2
 

@@ -1,4 +1,3 @@
-import json
 import math
 import pickle
 from pathlib import Path
@@ -8,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mdl.errors import MdlError
-from mdl.report.runs import NotARun, labels, read_run
+from mdl.report.runs import NotARun, read_run
 from tests.report.run_folder import make_run, write_lines
 
 
@@ -130,21 +129,3 @@ def test_an_experiment_file_that_is_not_toml_is_still_shown(tmp_path: Path) -> N
     run = read_run(folder)
     assert run.experiment == "workers = = 3"
     assert run.faults[0].startswith("experiment.toml is not TOML")
-
-
-def test_runs_of_one_name_are_told_apart_by_their_folders(tmp_path: Path) -> None:
-    runs = [read_run(make_run(tmp_path / folder)) for folder in ("1-digits", "2-digits")]
-    assert labels(runs) == ["1-digits", "2-digits"]
-
-
-def test_one_run_given_twice_is_told_apart_by_number(tmp_path: Path) -> None:
-    run = read_run(make_run(tmp_path / "digits"))
-    assert labels([run, run]) == ["digits #1", "digits #2"]
-
-
-@pytest.mark.parametrize("status", ["interrupted", "failed", "unfinished"])
-def test_a_label_says_that_a_run_did_not_complete(tmp_path: Path, status: str) -> None:
-    folder = make_run(tmp_path / "run")
-    summary = json.loads((folder / "summary.json").read_text())
-    (folder / "summary.json").write_text(json.dumps({**summary, "status": status}))
-    assert labels([read_run(folder)]) == [f"digits-coordinated ({status})"]

@@ -79,7 +79,7 @@ def test_missed_blocks_are_told_as_far_as_they_are_known(
 
 def test_only_settings_that_differ_are_listed(tmp_path: Path) -> None:
     runs = [read_run(make_run(tmp_path / str(n), name="same", workers=n)) for n in (4, 5)]
-    assert tables.differences(runs, ["a", "b"]).rows == [("system.workers", "4", "5")]
+    assert tables.differences(runs, ["a", "b"]).rows == [("workers", "4", "5")]
 
 
 def test_a_setting_that_one_file_lacks_differs(tmp_path: Path) -> None:

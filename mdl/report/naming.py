@@ -1,0 +1,114 @@
+"""What runs are called beside each other: by what tells them apart, not by when they began."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from mdl.report.runs import Run
+
+_TELLING: Final = (
+    "name",
+    "system.type",
+    "system.mode",
+    "system.scheme.type",
+    "system.scheme.group",
+    "workers",
+    "system.threshold",
+    "system.visibility",
+    "system.selection",
+)
+"""The settings that a reader looks for first. Others follow by their names, and then `_LAST`."""
+
+_SPEAK_FOR_THEMSELVES: Final = ("name", "system.type", "system.scheme.type", "system.scheme.group")
+
+_LAST: Final = ("seed", "torch_threads")
+
+
+def labels(runs: Sequence[Run]) -> Sequence[str]:
+    """Name each run so that no two are alike and none that ended early can be taken for a complete one.
+
+    By the experiments' names if these differ; else by as few of the settings that differ as suffice, behind
+    the name where that is not the same for all; else by the folders; else by number. Beside real runs
+    simulated ones are called so.
+    """
+    names = _unlike(runs, [_clock(runs, run) for run in runs])
+    return [
+        name if run.completed else f"{name} ({run.summary.status})"
+        for name, run in zip(names, runs, strict=True)
+    ]
+
+
+def clock(runs: Sequence[Run]) -> str:
+    """Say what time it is that plots and tables of these runs show; empty if it is that on the wall."""
+    simulated = [run.simulated for run in runs]
+    if all(simulated):
+        return "simulated time"
+    return "simulated time where so named" if any(simulated) else ""
+
+
+def flatten(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Give nested tables as one, keys joined by dots."""
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            yield from flatten(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _unlike(runs: Sequence[Run], tails: Sequence[str]) -> Sequence[str]:
+    names: Sequence[str] = ()
+    for way in (_by_names, _by_settings, _by_folders):
+        names = [f"{name}{tail}" for name, tail in zip(way(runs), tails, strict=True)]
+        if len(set(names)) == len(names):
+            return names
+    return [f"{name} #{number}" for number, name in enumerate(names, start=1)]
+
+
+def _clock(runs: Sequence[Run], run: Run) -> str:
+    return " (simulated)" if run.simulated and not all(each.simulated for each in runs) else ""
+
+
+def _by_names(runs: Sequence[Run]) -> Sequence[str]:
+    return [run.name for run in runs]
+
+
+def _by_folders(runs: Sequence[Run]) -> Sequence[str]:
+    return [run.folder.resolve().name for run in runs]
+
+
+def _by_settings(runs: Sequence[Run]) -> Sequence[str]:
+    named = len({run.name for run in runs}) > 1
+    found = [{**dict(flatten(run.settings)), "name": run.name if named else ""} for run in runs]
+    keys = _telling_apart(found)
+    return [", ".join(filter(None, (_part(key, settings) for key in keys))) for settings in found]
+
+
+def _telling_apart(found: Sequence[Mapping[str, Any]]) -> Sequence[str]:
+    """Choose settings one after the other, each that tells apart what those before it do not."""
+    keys = sorted({key for settings in found for key in settings}, key=_rank)
+    chosen: list[str] = []
+    for key in keys:
+        if _kinds(found, [*chosen, key]) > _kinds(found, chosen):
+            chosen.append(key)
+    return chosen
+
+
+def _kinds(found: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> int:
+    return len({tuple(str(settings.get(key)) for key in keys) for settings in found})
+
+
+def _rank(key: str) -> tuple[int, str]:
+    if key in _TELLING:
+        return _TELLING.index(key), key
+    return len(_TELLING) + (key in _LAST), key
+
+
+def _part(key: str, settings: Mapping[str, Any]) -> str:
+    """Write one setting as short as it can be understood; nothing where it is not set."""
+    value = settings.get(key)
+    if value is None:
+        return ""
+    table, _, last = key.rpartition(".")
+    written = str(value).lower() if isinstance(value, bool) else str(value)
+    if key in _SPEAK_FOR_THEMSELVES:
+        return written
+    return f"{table.rpartition('.')[2]} {written}" if last == "type" else f"{last} {written}"
