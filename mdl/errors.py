@@ -18,6 +18,7 @@
     │   ├── FrameTooLarge
     │   ├── MalformedMessage
     │   └── HandshakeRefused
+    │       └── LinkedAlready    an earlier link of the same party stands
     └── WorkerDied               a process of ours ended before its time
 
 Every error hands its fields to ``super().__init__`` and formats in ``__str__``: an error that does not
@@ -114,6 +115,10 @@ class MalformedMessage(TransportError):
 
 class HandshakeRefused(TransportError):
     """The other side could not prove who it is, or wants to run something else."""
+
+
+class LinkedAlready(HandshakeRefused):
+    """The other side knows who this is, and has a link with it that it has not seen end yet."""
 
 
 class WorkerDied(MdlError):

@@ -127,6 +127,16 @@ def trim(path: Path, until: Mapping[PartyId, int]) -> list[dict[str, Any]]:
     return kept
 
 
+def last_line(path: Path) -> dict[str, Any] | None:
+    """Give the last whole line of a file of JSON lines, and cut off what a crash has left of another."""
+    whole = path.read_bytes().rpartition(b"\n")[0] if path.exists() else b""
+    if not whole:
+        return None
+    os.truncate(path, len(whole) + 1)
+    line: dict[str, Any] = json.loads(whole.rpartition(b"\n")[2])
+    return line
+
+
 class FileJournal:
     """A party's records as files, ``checkpoints/<party>/<name>-<epoch>.safetensors``.
 

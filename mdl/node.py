@@ -31,7 +31,7 @@ from mdl.orders import Orders, Report
 from mdl.party import MANAGER
 from mdl.system import Outcome, Task
 from mdl.transport.codec import Codec
-from mdl.transport.party import StreamParty
+from mdl.transport.party import PATIENCE_SECONDS, StreamParty
 from mdl.transport.pool import crypto_pool
 from mdl.vectors import fingerprint
 
@@ -126,8 +126,8 @@ async def _play(orders: Orders, report: Report) -> None:
     learner = await loop.run_in_executor(None, _learner, experiment, orders)
     codec = Codec(experiment.system.receives(orders.party))
     with _pool(experiment, orders.pool) as pool:
-        # Who comes back comes with a state that the others have left behind: not in the same run.
-        async with StreamParty(orders.party, codec, ledger, pool, on_record, relink=False) as party:
+        relink = experiment.system.tolerates_loss
+        async with StreamParty(orders.party, codec, ledger, pool, on_record, relink=relink) as party:
             await _link(party, experiment, orders, parameters=len(learner.parameters()))
             watch = asyncio.ensure_future(lag.watch())
             logger.info("linked with %d parties", len(party.peers))
@@ -203,7 +203,7 @@ async def _link(party: StreamParty, experiment: Experiment, orders: Orders, *, p
         "mdl": __version__,
         "run": orders.keys.run.hex(),
         "parameters": str(parameters),
-        "resume": str(orders.resume),
+        **({} if experiment.system.own_pace else {"resume": str(orders.resume)}),
         **agreed(experiment),
         **experiment.system.terms(experiment.workers),
     }
@@ -220,14 +220,16 @@ async def _link(party: StreamParty, experiment: Experiment, orders: Orders, *, p
             peer=listener,
             secret=secrets[party.id],
             terms=terms,
-            patience_seconds=LINK_SECONDS,
+            patience_seconds=LINK_SECONDS if orders.rejoin is None else PATIENCE_SECONDS,
+            again=orders.rejoin is not None,
         )
     await party.linked([*callers, *listeners], LINK_SECONDS)
 
 
 def _task(experiment: Experiment, orders: Orders) -> Task:
     journal = FileJournal(Path(orders.run_folder), orders.party)
-    if not orders.resume and (journal.epochs("model") or journal.epochs("sets")):
+    new = orders.rejoin is None and not orders.resume
+    if new and (journal.epochs("model") or journal.epochs("sets")):
         # Its records are what keeps a repeated epoch from being opened over other sets: they must not be
         # begun anew.
         raise MdlError(
@@ -241,7 +243,8 @@ def _task(experiment: Experiment, orders: Orders) -> Task:
         evaluate_every=experiment.evaluate_every,
         stop=experiment.stop_rule(),
         delay_seconds=experiment.delays(orders.party),
-        resume=orders.resume,
+        resume=orders.resume if orders.rejoin is None else orders.rejoin,
+        rejoin=orders.rejoin is not None,
         credentials=orders.keys.credentials,
         journal=journal,
     )

@@ -39,7 +39,10 @@ class Orders(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         run_folder: where records and the log go.
         spool: folder of the data set as the launcher laid it out; empty to load it oneself.
         data_dir: where named data sets lie; empty if unknown.
-        resume: the last epoch that is complete, by what the launcher found; 0 for a new run.
+        resume: the last epoch that was complete when the run began; 0 for a new run. The same at all parties,
+            unless they go at their own pace.
+        rejoin: None, or the last epoch that this party has complete, where it was in the run before and comes
+            back.
         pool: processes for cryptography.
     """
 
@@ -51,4 +54,5 @@ class Orders(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     spool: str = ""
     data_dir: str = ""
     resume: int = 0
+    rejoin: int | None = None
     pool: int = 1

@@ -26,7 +26,7 @@ from typing import Annotated, Final, TypeAlias, TypeVar
 
 import msgspec
 
-from mdl.errors import HandshakeRefused, MalformedMessage, party_name
+from mdl.errors import HandshakeRefused, LinkedAlready, MalformedMessage, party_name
 from mdl.party import Message, PartyId
 from mdl.transport.codec import Codec
 
@@ -34,6 +34,9 @@ SECRET_BYTES: Final = 32
 NONCE_BYTES: Final = 32
 HANDSHAKE_LIMIT: Final = 64 * 1024
 """Bytes a frame may have before its sender has proved who it is."""
+
+LINKED_ALREADY: Final = "you are linked already"
+"""A reason to refuse that may soon be none."""
 
 _SHOWN_TERMS: Final = 8
 _SHOWN_CHARACTERS: Final = 200
@@ -54,12 +57,13 @@ _Mac: TypeAlias = Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
 
 
 class Hello(Message, frozen=True):
-    """The caller says who it is, whom it wants, and what it would run."""
+    """The caller says who it is, whom it wants, what it would run, and whether it has been linked before."""
 
     caller: PartyId
     listener: PartyId
     nonce: _Nonce
     terms: dict[str, str]
+    again: bool
 
 
 class Challenge(Message, frozen=True):
@@ -92,7 +96,13 @@ _TO_CALLER: Final = Codec([Challenge, Welcome, Refused])
 
 
 def call(
-    caller: PartyId, listener: PartyId, *, secret: bytes, terms: Terms, nonce: bytes | None = None
+    caller: PartyId,
+    listener: PartyId,
+    *,
+    secret: bytes,
+    terms: Terms,
+    again: bool = False,
+    nonce: bytes | None = None,
 ) -> Conversation[None]:
     """Play the caller's side.
 
@@ -101,13 +111,15 @@ def call(
         listener: who should answer.
         secret: the caller's, `SECRET_BYTES` long.
         terms: what to run.
+        again: whether the caller was in this run before, and comes back.
         nonce: fresh and unpredictable; given only in tests.
 
     Raises:
         HandshakeRefused: by the listener, or because the listener could not prove who it is.
+        LinkedAlready: by the listener, because an earlier link of the caller's still stands.
         MalformedMessage: what came is no part of a handshake.
     """
-    hello = Hello(caller, listener, nonce or randomness.token_bytes(NONCE_BYTES), dict(terms))
+    hello = Hello(caller, listener, nonce or randomness.token_bytes(NONCE_BYTES), dict(terms), again)
     yield from _say(hello)
     challenge = yield from _hear_answer(Challenge, listener)
     yield from _say(Proof(_mac(secret, "caller", hello, challenge)))
@@ -121,7 +133,7 @@ def answer(
     *,
     secrets: Mapping[PartyId, bytes],
     terms: Terms,
-    admit: Callable[[PartyId], bool],
+    admit: Callable[[PartyId, bool], str],
     nonce: bytes | None = None,
 ) -> Conversation[PartyId]:
     """Play the listener's side.
@@ -130,7 +142,8 @@ def answer(
         listener: who this is.
         secrets: of each party that may call, `SECRET_BYTES` long.
         terms: what to run.
-        admit: asked once the caller has proved itself; False refuses it because it is linked already.
+        admit: asked once the caller has proved itself: who, and whether it says that it comes back. Gives the
+            reason to refuse it (`LINKED_ALREADY` or another), or nothing.
         nonce: fresh and unpredictable; given only in tests.
 
     Returns:
@@ -152,9 +165,9 @@ def answer(
         yield from _say(Refused("you are not who you say you are"))
         known = "could not prove it" if hello.caller in secrets else "which is not known here"
         raise HandshakeRefused(f"a caller said that it was {name}, {known}")
-    if not admit(hello.caller):
-        yield from _say(Refused("you are linked already"))
-        raise HandshakeRefused(f"{name} called, but is linked already")
+    if reason := admit(hello.caller, hello.again):
+        yield from _say(Refused(reason))
+        raise HandshakeRefused(f"{name} was told: {reason}")
     yield from _say(Welcome(_mac(secret, "listener", hello, challenge)))
     return hello.caller
 
@@ -204,7 +217,8 @@ def _mac(secret: bytes, role: str, hello: Hello, challenge: Challenge) -> bytes:
     assert len(secret) == SECRET_BYTES
     terms = hashlib.sha256(msgspec.msgpack.encode(sorted(hello.terms.items()))).digest()
     # MessagePack writes every length, so no two different tuples give the same bytes.
-    said = ("mdl handshake", role, hello.caller, hello.listener, hello.nonce, challenge.nonce, terms)
+    who, nonces = (hello.caller, hello.listener, hello.again), (hello.nonce, challenge.nonce)
+    said = ("mdl handshake", role, who, nonces, terms)
     return hmac.digest(secret, msgspec.msgpack.encode(said), "sha256")
 
 
@@ -223,7 +237,8 @@ def _hear_answer(kind: type[M], listener: PartyId) -> Conversation[M]:
     if isinstance(message, Refused):
         why = f"{party_name(listener)} refused: {message.reason[:_SHOWN_CHARACTERS]!r}"
         listed = _listed(message.differences, here=0)
-        raise HandshakeRefused(f"{why}: {listed}" if listed else why)
+        refusal = LinkedAlready if message.reason == LINKED_ALREADY else HandshakeRefused
+        raise refusal(f"{why}: {listed}" if listed else why)
     return _expect(message, kind)
 
 

@@ -10,12 +10,20 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, ParamSpec, Self, TypeAlias, TypeVar
 
-from mdl.errors import HandshakeRefused, PeerLeft, PeerTimeout, TransportError, WorkerDied, party_name
+from mdl.errors import (
+    HandshakeRefused,
+    LinkedAlready,
+    PeerLeft,
+    PeerTimeout,
+    TransportError,
+    WorkerDied,
+    party_name,
+)
 from mdl.ledger import Ledger
 from mdl.party import Envelope, Message, PartyId
 from mdl.transport.codec import Codec, kind_of
 from mdl.transport.frames import PREFIX_BYTES
-from mdl.transport.handshake import Conversation, Terms, answer, call
+from mdl.transport.handshake import LINKED_ALREADY, Conversation, Terms, answer, call
 from mdl.transport.links import HANDSHAKE_SECONDS, Link, dial, serve, shake_hands
 from mdl.transport.mailbox import Mailbox
 from mdl.transport.pool import timed
@@ -30,6 +38,10 @@ PATIENCE_SECONDS: Final = 10.0
 """How long a caller waits for its listener to appear."""
 
 _REFUSALS_KEPT: Final = 32
+_RECALL_SECONDS: Final = 0.25
+
+RELINK_SECONDS: Final = 10.0
+"""How long a party that comes back gives its listener to see that its earlier link is gone."""
 
 M = TypeVar("M", bound=Message)
 P = ParamSpec("P")
@@ -127,6 +139,7 @@ class StreamParty:
         terms: Terms,
         patience_seconds: float = PATIENCE_SECONDS,
         timeout_seconds: float = HANDSHAKE_SECONDS,
+        again: bool = False,
     ) -> None:
         """Call `peer` at its socket and prove by `secret` who this is.
 
@@ -137,16 +150,44 @@ class StreamParty:
             terms: what to run.
             patience_seconds: how long the listener may take to appear.
             timeout_seconds: how long the handshake may take.
+            again: whether this party was linked with `peer` before, and comes back.
 
         Raises:
             HandshakeRefused: either side refused the other.
+            LinkedAlready: an earlier link of this party stands, and if it comes back, for `RELINK_SECONDS`.
             TransportError: nobody listens there, or the directory is not private.
         """
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + (RELINK_SECONDS if again else 0.0)
+        while True:
+            try:
+                await self._call(
+                    path,
+                    call(self.id, peer, secret=secret, terms=terms, again=again),
+                    peer=peer,
+                    patience_seconds=patience_seconds,
+                    timeout_seconds=timeout_seconds,
+                )
+            except LinkedAlready:
+                if loop.time() >= deadline:
+                    raise
+            else:
+                return
+            await asyncio.sleep(_RECALL_SECONDS)
+
+    async def _call(
+        self,
+        path: Path,
+        conversation: Conversation[None],
+        *,
+        peer: PartyId,
+        patience_seconds: float,
+        timeout_seconds: float,
+    ) -> None:
         link = await dial(path, patience_seconds=patience_seconds)
         try:
-            if not self._admit(link, peer):
+            if self._admit(link, peer, peer in self._ever_linked):
                 raise HandshakeRefused(f"{party_name(peer)} is linked already")
-            conversation = call(self.id, peer, secret=secret, terms=terms)
             await shake_hands(link, conversation, self._ledger, timeout_seconds)
             self._attach(peer, link)
         finally:
@@ -266,17 +307,22 @@ class StreamParty:
         finally:
             await self._end_joining(link)
 
-    def _admit(self, link: Link, peer: PartyId) -> bool:
-        """Keep a place for `peer`, or say False if it has one.
+    def _admit(self, link: Link, peer: PartyId, again: bool) -> str:
+        """Keep a place for `peer`, or say why not.
 
         The place is held until the link is attached or given up, so of two callers at once one is refused.
         """
-        if self._closed or peer in self._links or peer in self._joining:
-            return False
+        if self._closed:
+            return f"{party_name(self.id)} has left"
+        if peer in self._links or peer in self._joining:
+            return LINKED_ALREADY
         if peer in self._ever_linked and not self._relink:
-            return False
+            return "this run goes on without whoever has left it"
+        if peer in self._ever_linked and not again:
+            # Begun anew it would make again what it has made before, and forget what it was told.
+            return "you were in this run before: come back with what you kept of it (mdl node --rejoin)"
         self._joining[peer] = link
-        return True
+        return ""
 
     def _attach(self, peer: PartyId, link: Link) -> None:
         if self._closed:

@@ -35,13 +35,16 @@ KINDS: Final = (Ping, Pong, Bulk)
 
 
 class Stage(Protocol):
-    """Linked parties, and the power to make one leave."""
+    """Linked parties, and the power to make one leave and come back."""
 
     @property
     def parties(self) -> Mapping[PartyId, Party]: ...
 
     async def leave(self, party: PartyId) -> None:
         """Make a party leave in good order: what it sent before still arrives."""
+
+    async def return_(self, worker: PartyId) -> None:
+        """Link a worker that has left with the manager again, as a new object that knows of nothing."""
 
 
 Scenario: TypeAlias = Callable[[Stage], Awaitable[None]]
@@ -213,6 +216,77 @@ async def workers_learn_that_the_manager_left(stage: Stage) -> None:
     assert [getattr(end, "culprits", None) for end in ends] == [(0,)] * 3
 
 
+async def a_departure_is_awaited_until_the_peer_has_left(stage: Stage) -> None:
+    manager = stage.parties[0]
+    departures = [start(manager.departure(worker)) for worker in (1, 2, 2)]
+    await silence(manager.departure(2))
+    assert not any(departure.done() for departure in departures)
+    await stage.leave(2)
+    await asyncio.gather(*departures[1:])
+    assert 2 not in manager.peers
+    assert not departures[0].done()
+    departures[0].cancel()
+
+
+async def the_departure_of_who_is_not_there_is_no_wait(stage: Stage) -> None:
+    await stage.leave(2)
+    await until_peers(stage.parties[0], [1, 3])
+    async with asyncio.timeout(1):
+        await stage.parties[0].departure(2)
+        await stage.parties[1].departure(3)  # workers have no link with one another
+
+
+async def what_a_peer_sent_can_be_taken_after_its_departure(stage: Stage) -> None:
+    await stage.parties[2].send(0, Ping(4))
+    await stage.leave(2)
+    await stage.parties[0].departure(2)
+    assert (await stage.parties[0].receive(Ping, sender=2)).message == Ping(4)
+
+
+async def a_departure_is_known_before_the_peer_can_be_back(stage: Stage) -> None:
+    """Whoever waits for something of it is woken as well: nothing begun before lives on over the new link."""
+    manager = stage.parties[0]
+    there: list[list[PartyId]] = []
+
+    async def watch() -> None:
+        await manager.departure(2)
+        there.append(list(manager.peers))
+
+    watching, receive = start(watch()), start(manager.receive(Ping, sender=2))
+    await asyncio.sleep(0)
+    await stage.leave(2)
+    await stage.return_(2)
+    await until_peers(manager, [1, 2, 3])
+    await watching
+    assert there == [[1, 3]]
+    with pytest.raises(PeerLeft):
+        await receive
+
+
+async def a_peer_that_is_back_is_a_peer_like_any_other(stage: Stage) -> None:
+    manager = stage.parties[0]
+    for number in range(3):
+        await stage.leave(2)
+        await until_peers(manager, [1, 3])
+        await stage.return_(2)
+        await until_peers(manager, [1, 2, 3])
+        await stage.parties[2].send(0, Ping(number))
+        assert (await manager.receive(Ping)).message == Ping(number)
+        await manager.send(2, Pong(number))
+        assert (await stage.parties[2].receive(Pong)).message == Pong(number)
+        await silence(manager.departure(2))
+
+
+async def what_a_peer_sent_before_it_left_comes_before_what_it_sends_when_it_is_back(stage: Stage) -> None:
+    await stage.parties[2].send(0, Ping(1))
+    await stage.leave(2)
+    await until_peers(stage.parties[0], [1, 3])
+    await stage.return_(2)
+    await stage.parties[2].send(0, Ping(2))
+    received = [(await stage.parties[0].receive(Ping, sender=2)).message.number for _ in range(2)]
+    assert received == [1, 2]
+
+
 async def a_party_computes_in_its_pool_and_in_its_thread(stage: Stage) -> None:
     party = stage.parties[1]
     assert await party.to_process(divmod, 17, 5) == (3, 2)
@@ -254,6 +328,12 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
     a_receive_from_anyone_goes_on_until_the_last_peer_left,
     the_others_go_on_when_one_leaves,
     workers_learn_that_the_manager_left,
+    a_departure_is_awaited_until_the_peer_has_left,
+    the_departure_of_who_is_not_there_is_no_wait,
+    what_a_peer_sent_can_be_taken_after_its_departure,
+    a_departure_is_known_before_the_peer_can_be_back,
+    a_peer_that_is_back_is_a_peer_like_any_other,
+    what_a_peer_sent_before_it_left_comes_before_what_it_sends_when_it_is_back,
     a_party_computes_in_its_pool_and_in_its_thread,
     what_fails_in_the_pool_or_the_thread_fails_here,
     methods_in_the_thread_run_one_at_a_time_in_their_order,

@@ -11,24 +11,26 @@ from mdl.simulator.loop import VirtualLoop
 from mdl.simulator.network import Network, Wire
 from mdl.simulator.party import SimulatedParty, no_charge
 from mdl.transport.codec import Codec
-from tests.conformance.party import KINDS, SCENARIOS, WORKERS, Scenario, title
+from tests.conformance.party import KINDS, SCENARIOS, WORKERS, Scenario, title, until_peers
+
+
+def _simulated(party: PartyId) -> SimulatedParty:
+    return SimulatedParty(party, Codec(KINDS), charge=no_charge, transcript=[], on_record=lambda _fact: None)
 
 
 class SimulatedStage:
     """A star of simulated parties."""
 
     def __init__(self, schedule: int) -> None:
-        rng = random.Random(schedule)
-        network = Network(latency_seconds=0.001, bandwidth_bytes_per_second=1e9, jitter_seconds=0.001)
-        self._parties = {
-            party: SimulatedParty(
-                party, Codec(KINDS), charge=no_charge, transcript=[], on_record=lambda _fact: None
-            )
-            for party in range(WORKERS + 1)
-        }
+        self._rng = random.Random(schedule)
+        self._network = Network(latency_seconds=0.001, bandwidth_bytes_per_second=1e9, jitter_seconds=0.001)
+        self._parties = {party: _simulated(party) for party in range(WORKERS + 1)}
         for worker in range(1, WORKERS + 1):
-            self._parties[0].link(self._parties[worker], Wire(network, rng))
-            self._parties[worker].link(self._parties[0], Wire(network, rng))
+            self._link(worker)
+
+    def _link(self, worker: PartyId) -> None:
+        self._parties[0].link(self._parties[worker], Wire(self._network, self._rng))
+        self._parties[worker].link(self._parties[0], Wire(self._network, self._rng))
 
     @property
     def parties(self) -> Mapping[PartyId, Party]:
@@ -36,6 +38,11 @@ class SimulatedStage:
 
     async def leave(self, party: PartyId) -> None:
         self._parties[party].hang_up()
+
+    async def return_(self, worker: PartyId) -> None:
+        await until_peers(self._parties[0], [peer for peer in self._parties[0].peers if peer != worker])
+        self._parties[worker] = _simulated(worker)
+        self._link(worker)
 
 
 @pytest.mark.parametrize("schedule", range(10))

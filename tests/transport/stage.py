@@ -53,7 +53,7 @@ class Streams:
     """A stage of real parties; where they meet; what the manager counts."""
 
     path: Path
-    parties: Mapping[int, StreamParty]
+    parties: dict[int, StreamParty]
     ledgers: Mapping[int, Ledger] = field(default_factory=dict)
 
     @property
@@ -62,6 +62,10 @@ class Streams:
 
     async def leave(self, party: int) -> None:
         await self.parties[party].close()
+
+    async def return_(self, worker: int) -> None:
+        self.parties[worker] = party(worker)
+        await self.parties[worker].connect(self.path, peer=0, secret=SECRETS[worker], terms=TERMS, again=True)
 
 
 @asynccontextmanager

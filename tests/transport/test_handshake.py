@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mdl.errors import HandshakeRefused, TransportError
-from mdl.transport.handshake import Conversation, Terms, answer, call
+from mdl.errors import HandshakeRefused, LinkedAlready, TransportError
+from mdl.transport.handshake import LINKED_ALREADY, Conversation, Terms, answer, call
 
 SECRET = b"s" * 32
 OTHER_SECRET = b"o" * 32
@@ -17,15 +17,15 @@ SECRETS = {1: SECRET, 2: OTHER_SECRET}
 TERMS = {"version": "1", "scheme": "elgamal", "workers": "3"}
 
 
-def anyone(_party: int) -> bool:
-    return True
+def anyone(_party: int, _again: bool) -> str:
+    return ""
 
 
-def nobody(_party: int) -> bool:
-    return False
+def nobody(_party: int, _again: bool) -> str:
+    return LINKED_ALREADY
 
 
-def listener(terms: Terms = TERMS, admit: Callable[[int], bool] = anyone) -> Conversation[int]:
+def listener(terms: Terms = TERMS, admit: Callable[[int, bool], str] = anyone) -> Conversation[int]:
     return answer(0, secrets=SECRETS, terms=terms, admit=admit)
 
 
@@ -114,10 +114,21 @@ def test_one_worker_cannot_call_as_another() -> None:
 
 def test_a_linked_party_learns_so_only_after_its_proof() -> None:
     left, right = meet(caller(), listener(admit=nobody))
-    assert "linked already" in str(left.error)
-    assert "worker 1 called, but is linked already" in str(right.error)
+    assert isinstance(left.error, LinkedAlready)
+    assert "worker 1 was told: you are linked already" in str(right.error)
     stranger, _ = meet(caller(secret=OTHER_SECRET), listener(admit=nobody))
     assert "linked already" not in str(stranger.error)
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_caller_says_whether_it_comes_back_and_is_told_why_it_may_not(again: bool) -> None:
+    def admit(party: int, back: bool) -> str:
+        assert (party, back) == (1, again)
+        return "come back tomorrow"
+
+    left, _ = meet(call(1, 0, secret=SECRET, terms=TERMS, again=again), listener(admit=admit))
+    assert type(left.error) is HandshakeRefused
+    assert "come back tomorrow" in str(left.error)
 
 
 def test_a_caller_at_the_wrong_door_is_told_whose_it_is() -> None:

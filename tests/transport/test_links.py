@@ -165,7 +165,11 @@ def test_a_handshake_widens_the_link_at_both_ends(path: Path, loop: str) -> None
         async with linked(path) as (listening, calling):
             ledger = Ledger(0)
             caller, _ = await asyncio.gather(
-                shake_hands(listening, answer(0, secrets=SECRETS, terms=TERMS, admit=lambda _: True), ledger),
+                shake_hands(
+                    listening,
+                    answer(0, secrets=SECRETS, terms=TERMS, admit=lambda _caller, _again: ""),
+                    ledger,
+                ),
                 shake_hands(calling, call(1, 0, secret=SECRETS[1], terms=TERMS), Ledger(1)),
             )
             assert caller == 1
@@ -181,7 +185,7 @@ def test_a_handshake_widens_the_link_at_both_ends(path: Path, loop: str) -> None
 def test_a_silent_peer_is_refused_after_the_time_for_the_whole_handshake(path: Path) -> None:
     async def main() -> None:
         async with linked(path) as (listening, _):
-            conversation = answer(0, secrets=SECRETS, terms=TERMS, admit=lambda _: True)
+            conversation = answer(0, secrets=SECRETS, terms=TERMS, admit=lambda _caller, _again: "")
             with pytest.raises(HandshakeRefused, match=r"took more than 0\.05 s"):
                 await shake_hands(listening, conversation, Ledger(0), timeout_seconds=0.05)
 
@@ -192,7 +196,7 @@ def test_a_peer_that_hangs_up_in_the_handshake_is_refused(path: Path) -> None:
     async def main() -> None:
         async with linked(path) as (listening, calling):
             await calling.close()
-            conversation = answer(0, secrets=SECRETS, terms=TERMS, admit=lambda _: True)
+            conversation = answer(0, secrets=SECRETS, terms=TERMS, admit=lambda _caller, _again: "")
             with pytest.raises(HandshakeRefused, match="hung up"):
                 await shake_hands(listening, conversation, Ledger(0))
 

@@ -42,6 +42,7 @@ class MailboxAgainstList(RuleBasedStateMachine):
         self.present: set[int] = set()
         self.delivered = 0
         self.receives: list[tuple[Wanted, asyncio.Task[Envelope[Message]]]] = []
+        self.departures: list[tuple[int, asyncio.Task[None]]] = []
 
     def first(self, kinds: tuple[type[Message], ...], sender: int | None) -> Envelope[Message] | None:
         for envelope, _ in self.waiting:
@@ -93,6 +94,16 @@ class MailboxAgainstList(RuleBasedStateMachine):
         self.mailbox.leave(peer)
         self.present.discard(peer)
         self.settle()
+        assert all(task.done() for other, task in self.departures if other == peer)
+        self.departures = [(other, task) for other, task in self.departures if other != peer]
+
+    @rule(peer=senders)
+    def await_departure(self, peer: int) -> None:
+        task = self.loop.create_task(self.mailbox.departure(peer))
+        self.settle()
+        assert task.done() == (peer not in self.present)
+        if peer in self.present:
+            self.departures.append((peer, task))
 
     @rule(sender=senders, kind=st.sampled_from([Ping, Pong]), size=st.integers(1, 5))
     def deliver(self, sender: int, kind: type[Ping] | type[Pong], size: int) -> None:
@@ -134,8 +145,12 @@ class MailboxAgainstList(RuleBasedStateMachine):
         for want, _ in self.receives:
             assert self.first(*want) is None
 
+    @invariant()
+    def who_is_there_has_not_departed(self) -> None:
+        assert not any(task.done() for _, task in self.departures)
+
     def teardown(self) -> None:
-        for _, task in self.receives:
+        for _, task in [*self.receives, *self.departures]:
             task.cancel()
         self.run(3)
         self.loop.close()
@@ -253,6 +268,29 @@ async def test_a_peer_that_joins_again_can_be_waited_for() -> None:
     await turns()
     mailbox.deliver(Envelope(1, Ping(1)), 1)
     assert (await receive).sender == 1
+
+
+async def test_a_departure_is_that_of_the_present_link() -> None:
+    mailbox = with_peers(1)
+    mailbox.leave(1)
+    await mailbox.departure(1)
+    mailbox.join(1)
+    departure = start(mailbox.departure(1))
+    await turns()
+    assert not departure.done()
+    mailbox.leave(1)
+    mailbox.join(1)
+    await departure
+
+
+async def test_a_cancelled_wait_for_a_departure_is_forgotten() -> None:
+    mailbox = with_peers(1)
+    departure = start(mailbox.departure(1))
+    await turns()
+    departure.cancel()
+    await turns()
+    mailbox.leave(1)
+    assert departure.cancelled()
 
 
 async def test_room_waits_for_its_sender_to_be_read() -> None:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from mdl.errors import (
     FrameTooLarge,
     HandshakeRefused,
+    LinkedAlready,
     MalformedMessage,
     PeerLeft,
     PeerTimeout,
@@ -30,7 +31,7 @@ from mdl.transport.frames import FRAME_LIMIT, prefix
 from mdl.transport.mailbox import MAILBOX_LIMIT
 from mdl.transport.party import StreamParty
 from mdl.transport.pool import crypto_pool
-from tests.conformance.party import Bulk, Ping, Pong, start, until_peers
+from tests.conformance.party import KINDS, Bulk, Ping, Pong, start, until_peers
 from tests.transport.stage import (
     LOOPS,
     SECRETS,
@@ -354,11 +355,71 @@ def test_a_second_caller_of_one_name_is_refused_until_the_first_has_gone(loop: s
             assert (await manager.receive(Ping)).message == Ping(1)
             await worker.close()
             await until_peers(manager, [])
-            await double.connect(path, peer=0, secret=SECRETS[1], terms=TERMS)
+            await double.connect(path, peer=0, secret=SECRETS[1], terms=TERMS, again=True)
             await double.send(0, Ping(2))
             assert (await manager.receive(Ping)).message == Ping(2)
 
     meeting(check, loop)
+
+
+def test_who_comes_back_waits_until_its_earlier_link_is_gone() -> None:
+    async def check(manager: StreamParty, worker: StreamParty, path: Path) -> None:
+        await worker.connect(path, peer=0, secret=SECRETS[1], terms=TERMS)
+        async with party(1) as double:
+            back = asyncio.ensure_future(
+                double.connect(path, peer=0, secret=SECRETS[1], terms=TERMS, again=True)
+            )
+            while not manager.refusals:  # noqa: ASYNC110 - a party announces no refusal
+                await asyncio.sleep(0.01)
+            assert not back.done()
+            await worker.close()
+            await back
+            await double.send(0, Ping(2))
+            assert (await manager.receive(Ping)).message == Ping(2)
+
+    meeting(check)
+
+
+def test_who_comes_back_while_its_earlier_link_stands_is_refused_in_the_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("mdl.transport.party.RELINK_SECONDS", 0.1)
+
+    async def check(manager: StreamParty, worker: StreamParty, path: Path) -> None:
+        await worker.connect(path, peer=0, secret=SECRETS[1], terms=TERMS)
+        async with party(1) as double:
+            with pytest.raises(LinkedAlready):
+                await double.connect(path, peer=0, secret=SECRETS[1], terms=TERMS, again=True)
+        assert len(manager.refusals) == 2
+
+    meeting(check)
+
+
+def test_where_nobody_may_come_back_nobody_does(tmp_path: Path) -> None:
+    async def check() -> None:
+        path = tmp_path / "0.sock"
+        async with StreamParty(0, Codec(KINDS), Ledger(0), None, lambda _fact: None, relink=False) as manager:
+            await manager.listen(path, secrets=SECRETS, terms=TERMS)
+            async with party(1) as worker:
+                await worker.connect(path, peer=0, secret=SECRETS[1], terms=TERMS)
+            await until_peers(manager, [])
+            async with party(1) as double:
+                with pytest.raises(HandshakeRefused, match="goes on without whoever has left"):
+                    await double.connect(path, peer=0, secret=SECRETS[1], terms=TERMS, again=True)
+
+    run(check())
+
+
+def test_who_was_there_before_cannot_begin_anew() -> None:
+    async def check(manager: StreamParty, worker: StreamParty, path: Path) -> None:
+        await worker.connect(path, peer=0, secret=SECRETS[1], terms=TERMS)
+        await worker.close()
+        await until_peers(manager, [])
+        async with party(1) as double:
+            with pytest.raises(HandshakeRefused, match="come back with what you kept"):
+                await double.connect(path, peer=0, secret=SECRETS[1], terms=TERMS)
+
+    meeting(check)
 
 
 def test_of_two_callers_at_once_one_is_linked() -> None:
