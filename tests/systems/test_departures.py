@@ -1,0 +1,345 @@
+"""∝MDL^c with workers that come and go, or hang: it goes on, and opens no gradient a second time."""
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, cast
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mdl.errors import PeerLeft, TooFewWorkers
+from mdl.party import MANAGER, Message, Party, PartyId
+from mdl.protocols import sets as active
+from mdl.protocols.opening import Answer, Closed, Open
+from mdl.schemes.settings import ElGamalSettings, PlainSettings
+from mdl.simulator import Absence, Network, Simulation, simulate
+from mdl.system import Learner, Outcome, Task, Training
+from mdl.systems.coordinated import (
+    CallbackDownload,
+    CallbackUpload,
+    Coordinated,
+    Download,
+    EpochBegins,
+    Register,
+    Upload,
+)
+from tests.tiny import TinyLearner, tiny
+
+WORKERS = 5
+TOY = Coordinated(
+    threshold=3,
+    scheme=ElGamalSettings(group="insecure64"),
+    insecure=True,
+    range=4.0,
+    fraction_bits=8,
+    timeout_seconds=10.0,
+)
+PLAIN = TOY.model_copy(update={"scheme": PlainSettings()})
+NETWORK = Network(latency_seconds=0.05, jitter_seconds=0.05)
+
+
+def epochs(simulation: Simulation) -> dict[int, Mapping[str, Any]]:
+    return {record["epoch"]: record for record in simulation.records if record["kind"] == "epoch"}
+
+
+def seconds_each(_party: PartyId) -> Sequence[float]:
+    """Training takes a second, so that there is time to leave in."""
+    return [1.0]
+
+
+def closed_sets(simulation: Simulation) -> dict[int, active.Sets]:
+    """What the manager announced, by epoch; it tells everybody the same."""
+    told: dict[tuple[PartyId, int], list[bytes]] = {}
+    for sent in simulation.transcript:
+        if isinstance(sent.message, Closed):
+            told.setdefault((sent.receiver, sent.message.epoch), []).append(sent.message.sets)
+    sets = {epoch: {b"".join(parts)} for (_, epoch), parts in told.items()}
+    for (_, epoch), parts in told.items():
+        sets[epoch] |= {b"".join(parts)}
+    assert all(len(alike) == 1 for alike in sets.values())
+    return {epoch: active.from_bytes(alike.pop(), WORKERS) for epoch, alike in sets.items()}
+
+
+# ------------------------------------------------------------------------------------------------
+# coming back
+
+
+class Watched(TinyLearner):
+    """Notes from which parameters each epoch was trained."""
+
+    def __init__(self, party: PartyId, starts: dict[tuple[PartyId, int], bytes]) -> None:
+        super().__init__(party)
+        self._starts = starts
+
+    def train(self, epoch: int) -> Training:
+        assert (self._party, epoch) not in self._starts, "an epoch is trained once"
+        self._starts[self._party, epoch] = self.parameters().tobytes()
+        return super().train(epoch)
+
+
+@st.composite
+def absences(draw: st.DrawFn) -> Mapping[PartyId, Sequence[Absence]]:
+    """Some workers, each away once or twice, back soon or late; at most two for good."""
+
+    def spans() -> Iterator[Absence]:
+        moments = draw(st.lists(st.floats(0.01, 12), min_size=2, max_size=4, unique=True).map(sorted))
+        yield from zip(moments[::2], [*moments[1::2], None], strict=False)
+
+    away = draw(st.lists(st.integers(1, WORKERS), min_size=1, max_size=WORKERS, unique=True))
+    return {worker: list(spans()) for worker in away}
+
+
+@settings(deadline=None, max_examples=60)
+@given(away=absences(), schedule=st.integers(0, 2**32), spare=st.integers(0, 1), hidden=st.integers(0, 9))
+def test_no_gradient_is_opened_twice_whoever_comes_and_goes(
+    away: Mapping[PartyId, Sequence[Absence]], schedule: int, spare: int, hidden: int
+) -> None:
+    """From the same parameters a worker's gradient is in the closed sets of one epoch at the most."""
+    system = (PLAIN if hidden else TOY).model_copy(update={"spare": spare})
+    starts: dict[tuple[PartyId, int], bytes] = {}
+    simulation = simulate(
+        system,
+        lambda party: Watched(party, starts),
+        workers=WORKERS,
+        epochs=8,
+        absences=away,
+        schedule=schedule,
+        network=NETWORK,
+        delays=seconds_each,
+    )
+    # Who comes back to a manager that has just said goodbye is told nothing any more.
+    assert all(isinstance(error, PeerLeft | TooFewWorkers) for error in simulation.errors.values())
+    if MANAGER not in simulation.errors:
+        assert simulation.outcomes[MANAGER].epochs == 8
+        assert {party for party in simulation.outcomes if party not in away} >= set(range(6)) - set(away)
+    opened = [
+        (worker, starts[worker, epoch])
+        for epoch, sets in closed_sets(simulation).items()
+        for worker in range(1, WORKERS + 1)
+        if active.contains(sets, worker).any()
+    ]
+    assert len(opened) == len(set(opened))
+
+
+def sent_by(simulation: Simulation, worker: PartyId, kind: type[Message]) -> list[tuple[float, int]]:
+    """When, and in which epoch, a worker sent messages of a kind."""
+    return [
+        (sent.seconds, sent.message.epoch)  # type: ignore[attr-defined]
+        for sent in simulation.transcript
+        if sent.sender == worker and isinstance(sent.message, kind)
+    ]
+
+
+def told(simulation: Simulation, worker: PartyId, between: tuple[float, float]) -> set[str]:
+    """The kinds of message a worker was sent in some stretch of time."""
+    return {
+        type(sent.message).__name__
+        for sent in simulation.transcript
+        if sent.receiver == worker and between[0] <= sent.seconds <= between[1]
+    }
+
+
+def begins(simulation: Simulation, epoch: int) -> float:
+    return next(
+        sent.seconds
+        for sent in simulation.transcript
+        if isinstance(sent.message, EpochBegins) and sent.message.epoch == epoch
+    )
+
+
+def test_a_worker_that_comes_back_abstains_for_an_epoch_and_takes_part_again() -> None:
+    simulation = simulate(
+        TOY,
+        tiny(40),
+        workers=WORKERS,
+        epochs=6,
+        absences={2: [(1.5, 2.5)]},
+        network=NETWORK,
+        delays=seconds_each,
+    )
+    assert not simulation.errors
+    assert begins(simulation, 2) < 1.5 < 2.5 < begins(simulation, 3)
+    assert told(simulation, 2, (2.5, begins(simulation, 3) - 0.001)) == set()
+    assert {epoch for _, epoch in sent_by(simulation, 2, Register)} == {1, 2, 3, 4, 5, 6}
+    assert {epoch for _, epoch in sent_by(simulation, 2, Upload)} == {1, 4, 5, 6}
+    updated = {
+        r["epoch"]: r["updated"] for r in simulation.records if r["kind"] == "updated" and r["party"] == 2
+    }
+    assert set(updated) == {1, 3, 4, 5, 6}
+    assert (updated[3], updated[4] > 0) == (0, True)
+    assert simulation.outcomes[2].epochs == 6
+    assert [record["present"] for record in epochs(simulation).values()] == [5] * 6
+
+
+def test_a_worker_that_is_away_for_whole_epochs_goes_on_from_its_own_checkpoint() -> None:
+    starts: dict[tuple[PartyId, int], bytes] = {}
+    simulation = simulate(
+        PLAIN,
+        lambda party: Watched(party, starts),
+        workers=WORKERS,
+        epochs=7,
+        absences={2: [(1.8, 4.5)]},
+        network=NETWORK,
+        delays=seconds_each,
+    )
+    assert not simulation.errors
+    last = max(epoch for (party, epoch) in starts if party == 2 and begins(simulation, epoch) < 1.8)
+    back = min(epoch for (party, epoch) in starts if party == 2 and begins(simulation, epoch) > 4.5)
+    assert back - last > 1
+    assert starts[2, back] == starts[2, last]
+    assert not active.contains(closed_sets(simulation)[back], 2).any()
+    assert active.contains(closed_sets(simulation)[back + 1], 2).any()
+
+
+def test_when_too_many_are_away_for_a_moment_all_is_missed_and_the_run_goes_on() -> None:
+    """In the epoch that they leave they are no part of, and in the next they abstain."""
+    simulation = simulate(
+        PLAIN,
+        tiny(),
+        workers=WORKERS,
+        epochs=5,
+        absences={worker: [(1.5, 1.6)] for worker in (1, 2, 3)},
+        network=NETWORK,
+        delays=seconds_each,
+    )
+    assert not simulation.errors
+    opened = {epoch: record["opened"] for epoch, record in epochs(simulation).items()}
+    assert opened == {1: 7, 2: 0, 3: 0, 4: 7, 5: 7}
+
+
+# ------------------------------------------------------------------------------------------------
+# hanging
+
+
+class Hanging:
+    """A party whose sends of some messages never return; all else is as `party` does it."""
+
+    def __init__(self, party: Party, at: Callable[[PartyId, Message], bool]) -> None:
+        self._party, self._at = party, at
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._party, name)
+
+    async def send(self, to: PartyId, message: Message) -> None:
+        if self._at(to, message):
+            await asyncio.Event().wait()
+        await self._party.send(to, message)
+
+
+def hanging(hung: PartyId, at: Callable[[PartyId, Message], bool], **changes: object) -> Coordinated:
+    """∝MDL^c in which one party hangs."""
+
+    class Hung(Coordinated):
+        async def run(self, party: Party, learner: Learner, task: Task) -> Outcome:
+            played = cast(Party, Hanging(party, at)) if party.id == hung else party
+            return await super().run(played, learner, task)
+
+    return Hung.model_validate({**TOY.model_dump(), **changes})
+
+
+def of_epoch(kind: type[Message], epoch: int, to: PartyId) -> Callable[[PartyId, Message], bool]:
+    return lambda receiver, message: (
+        receiver == to and isinstance(message, kind) and message.epoch == epoch  # type: ignore[attr-defined]
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "missed"),
+    [(Register, True), (Upload, True), (Answer, False)],
+    ids=lambda value: getattr(value, "__name__", str(value)),
+)
+def test_a_worker_that_hangs_for_good_in_any_step_stops_nobody(kind: type[Message], missed: bool) -> None:
+    """Its blocks are missed; when its upload had come, other workers open in its place and nothing is."""
+    simulation = simulate(
+        hanging(3, of_epoch(kind, epoch=2, to=MANAGER)),
+        tiny(40),
+        workers=WORKERS,
+        epochs=4,
+        leave={3: 1000.0},
+        network=NETWORK,
+    )
+    assert not simulation.errors
+    assert {party: outcome.epochs for party, outcome in simulation.outcomes.items()} == dict.fromkeys(
+        [0, 1, 2, 4, 5], 4
+    )
+    found = epochs(simulation)
+    assert (found[2]["missed"] > 0) == missed
+    assert all(record["opened"] > 0 for record in found.values())
+    # Three epochs with one silent worker: in each it costs the time-out of a step or two.
+    assert max(record["seconds"] for record in found.values()) < 3 * 2 * TOY.timeout_seconds + 10
+
+
+@pytest.mark.parametrize(
+    "kind", [EpochBegins, CallbackUpload, Closed, Open, CallbackDownload, Download], ids=lambda k: k.__name__
+)
+def test_a_worker_that_takes_no_message_in_any_step_misses_the_epoch_and_joins_the_next(
+    kind: type[Message],
+) -> None:
+    simulation = simulate(
+        hanging(MANAGER, of_epoch(kind, epoch=2, to=3)), tiny(40), workers=WORKERS, epochs=4, network=NETWORK
+    )
+    assert not simulation.errors
+    assert {party: outcome.epochs for party, outcome in simulation.outcomes.items()} == dict.fromkeys(
+        range(WORKERS + 1), 4
+    )
+    found = epochs(simulation)
+    assert found[2]["missed"] == 0 or kind in (EpochBegins, CallbackUpload)
+    assert (found[3]["missed"], found[4]["missed"]) == (0, 0)
+    assert {3, 4} <= {epoch for _, epoch in sent_by(simulation, 3, Upload)}
+
+
+def test_a_worker_that_was_not_told_the_sets_is_not_asked_to_open() -> None:
+    simulation = simulate(
+        hanging(MANAGER, of_epoch(Closed, epoch=1, to=3)), tiny(40), workers=WORKERS, network=NETWORK
+    )
+    asked = {sent.receiver for sent in simulation.transcript if isinstance(sent.message, Open)}
+    assert asked == {1, 2, 4, 5}
+
+
+# ------------------------------------------------------------------------------------------------
+# who was accepted
+
+
+def accepted(simulation: Simulation) -> dict[int, list[int]]:
+    """Contributions by epoch, of workers 1 to 5."""
+    counts: dict[int, list[int]] = {}
+    for record in simulation.records:
+        if record["kind"] == "accepted":
+            assert record["party"] == MANAGER
+            counts.setdefault(record["epoch"], []).append(record["count"])
+            assert record["worker"] == len(counts[record["epoch"]])
+    return counts
+
+
+def test_the_manager_counts_whose_contributions_were_opened() -> None:
+    simulation = simulate(TOY, tiny(40), workers=WORKERS, epochs=3, leave={2: 1.5}, delays=seconds_each)
+    sets = closed_sets(simulation)
+    total = np.zeros(WORKERS, np.int64)
+    for epoch, counts in accepted(simulation).items():
+        assert epochs(simulation)[epoch]["opened"] == (sets[epoch] != 0).sum()
+        total += [active.contains(sets[epoch], worker).sum() for worker in range(1, WORKERS + 1)]
+        assert counts == total.tolist()
+    assert total[1] < total[0]
+
+
+def test_a_resumed_run_goes_on_counting() -> None:
+    whole = simulate(PLAIN, tiny(), workers=WORKERS, epochs=4)
+    first = simulate(PLAIN, tiny(), workers=WORKERS, epochs=2)
+    rest = simulate(PLAIN, tiny(), workers=WORKERS, epochs=4, resume=2, journals=first.journals)
+    assert {**accepted(first), **accepted(rest)} == accepted(whole)
+
+
+def test_a_manager_that_begins_an_epoch_again_is_refused() -> None:
+    class Again(Coordinated):
+        async def run(self, party: Party, learner: Learner, task: Task) -> Outcome:
+            if party.id != MANAGER:
+                return await super().run(party, learner, task)
+            for _ in range(2):
+                await party.send(1, EpochBegins(1, b"\x1f"))
+                await party.receive(Register, sender=1)
+            raise AssertionError
+
+    simulation = simulate(Again.model_validate(PLAIN.model_dump()), tiny(), workers=WORKERS)
+    assert "epoch 1 begins" in str(simulation.errors[1])
