@@ -135,7 +135,7 @@ def departures(run: Run) -> Sequence[str]:
 def _topics(runs: Sequence[Run]) -> Iterator[tuple[str, Mapping[str, Figure]]]:
     yield "Experiment", _EXPERIMENT
     yield "Accuracy on the test set", _ACCURACY
-    yield _timed("Time", runs), _times(runs)
+    yield _timed("How long it took", runs), _times(runs)
     yield _timed("Pace and fairness", runs), _pace(runs)
     yield "Bytes on the links", _BYTES
     yield "What went astray", _LOSSES

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mdl.report.runs import Run, read_run
+
 EXPERIMENT = """\
 name = "{name}"
 seed = 7
@@ -166,3 +168,10 @@ def accuracy(epoch: int) -> float:
 def write_lines(path: Path, lines: Iterator[Mapping[str, Any]] | Sequence[Mapping[str, Any]]) -> None:
     """Write a value a line."""
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+def resummarise(folder: Path, **changes: Any) -> Run:
+    """Change a run's summary; read the run."""
+    path = folder / "summary.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+    return read_run(folder)

@@ -5,10 +5,16 @@ from hypothesis import strategies as st
 
 from mdl.ledger import Traffic
 from mdl.report import drawing
-from mdl.report.bars import MOST_KINDS, bytes_by_kind, fold, time_by_activity
+from mdl.report.bars import (
+    MOST_KINDS,
+    bytes_by_kind,
+    contributions_by_worker,
+    fold,
+    time_by_activity,
+)
 from mdl.report.runs import Run, read_run
 from mdl.report.series import Flow
-from tests.report.run_folder import make_run, traffic, write_lines
+from tests.report.run_folder import make_run, resummarise, traffic, write_lines
 
 
 def sizes(*runs: Run) -> str:
@@ -79,3 +85,26 @@ def test_folding_kinds_loses_no_byte(counts: list[tuple[int, int]]) -> None:
     folded = fold(flows)
     assert len(folded) <= MOST_KINDS + 1
     assert sum(flow.size_bytes for flow in folded) == sum(flow.size_bytes for flow in flows)
+
+
+def contributions(*runs: Run) -> str:
+    with drawing.theme():
+        picture = contributions_by_worker(runs)
+    return picture.svg if picture else ""
+
+
+def test_each_worker_has_a_bar_with_what_was_taken_of_it(tmp_path: Path) -> None:
+    fairness = {"jain": 0.6, "accepted": {"1": 1200, "2": 0, "3": 34}}
+    svg = contributions(resummarise(make_run(tmp_path / "run"), fairness=fairness))
+    assert all(f">{worker}<" in svg for worker in ("worker 1", "worker 2", "worker 3"))
+    assert all(f">{count}<" in svg for count in ("1\u202f200", "0", "34"))
+
+
+def test_where_no_run_counted_contributions_there_is_no_plot_of_them(tmp_path: Path) -> None:
+    assert contributions(read_run(make_run(tmp_path / "run"))) == ""
+
+
+def test_bars_of_a_simulation_say_whose_time_they_show(tmp_path: Path) -> None:
+    run = resummarise(make_run(tmp_path / "run"), clock="virtual")
+    assert "seconds, simulated time, activities added up" in times(run)
+    assert "simulated time" in sizes(run)

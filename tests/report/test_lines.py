@@ -5,7 +5,7 @@ import pytest
 from mdl.report import drawing
 from mdl.report.lines import accuracy_over_epochs, accuracy_over_time
 from mdl.report.runs import Run, read_run
-from tests.report.run_folder import accuracy, evaluated, make_run, write_lines
+from tests.report.run_folder import accuracy, evaluated, make_run, resummarise, write_lines
 
 
 def over_epochs(*runs: Run) -> str:
@@ -82,3 +82,23 @@ def test_runs_of_very_different_length_share_a_logarithmic_time_axis(
 
 def test_an_hour_is_shown_in_minutes(tmp_path: Path) -> None:
     assert "minutes since" in over_time(read_run(make_run(tmp_path / "run", pace=360, epochs=10)))
+
+
+def test_simulated_time_is_called_so_in_every_plot(tmp_path: Path) -> None:
+    real = read_run(make_run(tmp_path / "real"))
+    simulated = resummarise(make_run(tmp_path / "simulated"), clock="virtual")
+    for plot in (over_epochs, over_time):
+        assert "simulated time" in plot(simulated)
+        assert "simulated" not in plot(real)
+        assert "simulated time where so named" in plot(real, simulated)
+        assert "digits-coordinated (simulated)  " in plot(real, simulated)
+
+
+def test_workers_at_their_own_pace_are_thin_lines_with_their_last_mean(tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "run", epochs=3)
+    own = [evaluated(9, worker, 10 * worker, "own", 0.2 * worker) for worker in (1, 2, 3)]
+    shared = [evaluated(epoch, 0, epoch, "global", 0.5) for epoch in (1, 2, 3)]
+    write_lines(folder / "metrics.jsonl", [*shared, *own])
+    run = resummarise(folder, own_pace=True)
+    for plot in (over_epochs, over_time):
+        assert "workers' own (mean)  40.0" in plot(run)

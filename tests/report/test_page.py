@@ -6,7 +6,7 @@ import pytest
 from mdl.report.page import render
 from mdl.report.plots import draw_all
 from mdl.report.runs import Run, read_run
-from tests.report.run_folder import make_run
+from tests.report.run_folder import make_run, resummarise
 
 VOID = {"meta", "link", "br", "img", "hr", "input"}
 
@@ -118,3 +118,19 @@ def test_the_experiment_file_is_shown_as_it_is(tmp_path: Path) -> None:
 
 def test_a_page_without_plots_says_why(tmp_path: Path) -> None:
     assert "nothing to plot" in page_of(read_run(make_run(tmp_path / "run")))
+
+
+def test_a_page_on_a_simulation_says_whose_time_it_shows(tmp_path: Path) -> None:
+    real = read_run(make_run(tmp_path / "real"))
+    simulated = resummarise(make_run(tmp_path / "simulated"), clock="virtual")
+    assert "All times here are simulated time" in page_of(simulated)
+    assert "Times of what is called so are simulated time" in page_of(real, simulated)
+    assert "simulated" not in page_of(real)
+
+
+def test_contributions_have_a_table_and_a_plot_where_they_were_counted(tmp_path: Path) -> None:
+    fairness = {"jain": 0.9, "accepted": {"1": 60, "2": 30}}
+    runs = [resummarise(make_run(tmp_path / "run", epochs=2), fairness=fairness)]
+    page = render(runs, draw_all(runs))
+    assert page.count("<svg") == 5
+    assert "<summary>Contributions taken</summary>" in page

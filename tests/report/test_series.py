@@ -8,7 +8,7 @@ from mdl.ledger import Traffic
 from mdl.report import series
 from mdl.report.runs import Run, read_run
 from mdl.report.series import Point
-from tests.report.run_folder import accuracy, evaluated, make_run, write_lines
+from tests.report.run_folder import accuracy, evaluated, make_run, resummarise, write_lines
 
 heights = st.floats(0, 1)
 
@@ -87,3 +87,48 @@ def test_an_epoch_row_puts_together_what_was_recorded_of_it(run: Run) -> None:
     assert row.score is not None
     assert row.own is not None
     assert row.own.low < row.own.mean < row.own.high
+
+
+def test_workers_at_their_own_pace_beside_a_global_model_are_not_summed_up_by_epoch(tmp_path: Path) -> None:
+    run = resummarise(make_run(tmp_path / "run", epochs=3), own_pace=True)
+    assert series.own_spread(run) == ()
+    assert [row.own for row in series.epoch_rows(run)] == [None] * 3
+    assert series.main_curve(run) == series.global_curve(run)
+    last = series.last_own(run)
+    assert last is not None
+    assert last.low < last.mean < last.high
+
+
+def test_without_a_global_model_workers_at_their_own_pace_are_all_there_is(tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "run")
+    write_lines(
+        folder / "metrics.jsonl", [evaluated(e, w, e, "own", 0.1 * w) for e in (1, 2) for w in (1, 3)]
+    )
+    run = resummarise(folder, own_pace=True)
+    assert [point.accuracy for point in series.main_curve(run)] == pytest.approx([0.2, 0.2])
+
+
+def test_an_accuracy_is_reached_when_it_is_first_scored(run: Run) -> None:
+    reached = [series.seconds_to(run, accuracy(epoch)) for epoch in (1, 2, 3, 4)]
+    assert reached == [6.0, 10.0, 14.0, 18.0]
+    assert series.seconds_to(run, 1.0) is None
+
+
+def test_every_run_reaches_the_common_target(tmp_path: Path) -> None:
+    runs = [read_run(make_run(tmp_path / str(epochs), epochs=epochs)) for epochs in (1, 2, 6)]
+    target = series.common_target(runs)
+    assert target is not None
+    assert target == pytest.approx(accuracy(1) - 0.01)
+    assert None not in [series.seconds_to(run, target) for run in runs]
+
+
+def test_without_a_score_there_is_no_target(tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "run")
+    (folder / "metrics.jsonl").write_text("")
+    assert series.common_target([read_run(folder)]) is None
+
+
+def test_accepted_contributions_come_in_the_order_of_the_workers(tmp_path: Path) -> None:
+    fairness = {"jain": 1.0, "accepted": {"10": 1, "2": 2, "1": 3}}
+    run = resummarise(make_run(tmp_path / "run"), fairness=fairness)
+    assert list(series.accepted(run).items()) == [(1, 3), (2, 2), (10, 1)]

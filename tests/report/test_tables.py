@@ -1,4 +1,3 @@
-import json
 from pathlib import Path
 from typing import Any
 
@@ -7,12 +6,12 @@ import pytest
 from mdl.report import tables
 from mdl.report.runs import Run, read_run
 from mdl.report.tables import Table
-from tests.report.run_folder import accuracy, make_run, write_lines
+from tests.report.run_folder import accuracy, evaluated, make_run, resummarise, write_lines
 
 
 def cells(found: list[Table]) -> dict[str, tuple[str, ...]]:
     return {
-        row[0]: tuple(cell.replace("\u202f", " ") for cell in row[1:])
+        row[0].replace("\u202f", " "): tuple(cell.replace("\u202f", " ") for cell in row[1:])
         for table in found
         for row in table.rows
     }
@@ -20,12 +19,6 @@ def cells(found: list[Table]) -> dict[str, tuple[str, ...]]:
 
 def compare(*runs: Run) -> dict[str, tuple[str, ...]]:
     return cells(list(tables.comparison(runs, [run.name for run in runs])))
-
-
-def resummarise(folder: Path, **changes: Any) -> Run:
-    path = folder / "summary.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
-    return read_run(folder)
 
 
 def test_runs_are_compared_column_by_column(tmp_path: Path) -> None:
@@ -125,3 +118,61 @@ def test_every_row_of_every_table_is_as_long_as_its_head(tmp_path: Path) -> None
 def test_messages_have_their_mean_size(tmp_path: Path) -> None:
     found = cells([tables.messages(read_run(make_run(tmp_path / "run", workers=5, epochs=12)))])
     assert found["Upload"] == ("260", "52.0 MB", "–", "–", "200 kB")
+
+
+def test_the_time_to_an_accuracy_is_that_to_a_point_below_the_best_that_all_reached(tmp_path: Path) -> None:
+    runs = []
+    for name, scores in (("quick", (0.5, 0.93, 0.97)), ("slow", (0.6, 0.7, 0.94))):
+        folder = make_run(tmp_path / name, name=name)
+        lines = [evaluated(10.0 * epoch, 0, epoch, "global", score) for epoch, score in enumerate(scores, 1)]
+        write_lines(folder / "metrics.jsonl", lines)
+        runs.append(read_run(folder))
+    assert compare(*runs)["until accuracy 93.00 %, a point below the best that all reached"] == (
+        "20.0 s",
+        "30.0 s",
+    )
+    assert compare(runs[0])["until accuracy 96.00 %, a point below its best"] == ("30.0 s",)
+
+
+def test_contributions_are_told_with_their_pace_and_how_evenly_they_were_taken(tmp_path: Path) -> None:
+    fairness = {"jain": 0.8512, "accepted": {"1": 60, "2": 30, "10": 10}}
+    counted = resummarise(make_run(tmp_path / "one"), fairness=fairness, seconds={"total": 40.0})
+    other = read_run(make_run(tmp_path / "two"))
+    found = compare(counted, other)
+    assert found["contributions taken"] == ("100", "–")
+    assert found["contributions taken a second"] == ("2.5", "–")
+    assert found["Jain's index of the workers' contributions"] == ("0.851", "–")
+    assert cells([tables.contributions(counted)]) == {
+        "worker 1": ("60", "60.00 %"),
+        "worker 2": ("30", "30.00 %"),
+        "worker 10": ("10", "10.00 %"),
+    }
+    assert tables.contributions(other).rows == []
+
+
+def test_tables_of_simulated_time_are_called_so(tmp_path: Path) -> None:
+    real = read_run(make_run(tmp_path / "real"))
+    simulated = resummarise(make_run(tmp_path / "simulated"), clock="virtual")
+    assert "How long it took" in [table.title for table in tables.comparison([real], ["a"])]
+    assert "How long it took (simulated time)" in [
+        table.title for table in tables.comparison([simulated], ["a"])
+    ]
+    both = [table.title for table in tables.comparison([real, simulated], ["a", "b"])]
+    assert "How long it took (simulated time where so named)" in both
+    assert tables.times(simulated).title == "Time by party (simulated time)"
+    assert tables.epochs(simulated).head[1] == "simulated time"
+
+
+def test_the_gain_is_called_and_counted_as_where_the_run_ends(tmp_path: Path) -> None:
+    run = resummarise(make_run(tmp_path / "run"), accuracy={"global": 0.95, "alone_mean": 0.9})
+    assert compare(run)["gain by joining, global model over mean worker"] == ("+5.00 points",)
+
+
+def test_without_a_summary_each_workers_own_model_counts_as_it_was_scored_last(tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "run")
+    scores = [evaluated(9, 1, 40, "own", 0.9), evaluated(9, 2, 6, "own", 0.5)]
+    write_lines(folder / "metrics.jsonl", scores)
+    (folder / "summary.json").unlink()
+    found = compare(read_run(folder))
+    assert found["workers' own models, mean"] == ("70.00 %†",)
+    assert found["workers' own models, worst"] == ("50.00 %†",)
