@@ -48,8 +48,8 @@ class FirstCome(Settings):
 class ReservedSeats(Settings):
     """Some of the m seats are kept, for a while, for workers that have contributed less than the average.
 
-    Such a worker also offers more blocks at a time, in proportion to what it lacks. Others that find only
-    kept seats left are *held*: they get one if none of those workers comes in time.
+    Others that find only kept seats left are *held*: they get one if none of those workers comes in time. And
+    each worker offers more blocks at a time than its share, or fewer, as the average to its own count.
 
     Attributes:
         seats: how many of the m are kept.
@@ -82,7 +82,7 @@ class ReservedSeats(Settings):
 class Deficit(Settings):
     """No worker gets far ahead of the one with the fewest contributions: who does is held, for a while.
 
-    A worker that has less than the average also offers more blocks at a time, as with `ReservedSeats`.
+    What a worker offers at a time follows its count as with `ReservedSeats`.
 
     Attributes:
         slack: how far ahead, in contributions to a whole model (1 is one contribution a block).
@@ -115,8 +115,8 @@ Admission: TypeAlias = Annotated[FirstCome | ReservedSeats | Deficit, Field(disc
 
 
 def _catching_up(counts: Counts, worker: int) -> float:
-    """The average over one's own, at least 1: the slowest offer most. Zero counts as one contribution."""
-    return max(1.0, float(counts.mean()) / max(1, int(counts[worker - 1])))
+    """The average over one's own: who has least offers most. Zero counts as one contribution."""
+    return float(counts.mean()) / max(1, int(counts[worker - 1])) if counts.any() else 1.0
 
 
 class ContributionDownload(Settings):

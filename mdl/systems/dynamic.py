@@ -355,7 +355,8 @@ class _Worker:
             )
             return assigned[:, self._party.id - 1] & among
         stretch = system.admission.stretch(self._accepted, self._party.id)
-        take = min(count, int(stretch * system.blocks_each(task.workers, count)))
+        # At least one: as long as every worker that is there offers something, some set fills.
+        take = min(count, max(1, int(stretch * system.blocks_each(task.workers, count))))
         if system.selection == "magnitude":
             return select.largest(np.abs(values).sum(axis=1).astype(np.float64), among=among, take=take)
         return select.drawn(task.seed, self._epoch, worker=self._party.id, among=among, take=take)
@@ -558,7 +559,9 @@ class _Manager:
         """Serve until the last epoch is scored."""
         try:
             async with asyncio.TaskGroup() as self._tasks:
-                for work in (self._receive(), self._score(), self._release_held()):
+                expected = [worker for worker in self._party.peers if worker != MANAGER]
+                first = map(self._miss, expected)
+                for work in (self._receive(), self._score(), self._release_held(), *first):
                     self._tasks.create_task(work)
                 # Tables for opening are built while the workers train; one call for each of two processes.
                 for _ in range(2):
@@ -601,7 +604,7 @@ class _Manager:
     async def _receive(self) -> None:
         """Take what the workers say, in the order in which it comes."""
         kinds = self._system.receives(MANAGER)
-        with suppress(PeerLeft):  # all have left, and `_watch` says so
+        with suppress(PeerLeft):  # all have left, and `_check_enough` says so
             while True:
                 envelope = await self._party.receive(*kinds)
                 worker = envelope.sender
@@ -639,6 +642,11 @@ class _Manager:
             outbox.close()
         if self._outboxes.get(worker) is outbox:
             del self._outboxes[worker]
+        self._check_enough()
+
+    async def _miss(self, worker: PartyId) -> None:
+        """Notice when one that is expected leaves, though it may never have joined."""
+        await self._party.departure(worker)
         self._check_enough()
 
     def _check_enough(self) -> None:
