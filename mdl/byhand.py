@@ -13,7 +13,7 @@ from mdl import folder as files
 from mdl.config import Experiment
 from mdl.errors import ConfigError, party_name
 from mdl.orders import Keys, Orders
-from mdl.party import PartyId
+from mdl.party import MANAGER, PartyId
 
 
 def start(
@@ -24,13 +24,24 @@ def start(
     sockets: Path,
     out: Path,
     data_dir: Path | None,
-    resume: int,
+    resume: int = 0,
+    rejoin: bool = False,
 ) -> int:
     """Play `party`'s part to its end; give the exit code.
 
+    Args:
+        experiment: what to run.
+        party: who this is.
+        keys: its key file.
+        sockets: the folder in which the parties meet.
+        out: its own folder, for records, metrics and its log.
+        data_dir: where named data sets lie, if known.
+        resume: go on from the checkpoint of this epoch in a new run of all parties.
+        rejoin: come back to the run that this party was in, from its newest checkpoint.
+
     Raises:
         ConfigError: there is no such party, or its key file is not one, or that file or the folder of the
-            sockets is not private.
+            sockets is not private, or there is no run that it can come back to.
     """
     if party not in experiment.system.roster(experiment.workers):
         raise ConfigError([f"--party {party}: this experiment has no {party_name(party)}"], "mdl node")
@@ -39,26 +50,34 @@ def start(
     if set(mine.secrets) != {caller for link in links if party in link for caller in link[1:]}:
         raise ConfigError([f"{keys} is not the key file of {party_name(party)}"], "mdl node --keys")
     _check_sockets(sockets)
+    part = _earlier_part(experiment, party, mine, out, resume) if rejoin else _Part(mine.run.hex(), resume)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError([f"cannot make the folder {out}: {error.strerror}"], "mdl node --out") from None
-    orders = Orders(
-        experiment=experiment.model_dump(exclude_none=True),
-        party=party,
-        keys=mine,
-        sockets=str(sockets),
-        run_folder=str(out),
-        data_dir=str(data_dir or ""),
-        resume=resume,
-    )
+    with files.locked(out, f"lock-{party}"):
+        files.write_atomically(_part_path(out, party), msgspec.json.encode(part))
+        orders = Orders(
+            experiment=experiment.model_dump(exclude_none=True),
+            party=party,
+            keys=mine,
+            sockets=str(sockets),
+            run_folder=str(out),
+            data_dir=str(data_dir or ""),
+            resume=part.resume,
+            rejoin=max(files.FileJournal(out, party).epochs("model"), default=0) if rejoin else None,
+        )
+        return _perform(orders, out / f"metrics-{party}.jsonl")
+
+
+def _perform(orders: Orders, path: Path) -> int:
+    """Perform, and put what is reported on the screen and at the end of a file."""
     from mdl.node import perform  # brings in torch, which dealing keys does not need
 
-    began = time.monotonic()
-    with (
-        files.locked(out, f"lock-{party}"),
-        (out / f"metrics-{party}.jsonl").open("a", buffering=1) as metrics,
-    ):
+    last = files.last_line(path)
+    # Seconds go on from an earlier part's; how long the party was away they do not say.
+    began = time.monotonic() - (last["seconds"] if last else 0.0)
+    with path.open("a", buffering=1) as metrics:
 
         def report(event: Mapping[str, Any]) -> None:
             line = json.dumps({"seconds": round(time.monotonic() - began, 4), **event})
@@ -67,6 +86,47 @@ def start(
                 print(line, flush=True)  # noqa: T201 - a node by hand speaks to whoever started it
 
         return perform(orders, report)
+
+
+class _Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which run a party takes part in: what it must know to come back.
+
+    Attributes:
+        run: the run's identity, in hexadecimal digits.
+        resume: the epoch that the run went on from; 0 for a new one.
+    """
+
+    run: str
+    resume: int
+
+
+def _earlier_part(experiment: Experiment, party: PartyId, mine: Keys, out: Path, resume: int) -> _Part:
+    """Find the part that a party comes back to.
+
+    Raises:
+        ConfigError: there is none, or nobody can come back to it.
+    """
+    name, path = party_name(party), _part_path(out, party)
+    part = msgspec.json.decode(path.read_bytes(), type=_Part) if path.exists() else None
+    if resume:
+        problem = "not with --resume: who comes back goes on from its own newest checkpoint"
+    elif party == MANAGER:
+        problem = "the manager cannot come back: deal new keys, and go on with --resume at all parties"
+    elif not experiment.system.tolerates_loss:
+        problem = (
+            f"a run of {experiment.system.type} ends when a party is lost: there is none to come back to"
+        )
+    elif part is None:
+        problem = f"{out} holds nothing of {name}: it can come back to what it left there, or start without"
+    elif part.run != mine.run.hex():
+        problem = f"{name} was in another run in {out} than that of this key file"
+    else:
+        return part
+    raise ConfigError([problem], "mdl node --rejoin")
+
+
+def _part_path(out: Path, party: PartyId) -> Path:
+    return out / f"part-{party}.json"
 
 
 def _check_sockets(folder: Path) -> None:

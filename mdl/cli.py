@@ -313,6 +313,12 @@ def node(
     overrides: Overrides = None,
     seed: Seed = None,
     resume: Annotated[int, typer.Option(help="Go on from the checkpoint of this epoch.", min=0)] = 0,
+    rejoin: Annotated[
+        bool,
+        typer.Option(
+            "--rejoin", help="Come back to the run that goes on, with what this party left in --out."
+        ),
+    ] = False,
 ) -> None:
     r"""Start one party by hand: what the launcher does for each of them.
 
@@ -322,12 +328,22 @@ def node(
       mdl node configs/quickstart.toml --party 0 --keys keys/party-0.key \
       --sockets sockets --out runs/by-hand
       (and so on for --party 1 to 8, each in a terminal of its own)
+    A worker that died comes back with the same command and --rejoin.
     """
     from mdl.byhand import start
 
     experiment = _load(file, overrides, seed)
     raise typer.Exit(
-        start(experiment, party, keys=keys, sockets=sockets, out=out, data_dir=_data_dir(), resume=resume)
+        start(
+            experiment,
+            party,
+            keys=keys,
+            sockets=sockets,
+            out=out,
+            data_dir=_data_dir(),
+            resume=resume,
+            rejoin=rejoin,
+        )
     )
 
 

@@ -129,12 +129,13 @@ def trim(path: Path, until: Mapping[PartyId, int]) -> list[dict[str, Any]]:
 
 def last_line(path: Path) -> dict[str, Any] | None:
     """Give the last whole line of a file of JSON lines, and cut off what a crash has left of another."""
-    whole = path.read_bytes().rpartition(b"\n")[0] if path.exists() else b""
-    if not whole:
+    if not path.exists():
         return None
-    os.truncate(path, len(whole) + 1)
-    line: dict[str, Any] = json.loads(whole.rpartition(b"\n")[2])
-    return line
+    *lines, torn = path.read_bytes().split(b"\n")
+    if torn:
+        os.truncate(path, sum(len(line) + 1 for line in lines))
+    last: dict[str, Any] | None = json.loads(lines[-1]) if lines else None
+    return last
 
 
 class FileJournal:

@@ -1,14 +1,19 @@
 """Parties started by hand: key files that nobody else can read, and what is refused before a start."""
 
+import json
 import stat
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from mdl.byhand import read_keys, start, write_keys
 from mdl.config import Experiment, parse
 from mdl.errors import ConfigError
+from mdl.folder import FileJournal
 from mdl.launcher import deal_keys
+from mdl.orders import Orders, Report
+from mdl.systems.coordinated import Coordinated
 
 EXPERIMENT = parse(
     {
@@ -24,22 +29,38 @@ def keys_in(folder: Path, experiment: Experiment = EXPERIMENT) -> list[Path]:
     return write_keys(deal_keys(experiment), folder)
 
 
-def refused(tmp_path: Path, *, party: int = 1, keys: Path, sockets: Path | None = None) -> str:
+def refused(
+    tmp_path: Path,
+    *,
+    party: int = 1,
+    keys: Path,
+    sockets: Path | None = None,
+    experiment: Experiment = EXPERIMENT,
+    out: str = "out",
+    resume: int = 0,
+    rejoin: bool = False,
+) -> str:
     if sockets is None:
         sockets = tmp_path / "sockets"
         sockets.mkdir(mode=0o700)
+    before = listed(tmp_path / out)
     with pytest.raises(ConfigError) as caught:
         start(
-            EXPERIMENT,
+            experiment,
             party,
             keys=keys,
             sockets=sockets,
-            out=tmp_path / "out",
+            out=tmp_path / out,
             data_dir=None,
-            resume=0,
+            resume=resume,
+            rejoin=rejoin,
         )
-    assert not (tmp_path / "out").exists()
+    assert listed(tmp_path / out) == before
     return str(caught.value)
+
+
+def listed(folder: Path) -> list[Path] | None:
+    return sorted(folder.iterdir()) if folder.exists() else None
 
 
 def test_keys_come_back_from_their_files(tmp_path: Path) -> None:
@@ -108,3 +129,70 @@ def test_an_out_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     sockets.mkdir(mode=0o700)
     with pytest.raises(ConfigError, match="Not a directory"):
         start(EXPERIMENT, 1, keys=key, sockets=sockets, out=key / "out", data_dir=None, resume=0)
+
+
+def left_behind(folder: Path, party: int, run: bytes, resume: int = 0) -> None:
+    """What a party leaves in its folder, as far as it says which run it was in."""
+    folder.mkdir()
+    (folder / f"part-{party}.json").write_text(f'{{"run": "{run.hex()}", "resume": {resume}}}')
+
+
+def test_who_was_in_no_run_cannot_come_back(tmp_path: Path) -> None:
+    key = keys_in(tmp_path / "keys")[1]
+    said = refused(tmp_path, keys=key, rejoin=True)
+    assert "mdl node --rejoin" in said
+    assert "out holds nothing of worker 1" in said
+
+
+def test_nobody_comes_back_to_a_run_with_the_keys_of_another(tmp_path: Path) -> None:
+    key = keys_in(tmp_path / "keys")[1]
+    left_behind(tmp_path / "out", 1, b"another run")
+    assert "worker 1 was in another run" in refused(tmp_path, keys=key, rejoin=True)
+
+
+def test_the_manager_cannot_come_back(tmp_path: Path) -> None:
+    key = keys_in(tmp_path / "keys")[0]
+    assert "the manager cannot come back" in refused(tmp_path, party=0, keys=key, rejoin=True)
+
+
+def test_nobody_comes_back_to_a_run_that_a_loss_ends(tmp_path: Path) -> None:
+    class Brittle(Coordinated):
+        @property
+        def tolerates_loss(self) -> bool:
+            return False
+
+    brittle = EXPERIMENT.model_copy(update={"system": Brittle(threshold=3)})
+    key = keys_in(tmp_path / "keys")[1]
+    assert "a run of coordinated ends" in refused(tmp_path, keys=key, experiment=brittle, rejoin=True)
+
+
+def test_coming_back_and_resuming_exclude_each_other(tmp_path: Path) -> None:
+    key = keys_in(tmp_path / "keys")[1]
+    left_behind(tmp_path / "out", 1, read_keys(key).run)
+    assert "not with --resume" in refused(tmp_path, keys=key, resume=2, rejoin=True)
+
+
+@pytest.mark.parametrize(("kept", "newest"), [([], 0), ([6, 7], 7)])
+def test_who_comes_back_goes_on_from_its_newest_checkpoint_in_the_run_that_it_was_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: list[int], newest: int
+) -> None:
+    key, sockets, out = keys_in(tmp_path / "keys")[1], tmp_path / "sockets", tmp_path / "out"
+    sockets.mkdir(mode=0o700)
+    left_behind(out, 1, read_keys(key).run, resume=5)
+    (out / "metrics-1.jsonl").write_text('{"seconds": 40.5, "kind": "done", "epoch": 7}\n{"seconds": 41.')
+    for epoch in kept:
+        FileJournal(out, 1).write("model", epoch, {"parameters": np.zeros(1)})
+    given: list[Orders] = []
+
+    def perform(orders: Orders, report: Report) -> int:
+        given.append(orders)
+        report({"kind": "trained", "epoch": 8})
+        return 3
+
+    monkeypatch.setattr("mdl.node.perform", perform)
+    code = start(EXPERIMENT, 1, keys=key, sockets=sockets, out=out, data_dir=None, rejoin=True)
+    assert code == 3
+    assert [(orders.resume, orders.rejoin) for orders in given] == [(5, newest)]
+    before, after = map(json.loads, (out / "metrics-1.jsonl").read_text().splitlines())
+    assert (before["seconds"], after["kind"]) == (40.5, "trained")
+    assert 40.5 <= after["seconds"] < 45

@@ -13,7 +13,16 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from mdl.errors import MdlError
-from mdl.folder import FileJournal, environment, locked, new_folder, trim, write_atomically, write_json
+from mdl.folder import (
+    FileJournal,
+    environment,
+    last_line,
+    locked,
+    new_folder,
+    trim,
+    write_atomically,
+    write_json,
+)
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -157,3 +166,21 @@ def test_trimming_drops_a_torn_last_line(tmp_path: Path) -> None:
 def test_trimming_what_is_not_there_makes_it_empty(tmp_path: Path) -> None:
     assert trim(tmp_path / "none.jsonl", {}) == []
     assert (tmp_path / "none.jsonl").read_bytes() == b""
+
+
+@pytest.mark.parametrize("torn", [b"", b'{"epoch": 3'])
+def test_the_last_whole_line_is_found_and_what_a_crash_tore_is_cut_off(tmp_path: Path, torn: bytes) -> None:
+    path = tmp_path / "metrics.jsonl"
+    whole = b'{"epoch": 1}\n{"epoch": 2}\n'
+    path.write_bytes(whole + torn)
+    assert last_line(path) == {"epoch": 2}
+    assert path.read_bytes() == whole
+
+
+@pytest.mark.parametrize("content", [None, b"", b'{"epoch"'])
+def test_a_file_without_a_whole_line_has_no_last(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "metrics.jsonl"
+    if content is not None:
+        path.write_bytes(content)
+    assert last_line(path) is None
+    assert not path.exists() or path.read_bytes() == b""

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from mdl.errors import MdlError, ProtocolError, TooFewWorkers
 from mdl.party import MANAGER, Message, Party, PartyId, broadcast
+from mdl.protocols.attendance import attendance
 from mdl.protocols.convergence import Convergence
 from mdl.protocols.gathering import each
 from mdl.protocols.local import Keeper, fitting, scored, train_from
@@ -146,7 +147,8 @@ async def _manage(system: FedAvg, party: Party, learner: Learner, task: Task) ->
     try:
         while epoch < task.epochs and not progress.done:
             epoch += 1
-            parameters = await _average(system, party, parameters, epoch)
+            async with attendance(party) as crew:  # who comes back takes part from the next epoch on
+                parameters = await _average(system, crew, parameters, epoch)
             progress.note(await scored(party, learner, parameters, epoch=epoch, model="global"))
             state = {"parameters": parameters, "progress": progress.state()}
             await party.to_thread("record", task.journal.write, "model", epoch, state)

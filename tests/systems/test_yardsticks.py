@@ -67,3 +67,24 @@ def test_with_pooled_data_the_manager_has_a_model_too() -> None:
 def test_alone_each_stops_when_it_no_longer_improves() -> None:
     simulation = simulate(Standalone(), tiny(), workers=2, epochs=60, stop=Stop(2))
     assert all(outcome.epochs < 60 for outcome in simulation.outcomes.values())
+
+
+@settings(deadline=None, max_examples=8)
+@given(leaves=st.floats(0.01, 5), away=st.floats(0.01, 4), schedule=st.integers(0, 2**32))
+def test_a_worker_that_comes_back_takes_part_in_averaging_again(
+    leaves: float, away: float, schedule: int
+) -> None:
+    simulation = simulate(
+        FedAvg(),
+        tiny(270_000),  # two parts
+        workers=3,
+        epochs=8,
+        absences={2: [(leaves, leaves + away)]},
+        delays=lambda _party: [1.0],
+        network=Network(latency_seconds=0.05, bandwidth_bytes_per_second=2e7),
+        schedule=schedule,
+    )
+    assert not simulation.errors
+    assert {party: outcome.epochs for party, outcome in simulation.outcomes.items()} == dict.fromkeys(
+        range(4), 8
+    )
