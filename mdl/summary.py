@@ -46,7 +46,7 @@ class Account:
         self.loop_lag: dict[PartyId, Mapping[str, float]] = {}
         self.left: list[Mapping[str, Any]] = []
         self.missed = self.opened = self.saturated = 0
-        self.updates = self.blocks = 0
+        self.updates = self.ends = 0
         self.accepted: dict[PartyId, int] = {}
         self.seconds: dict[str, dict[PartyId, float]] = {}
         self.counted = False
@@ -71,7 +71,7 @@ class Account:
             case "epoch":
                 self.missed += event["missed"]
                 self.opened += event["opened"]
-                self.blocks = event["opened"] + event["missed"]
+                self.ends += 1
             case "updated":
                 self.saturated += event["saturated"]
                 self.updates += 1
@@ -81,9 +81,16 @@ class Account:
                 self.left.append({"worker": event["worker"], "epoch": event["epoch"], "how": event["how"]})
 
     @property
-    def encoded(self) -> int:
-        """How many values were encoded: each epoch by each worker its whole gradient, padded to blocks."""
-        return self.updates * self.blocks * getattr(self.experiment.system, "block", 1)
+    def encoded(self) -> float:
+        """How many values were encoded: each epoch by each worker its whole gradient, padded to blocks.
+
+        How many blocks there are follows from the manager's epochs. In one that is everybody's, each block is
+        opened or missed. At the workers' own pace an epoch ends when blocks were opened once on average, so
+        the figure is then a little too high, by what was opened in the last step beyond that.
+        """
+        due = self.opened if self.experiment.system.own_pace else self.opened + self.missed
+        blocks = due / self.ends if self.ends else 0.0
+        return self.updates * blocks * getattr(self.experiment.system, "block", 1)
 
     def spent(self, entry: Mapping[str, Any]) -> None:
         """Take in a line of the ledger."""
@@ -230,5 +237,5 @@ def _mean(values: Mapping[PartyId, float]) -> float:
     return fmean(workers) if workers else 0.0
 
 
-def _share(part: int, whole: int) -> float:
+def _share(part: float, whole: float) -> float:
     return part / whole if whole else 0.0

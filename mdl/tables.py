@@ -57,7 +57,8 @@ def _accuracy_rows(accuracy: Mapping[str, float]) -> Iterator[tuple[str, str]]:
 
 def _cost_rows(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     seconds, sent, simulated = summary["seconds"], summary["bytes"], summary["clock"] == "virtual"
-    activities = ("training", "cryptography", "waiting")
+    # Workers at their own pace listen while they train, so that all their time is waiting too.
+    activities = ("training", "cryptography", *(() if summary["own_pace"] else ("waiting",)))
     if sent:  # what is counted at the end only is not known of a run that was broken off
         yield "seconds, mean worker", ", ".join(f"{name} {seconds[name]:.1f}" for name in activities)
     yield (

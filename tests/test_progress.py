@@ -76,6 +76,32 @@ def test_without_a_manager_one_that_left_holds_nobody_up() -> None:
     assert ends == [False, True]
 
 
+def at_their_own_pace(show: Show) -> None:
+    for worker, epoch in ((1, 3), (2, 1), (3, 7)):
+        show({"kind": "trained", "party": worker, "epoch": epoch, "loss": 1.0 * worker})
+        show({"kind": "done", "party": worker, "epoch": epoch})
+    show({"kind": "evaluated", "party": 0, "epoch": 1, "model": "global", "loss": 1.0, "accuracy": 0.75})
+
+
+def test_workers_at_their_own_pace_count_beside_the_epochs_of_the_run() -> None:
+    output = io.StringIO()
+    found = experiment(system={"type": "dynamic", "threshold": 3})
+    with Lines(Console(file=output, width=40), State(found)) as lines:
+        at_their_own_pace(lines)
+    [line] = output.getvalue().splitlines()
+    assert "epoch 1/2 (workers' own 1-7), test accuracy 0.7500, training loss 2.0000" in line
+
+
+def test_the_live_table_tells_own_epochs_from_those_of_the_run() -> None:
+    output = io.StringIO()
+    console = Console(file=output, width=80, height=30, force_terminal=True, color_system=None)
+    with LiveTable(console, State(experiment(system={"type": "dynamic", "threshold": 3}))) as table:
+        at_their_own_pace(table)
+    assert "made-up  epoch 1/2 (workers' own 1-7)" in output.getvalue()
+    assert "own epoch" in output.getvalue()
+    assert "own epoch" not in drawn()
+
+
 def test_a_model_on_all_data_is_one_of_those_whose_epochs_are_waited_for() -> None:
     state = State(experiment(workers=2, system={"type": "standalone", "pooled": True}))
     state.take({"kind": "trained", "party": 0, "epoch": 1, "loss": 1.0})

@@ -118,6 +118,20 @@ def test_saturated_values_are_a_share_of_all_that_every_worker_encoded() -> None
     assert figures["saturated_share"] == 3 / (3 * 10 * 2)
 
 
+def test_saturated_values_are_a_share_of_what_workers_encoded_each_as_often_as_it_trained() -> None:
+    found = account(system={"type": "dynamic", "threshold": 3, "scheme": {"type": "plain"}, "block": 2})
+    for worker, epochs in ((1, 5), (2, 3), (3, 1)):
+        for epoch in range(1, epochs + 1):
+            record(found, "updated", party=worker, epoch=epoch, updated=4, missed=1, saturated=2)
+    # Ten blocks: what is opened beyond an epoch's ten counts for the next.
+    for epoch, opened in ((1, 12), (2, 8)):
+        record(found, "epoch", epoch=epoch, opened=opened, missed=5)
+    figures = summary(found)
+    assert figures["saturated"] == 18
+    assert figures["saturated_share"] == 18 / (9 * 10 * 2)
+    assert figures["missed_share"] == 10 / 30
+
+
 def test_the_manager_says_why_the_run_ended() -> None:
     found = account()
     for party in (1, 2, 0, 3):

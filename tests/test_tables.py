@@ -29,6 +29,7 @@ SUMMARY: dict[str, Any] = {
     },
     "seconds": {"total": 1234.5, "training": 100.25, "cryptography": 987.65, "waiting": 123.45},
     "clock": "wall",
+    "own_pace": False,
     "cpu_seconds": 9876.5,
     "bytes": {"up": 9_876_543_210, "down": 9_876_543_210},
     "missed": 1_234_567,
@@ -97,6 +98,11 @@ def test_contributions_are_counted_with_their_pace_and_how_evenly_they_were_take
     text = words(table(fairness={"jain": 0.8512, "accepted": {"1": 2469, "2": 0}}))
     assert "contributions │ 2,469, 2 a second; Jain's index 0.851" in text
     assert "contributions" not in table()
+
+
+def test_workers_that_listen_while_they_train_are_not_said_to_wait() -> None:
+    assert "waiting" in table()
+    assert "waiting" not in table(own_pace=True)
 
 
 def test_simulated_time_is_called_so() -> None:

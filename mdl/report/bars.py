@@ -83,7 +83,8 @@ def time_by_activity(runs: Sequence[Run]) -> Picture | None:
     figure.axes[-1].set_xlabel(", ".join(filter(None, (unit, naming.clock(runs), "activities added up"))))
     caption = (
         "What each party did with its time over the whole run; busy is all but waiting, and since activities "
-        "of one party can overlap, a bar may be longer than the run."
+        "of one party can overlap, a bar may be longer than the run: workers at their own pace listen while "
+        "they train, and that counts as waiting."
     )
     return drawing.finish(figure, "time", title, caption)
 
@@ -98,12 +99,12 @@ def contributions_by_worker(runs: Sequence[Run]) -> Picture | None:
         ]
         for run in runs
     ]
-    figure = _stacked(runs, title, panels, [Layer("in sums that were opened", drawing.BLUE)])
+    figure = _stacked(runs, title, panels, [Layer("accepted", drawing.BLUE)])
     if figure is None:
         return None
     figure.axes[-1].set_xlabel("contributions: one worker's gradient of one block each")
     caption = (
-        "Whose gradients went into the global model: bars of one length are what Jain's index calls 1, and a "
+        "Whose gradients were accepted into a sum: bars of one length are what Jain's index calls 1, and a "
         "single bar among n is 1/n."
     )
     return drawing.finish(figure, "contributions", title, caption)

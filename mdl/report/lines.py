@@ -5,6 +5,7 @@ Each takes one run or several, within `drawing.theme`, and is None where the run
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Final, TypeAlias
 
 from matplotlib.axes import Axes
@@ -232,14 +233,17 @@ def _band(axes: Axes, sums: Sequence[Spread], clock: Clock, colour: str) -> None
 
 def _reference(axes: Axes, run: Run, model: str, clock: Clock, look: Look) -> list[EndLabel]:
     """Draw what other training reaches: a level where it was scored once, a line where more often."""
-    line = _means(series.spread(series.curves(run, model).values()))
-    if not line:
+    lines = series.curves(run, model).values()
+    if not lines:
         return []
-    if len(line) > 1:
-        _line(axes, line, clock, look)
-        return [_end(clock(line[-1]), line[-1].accuracy, look)]
-    axes.axhline(line[0].accuracy, color=look.colour, linewidth=look.width, linestyle=look.style)
-    return [_end(None, line[0].accuracy, look)]
+    if any(len(line) > 1 for line in lines):
+        means = _means(series.spread(lines))
+        _line(axes, means, clock, look)
+        return [_end(clock(means[-1]), means[-1].accuracy, look)]
+    # Each was scored once, at its own pace perhaps after as many epochs as no other.
+    level = fmean(line[0].accuracy for line in lines)
+    axes.axhline(level, color=look.colour, linewidth=look.width, linestyle=look.style)
+    return [_end(None, level, look)]
 
 
 def _legend(runs: Sequence[Run]) -> str:

@@ -96,7 +96,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
         seconds: by ``total``, ``start`` and the ledger's activities (these in the mean over the workers).
         cpu_seconds: of all parties together.
         bytes: by ``up`` (sent by workers) and ``down`` (sent by the manager).
-        missed_share: of all (epoch, block) pairs, in [0, 1].
+        missed_share: of all sums that were due, opened or missed, in [0, 1].
         saturated: values that were cut to the encoding's range.
         fairness: Jain's index, and how many of each worker's contributions were taken.
         weights: SHA-256 of the final parameters, under ``global`` and ``workers``.

@@ -112,7 +112,7 @@ def contributions(run: Run) -> Table:
         (party_name(worker), units.count(count), units.percent(count / total if total else None))
         for worker, count in counts.items()
     ]
-    return Table("Contributions taken", ("worker", "in sums that were opened", "of all"), rows)
+    return Table("Contributions taken", ("worker", "accepted", "of all"), rows)
 
 
 def environment(run: Run) -> Table:

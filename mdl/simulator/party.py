@@ -66,6 +66,7 @@ class SimulatedParty:
         self._pool, self._thread = asyncio.Lock(), asyncio.Lock()
         self.ledger = ledger or Ledger(party)
         self.waits: list[str] = []
+        self._waiting_since = 0.0
 
     @property
     def id(self) -> PartyId:
@@ -128,13 +129,15 @@ class SimulatedParty:
         """See `Party`."""
         loop = asyncio.get_running_loop()
         wait = f"{' or '.join(kind.__name__ for kind in kinds)} from {'anyone' if sender is None else sender}"
+        if not self.waits:
+            self._waiting_since = loop.time()
         self.waits.append(wait)
-        start = loop.time()
         try:
             return await self._mailbox.receive(kinds, sender)
         finally:
             self.waits.remove(wait)
-            self.ledger.spend("waiting", loop.time() - start)
+            if not self.waits:  # time waited for several things at once counts once
+                self.ledger.spend("waiting", loop.time() - self._waiting_since)
 
     async def departure(self, peer: PartyId) -> None:
         """See `Party`."""

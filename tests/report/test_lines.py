@@ -44,6 +44,14 @@ def test_a_model_scored_in_every_epoch_is_a_line_even_if_it_is_only_a_reference(
     assert "data pooled  90.0" in over_epochs(read_run(folder))
 
 
+def test_workers_scored_alone_after_as_many_epochs_as_each_made_give_one_level(tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "run")
+    shared = [evaluated(epoch, 0, epoch, "global", 0.5) for epoch in (1, 2)]
+    alone = [evaluated(9, worker, 10 * worker, "alone", 0.3 * worker) for worker in (1, 2, 3)]
+    write_lines(folder / "metrics.jsonl", [*shared, *alone])
+    assert "trained alone (mean)  60.0" in over_epochs(read_run(folder))
+
+
 def test_a_single_epoch_is_drawn_as_a_point(tmp_path: Path) -> None:
     assert over_epochs(read_run(make_run(tmp_path / "run", epochs=1)))
 

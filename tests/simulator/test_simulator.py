@@ -228,3 +228,8 @@ def test_a_journal_gives_back_copies_of_the_newest_records() -> None:
     assert found is not None
     assert found["epoch"][0] == 2
     assert journal.read("model", 4) is None
+
+
+def test_time_waited_for_several_messages_at_once_counts_once() -> None:
+    simulation = simulate(FedAvg(), tiny(), workers=4, delays=lambda party: [5.0 * party])
+    assert simulation.ledgers[0].seconds["waiting"] == pytest.approx(20.0)
