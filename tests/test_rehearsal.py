@@ -9,13 +9,15 @@ from typing import Any
 
 import pytest
 
-from mdl.config import Experiment, parse
+from mdl.config import Experiment, load, parse
 from mdl.errors import DataUnavailable, MdlError
 from mdl.party import PartyId
 from mdl.rehearsal import Conditions, Watcher, cast, rehearse
 from mdl.report import write_report
 from mdl.report.runs import read_run
 from mdl.simulator import Network
+
+HETEROGENEOUS = Path(__file__).parent.parent / "configs" / "heterogeneous.toml"
 
 PLAIN = {"type": "coordinated", "threshold": 3, "scheme": {"type": "plain"}}
 
@@ -79,8 +81,9 @@ def test_slow_links_take_virtual_time(tmp_path: Path) -> None:
     assert 5 * 60 <= summary["seconds"]["total"] < 5 * 60 + 30  # there and back twice, and the end
 
 
-def test_with_training_that_takes_a_given_time_nothing_is_measured(tmp_path: Path) -> None:
-    found = experiment(delay={"slope_seconds": 5.0})
+@pytest.mark.parametrize("system", ["coordinated", "dynamic"])
+def test_with_training_that_takes_a_given_time_nothing_is_measured(tmp_path: Path, system: str) -> None:
+    found = experiment({**PLAIN, "type": system}, delay={"slope_seconds": 5.0})
     conditions = Conditions(training_seconds=10.0)
     runs = [tmp_path / name for name in ("one", "two")]
     for run in runs:
@@ -88,6 +91,19 @@ def test_with_training_that_takes_a_given_time_nothing_is_measured(tmp_path: Pat
     assert (runs[0] / "metrics.jsonl").read_text() == (runs[1] / "metrics.jsonl").read_text()
     [first] = [line for line in lines(runs[0] / "metrics.jsonl") if line["kind"] == "trained"][:1]
     assert first["seconds"] == pytest.approx(10 + found.delays(1)[0], abs=1e-4)
+
+
+@pytest.mark.parametrize("training_seconds", [10.0, None])
+def test_where_machines_are_unlike_first_come_first_served_is_sooner_done_and_less_even(
+    tmp_path: Path, training_seconds: float | None
+) -> None:
+    found = {}
+    for system in ("coordinated", "dynamic"):
+        study, _ = load(HETEROGENEOUS, ["epochs=3", f"system.type={system}"])
+        found[system] = rehearsed(tmp_path / system, study, Conditions(training_seconds=training_seconds))
+    coordinated, dynamic = found["coordinated"], found["dynamic"]
+    assert dynamic["seconds"]["total"] < coordinated["seconds"]["total"]
+    assert dynamic["fairness"]["jain"] < coordinated["fairness"]["jain"] == 1.0
 
 
 def test_workers_are_trained_alone_if_the_experiment_asks_for_it(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """What runs are called beside each other: by what tells them apart, not by when they began."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -15,8 +16,12 @@ _TELLING: Final = (
     "system.threshold",
     "system.visibility",
     "system.selection",
+    "system.admission.type",
+    "system.download.type",
+    "delay.slope_seconds",
+    "delay.mean_seconds",
 )
-"""The settings that a reader looks for first. Others follow by their names, and then `_LAST`."""
+"""The settings that a reader looks for first. Then come other types, other settings by name, and `_LAST`."""
 
 _SPEAK_FOR_THEMSELVES: Final = ("name", "system.type", "system.scheme.type", "system.scheme.group")
 
@@ -27,8 +32,8 @@ def labels(runs: Sequence[Run]) -> Sequence[str]:
     """Name each run so that no two are alike and none that ended early can be taken for a complete one.
 
     By the experiments' names if these differ; else by as few of the settings that differ as suffice, behind
-    the name where that is not the same for all; else by the folders; else by number. Beside real runs
-    simulated ones are called so.
+    the name where that is not the same for all, and without what is as in most runs; else by the folders;
+    else by number. Beside real runs simulated ones are called so.
     """
     names = _unlike(runs, [_clock(runs, run) for run in runs])
     return [
@@ -79,7 +84,30 @@ def _by_settings(runs: Sequence[Run]) -> Sequence[str]:
     named = len({run.name for run in runs}) > 1
     found = [{**dict(flatten(run.settings)), "name": run.name if named else ""} for run in runs]
     keys = _telling_apart(found)
-    return [", ".join(filter(None, (_part(key, settings) for key in keys))) for settings in found]
+    brief = _written(found, keys, {key: _usual(found, key) for key in keys[1:]})
+    return brief if len(set(brief)) == len(brief) else _written(found, keys, {})
+
+
+def _written(
+    found: Sequence[Mapping[str, Any]], keys: Sequence[str], usual: Mapping[str, Any]
+) -> Sequence[str]:
+    """Write the settings of each run under `keys`, but where they are as usual."""
+    return [
+        ", ".join(
+            part
+            for key in keys
+            if (part := _part(key, settings)) and (key not in usual or settings[key] != usual[key])
+        )
+        for settings in found
+    ]
+
+
+def _usual(found: Sequence[Mapping[str, Any]], key: str) -> Any:
+    """Give the value that more runs have than any other; None if there is none such."""
+    counted = Counter(str(settings[key]) for settings in found if key in settings).most_common(2)
+    if len(counted) == 2 and counted[0][1] == counted[1][1]:
+        return None
+    return next(settings[key] for settings in found if str(settings.get(key)) == counted[0][0])
 
 
 def _telling_apart(found: Sequence[Mapping[str, Any]]) -> Sequence[str]:
@@ -99,7 +127,7 @@ def _kinds(found: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> int:
 def _rank(key: str) -> tuple[int, str]:
     if key in _TELLING:
         return _TELLING.index(key), key
-    return len(_TELLING) + (key in _LAST), key
+    return len(_TELLING) + (2 if key in _LAST else not key.endswith(".type")), key
 
 
 def _part(key: str, settings: Mapping[str, Any]) -> str:

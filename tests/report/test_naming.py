@@ -37,8 +37,8 @@ def test_runs_of_one_name_are_told_apart_by_their_systems(tmp_path: Path) -> Non
 
 def test_a_policy_is_called_by_its_table_and_type(tmp_path: Path) -> None:
     runs = [
-        run_with(tmp_path / policy, f'[system.admission]\ntype = "{policy}"')
-        for policy in ("first-come", "reserved-seats")
+        run_with(tmp_path / policy, f'[system.admission]\ntype = "{policy}"\npatience_seconds = {patience}')
+        for policy, patience in (("first-come", 1), ("reserved-seats", 2))
     ]
     assert labels(runs) == ["admission first-come", "admission reserved-seats"]
 
@@ -49,7 +49,18 @@ def test_a_further_setting_is_named_only_where_those_before_it_do_not_suffice(tm
         for scheme, rho in (("plain", 0.5), ("elgamal", 0.5), ("elgamal", 0.75))
     ]
     assert labels(runs[:2]) == ["plain", "elgamal"]
-    assert labels(runs) == ["plain, visibility 0.5", "elgamal, visibility 0.5", "elgamal, visibility 0.75"]
+    assert labels(runs) == ["plain", "elgamal", "elgamal, visibility 0.75"]
+
+
+def test_what_is_as_in_most_runs_goes_without_saying(tmp_path: Path) -> None:
+    def built(scheme: str, block: int) -> Run:
+        folder = tmp_path / f"{scheme}-{block}"
+        return run_with(folder, f'block = {block}\n[system.scheme]\ntype = "{scheme}"')
+
+    runs = [built("plain", 1), built("plain", 8), built("elgamal", 1)]
+    assert labels(runs) == ["plain", "plain, block 8", "elgamal"]
+    # Of two one is no more usual than the other.
+    assert labels(runs[:2]) == ["block 1", "block 8"]
 
 
 def test_a_seed_is_named_only_if_nothing_else_tells_apart(tmp_path: Path) -> None:
