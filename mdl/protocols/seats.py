@@ -109,24 +109,19 @@ class Seats:
         self._since[here] = np.minimum(self._since[here], now)
         seat = self._free(here, behind=behind)
         self._seat(worker, here[seat], behind=behind)
-        held = here[~seat & (self._taken[here] < self._threshold)]
-        self._held[held] |= _bit(worker)
-        kept = timely.copy()
-        kept[timely] = seat | (self._taken[here] < self._threshold)
-        return kept
+        # A set may be full and wait for its turn to close: should a seat come free again, it is theirs.
+        self._held[here[~seat]] |= _bit(worker)
+        return timely
 
     def release(self, *, online: Flags, now: float) -> BlockIds:
-        """Give seats to those held: where patience has run out, or where they are no longer ahead.
+        """Give free seats to those held: where patience has run out, or where they are no longer ahead.
 
         Returns:
             The blocks whose sets have grown.
         """
-        patience = self._admission.patience_seconds
-        waiting = np.flatnonzero(self._held)
-        if patience is None or not len(waiting):
-            return waiting[:0]
-        before = self._taken[waiting].copy()
-        overdue = now - self._since[waiting] >= patience
+        waiting = np.flatnonzero((self._held != 0) & (self._taken < self._threshold))
+        before = self._taken[waiting]
+        overdue = now - self._since[waiting] >= (self._admission.patience_seconds or 0.0)
         for worker in np.argsort(self._granted, kind="stable") + 1:  # who has least comes first
             behind = self._admission.is_behind(self._granted, online, int(worker), self._blocks)
             mine = active.contains(self._held[waiting], int(worker))
@@ -163,7 +158,7 @@ class Seats:
 
     @property
     def any_held(self) -> bool:
-        """Whether somebody is held for a seat that is kept."""
+        """Whether somebody is held for a seat."""
         return bool(self._held.any())
 
     def seated(self, worker: PartyId) -> Flags:
@@ -183,6 +178,7 @@ class Seats:
         self._ahead[seated] = np.minimum(self._ahead[seated], self._taken[seated])
         self._held[blocks] &= ~_bit(worker)
         self._granted[worker - 1] -= len(seated)
+        self._since[blocks[(self._seated[blocks] | self._held[blocks]) == 0]] = np.inf
 
     def _free(self, blocks: BlockIds, *, behind: bool) -> Flags:
         room = self._taken[blocks] < self._threshold

@@ -623,6 +623,7 @@ class _Manager:
         if self._system.mode == "safe":
             # It has forgotten what it contributed, and its seats are free for what it contributes anew.
             self._seats.evict(worker)
+            self._release()
         outbox = Outbox(self._party, worker, within=self._system.timeout_seconds)
         self._outboxes[worker] = outbox
         self._refreshes.forget(worker)
@@ -696,14 +697,17 @@ class _Manager:
         patience = self._system.admission.patience_seconds
         if patience is None:
             return
-        loop = asyncio.get_running_loop()
         while True:
             await self._held.wait()
             self._held.clear()
             while self._seats.any_held:
                 await asyncio.sleep(patience / 8)
-                online = flags_of(sorted(self._outboxes), self._task.workers)
-                self._close(self._seats.release(online=online, now=loop.time()))
+                self._release()
+
+    def _release(self) -> None:
+        """Give free seats to those held for one, where the policy has no reason to keep them longer."""
+        online = flags_of(sorted(self._outboxes), self._task.workers)
+        self._close(self._seats.release(online=online, now=asyncio.get_running_loop().time()))
 
     def _close(self, blocks: BlockIds) -> None:
         """Close the sets that are full, tell everybody, and have their sums opened."""
@@ -771,6 +775,7 @@ class _Manager:
 
     def _settle(self, full: Full, opened: Sequence[Opened]) -> None:
         """Apply what was opened, once, and hand it out (line 13)."""
+        self._seats.settled(full.version, full.blocks)
         if self._last.done() or self._epoch == self._task.epochs:
             return  # too late to count
         for result in opened:
@@ -779,7 +784,6 @@ class _Manager:
         lost = np.setdiff1d(full.blocks, done)
         self._opened += len(done)
         self._missed += len(lost)
-        self._seats.settled(full.version, full.blocks)
         self._hand_out(full, np.sort(done), lost)
         self._note_epochs()
         self._close(full.blocks)  # those whose next set is full, and had to wait for this
