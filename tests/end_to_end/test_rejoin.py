@@ -1,0 +1,98 @@
+"""A worker that is killed and started again takes part again: real processes, started by hand."""
+
+import asyncio
+import json
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.end_to_end.runs import all_gone, experiment, family
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+
+EPOCHS = 16
+ONE_SECOND_EACH = "[delay]\nmean_seconds = [1.0, 1.0, 1.0, 1.0]\ndeviation_seconds = 0.0"
+VICTIM = 2
+
+
+@dataclass
+class Hall:
+    """Where the parties of a run by hand meet, and what they left."""
+
+    file: str
+    place: Path
+    settings: tuple[str, ...]
+
+    async def mdl(self, *arguments: str) -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "mdl", *arguments, *self.settings),
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+        )
+
+    async def node(self, party: int, *more: str) -> asyncio.subprocess.Process:
+        key = str(self.place / "keys" / f"party-{party}.key")
+        places = ("--keys", key, "--sockets", str(self.place / "sockets"), "--out", str(self.place / "out"))
+        return await self.mdl("node", self.file, "--party", str(party), *places, *more)
+
+    def metrics(self, party: int) -> list[dict[str, Any]]:
+        path = self.place / "out" / f"metrics-{party}.jsonl"
+        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+    def updated(self, party: int) -> dict[int, int]:
+        """How many blocks a worker was handed, by epoch."""
+        return {
+            event["epoch"]: event["updated"] for event in self.metrics(party) if event["kind"] == "updated"
+        }
+
+
+async def hall(place: Path, *settings: str) -> Hall:
+    """Make the folder of the sockets, and deal keys."""
+    (place / "sockets").mkdir(mode=0o700)
+    here = Hall(experiment(place, epochs=EPOCHS, tables=ONE_SECOND_EACH), place, settings)
+    dealt = await here.mdl("keys", "deal", here.file, "--out", str(place / "keys"))
+    assert await dealt.wait() == 0
+    return here
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    while not condition():  # noqa: ASYNC110 - another process announces nothing here
+        await asyncio.sleep(0.05)
+
+
+async def ended(node: asyncio.subprocess.Process) -> None:
+    _, errors = await asyncio.wait_for(node.communicate(), 120)
+    assert node.returncode == 0, errors.decode()
+
+
+@pytest.mark.parametrize("scheme", ["plain", "elgamal"])
+async def test_a_killed_worker_comes_back_and_takes_part_again(tmp_path: Path, scheme: str) -> None:
+    settings = ("--set", "system.scheme.type=plain") if scheme == "plain" else ()
+    here = await hall(tmp_path, *settings)
+    nodes = {party: await here.node(party) for party in range(5)}
+    await until(lambda: 2 in here.updated(VICTIM))
+    processes = family(nodes[VICTIM].pid)
+    nodes[VICTIM].send_signal(signal.SIGKILL)
+    await nodes[VICTIM].wait()
+    before = here.updated(VICTIM)
+    nodes[VICTIM] = await here.node(VICTIM, "--rejoin")
+    for node in nodes.values():
+        await ended(node)
+    assert await all_gone(processes) == set()
+    later = {epoch: count for epoch, count in here.updated(VICTIM).items() if epoch not in before}
+    assert later.pop(min(later)) == 0, "its first epoch it sits out"
+    assert later
+    assert all(later.values()), "and then it takes part"
+    present = {event["epoch"]: event["present"] for event in here.metrics(0) if event["kind"] == "epoch"}
+    assert set(present) == set(range(1, EPOCHS + 1))
+    assert {present[epoch] for epoch in later} == {4}
+    assert min(present.values()) == 3
+    finished = [here.metrics(party)[-1] for party in range(5)]
+    assert [(event["kind"], event["epochs"]) for event in finished] == [("finished", EPOCHS)] * 5
+    seconds = [event["seconds"] for event in here.metrics(VICTIM) if "seconds" in event]
+    assert seconds == sorted(seconds)
