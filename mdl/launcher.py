@@ -288,7 +288,7 @@ class _Launcher:
             case "failed":
                 child.failure = event
             case "stopped":
-                pass
+                self._account.cpu_seconds += event["cpu_seconds"]
             case _:
                 child.epoch, child.last = event["epoch"], event["kind"]
                 self._note(event)

@@ -63,7 +63,7 @@ def perform(orders: Orders, report: Report, pipe: Connection | None = None) -> i
         uvloop.run(_until_stopped(_play(orders, report), pipe))
     except asyncio.CancelledError:
         logger.warning("stopped before the end")
-        report({"kind": "stopped"})
+        report({"kind": "stopped", "cpu_seconds": _cpu_seconds()})
         return 1
     except MdlError as error:
         return _fail(error, report)
@@ -252,13 +252,18 @@ def _task(experiment: Experiment, orders: Orders) -> Task:
 
 def _account(outcome: Outcome) -> dict[str, Any]:
     """What the launcher is told of the end: never the parameters themselves, but their fingerprint."""
-    mine, pool = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
     return {
         "epochs": outcome.epochs,
         "reason": outcome.reason,
         "weights": fingerprint(outcome.parameters),
-        "cpu_seconds": mine.ru_utime + mine.ru_stime + pool.ru_utime + pool.ru_stime,
+        "cpu_seconds": _cpu_seconds(),
     }
+
+
+def _cpu_seconds() -> float:
+    """Give the processor time of this party and its pool, which must have ended."""
+    mine, pool = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
+    return mine.ru_utime + mine.ru_stime + pool.ru_utime + pool.ru_stime
 
 
 def log_to(path: Path) -> None:

@@ -25,7 +25,7 @@ from mdl.errors import MdlError, party_name
 from mdl.learning.datasets import load
 from mdl.learning.local import LocalLearner, build_learner
 from mdl.party import MANAGER, PartyId
-from mdl.simulator import Deadlock, Network, Simulation, simulate
+from mdl.simulator import Network, Simulation, simulate
 from mdl.simulator.party import as_measured, from_table
 from mdl.summary import Account, summarise
 from mdl.vectors import fingerprint
@@ -131,8 +131,6 @@ class _Rehearsal:
             with _Interruption(self._watch) as interruption:
                 self._close(self._simulate(interruption), interruption)
             status, reason, code = "completed", self._account.reason, EXIT_OK
-        except Deadlock as error:
-            reason = f"deadlock: {error}"
         except MdlError as error:
             reason = str(error)
         except KeyboardInterrupt:

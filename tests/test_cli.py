@@ -157,9 +157,14 @@ def test_a_model_that_cannot_be_made_is_blamed_on_the_file(capsys: pytest.Captur
     assert f"{QUICKSTART}:\n  learning.model: nowhere:Net gives no model" in ended.err
 
 
-def test_simulating_data_that_is_missing_fails_by_name(capsys: pytest.CaptureFixture[str]) -> None:
-    ended = Ended(capsys, "simulate", QUICKSTART, "--set", "learning.dataset=mnist")
+def test_simulating_data_that_is_missing_fails_by_name_and_leaves_nothing(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    ended = Ended(
+        capsys, "simulate", QUICKSTART, "--set", "learning.dataset=mnist", "--out", str(tmp_path / "runs")
+    )
     assert ended.code == 1
+    assert not (tmp_path / "runs").exists()
     assert "DataUnavailable: mnist is to be read from disk" in ended.err
 
 
@@ -216,6 +221,23 @@ def test_a_model_of_ones_own_is_imported_from_where_the_command_is_given(
     ended = Ended(capsys, "check", QUICKSTART, "--set", "learning.model=my_networks_for_a_test:tiny")
     assert ended.code == 0, ended.err
     assert "(650 parameters)" in ended.out.replace("\n", " ")
+
+
+def test_a_simulation_shows_its_progress_and_leaves_a_folder_with_a_report(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    plain = ("--set", "system.scheme.type=plain", "--set", "alone=false", "--set", "epochs=1")
+    ended = Ended(
+        capsys, "simulate", QUICKSTART, *plain, "--training-seconds", "60", "--out", str(tmp_path / "runs")
+    )
+    assert ended.code == 0
+    assert "epoch 1/1, test accuracy" in ended.out
+    assert "quickstart: completed, in simulated time" in ended.out
+    assert "│ 1 min 00 s (" in ended.out
+    [run] = (tmp_path / "runs").iterdir()
+    assert {"summary.json", "environment.json", "experiment.toml", "report.html"} <= {
+        path.name for path in run.iterdir()
+    }
 
 
 def test_lists_go_to_standard_output(capsys: pytest.CaptureFixture[str]) -> None:

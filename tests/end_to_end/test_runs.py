@@ -121,11 +121,15 @@ async def test_ctrl_c_keeps_what_was_learnt_and_resuming_ends_with_the_same_weig
     assert cut.code == 130
     assert cut.summary["status"] == "interrupted"
     assert "--resume" in cut.output
+    assert cut.summary["cpu_seconds"] > 0
+    before = cut.summary
     assert await all_gone(cut.pids) == set()
     rest = await (await start(tmp_path / "x", "--resume", str(cut.folder), folder=cut.folder)).end()
     assert rest.code == 0, rest.output
     assert rest.summary["weights"] == whole.summary["weights"]
     assert scores(rest) == scores(whole)
+    assert rest.summary["started"] == before["started"]
+    assert rest.summary["cpu_seconds"] > before["cpu_seconds"]
 
 
 def scores(ended: Ended) -> list[tuple[int, int, float]]:
