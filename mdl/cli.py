@@ -28,6 +28,8 @@ app = typer.Typer(
 )
 keys_app = typer.Typer(help="Keys for parties that are started by hand.", no_args_is_help=True)
 app.add_typer(keys_app, name="keys")
+audit_app = typer.Typer(help="Attacks on the protocols, printed and ours.", no_args_is_help=True)
+app.add_typer(audit_app, name="audit")
 
 EXIT_FAILED, EXIT_CONFIG = 1, 2
 
@@ -297,6 +299,32 @@ def deal(
 
     for path in write_keys(deal_keys(_load(file, overrides, seed)), out):
         typer.echo(path)
+
+
+@audit_app.command()
+def collusion(file: File, overrides: Overrides = None, seed: Seed = None) -> None:
+    """Play the manager, alone and with colluding workers: what gradients can they open?
+
+    Each attack is mounted twice: against the protocol as printed, and against what the manager holds after a
+    run of the experiment's own system (a few parameters, with its n, m, group and encoding). Then every
+    coalition of fewer than m workers is judged by linear algebra. Attacks by a manager that deviates from
+    the protocol succeed against everything here, and are shown for that reason.
+
+    Exit code 1: a claim of docs/security.md does not hold.
+
+    [dim]Examples:[/dim]
+      mdl audit collusion configs/quickstart.toml
+      mdl audit collusion configs/quickstart.toml --set system.type=dynamic
+    """
+    from mdl.audit.audit import attackable, audit
+    from mdl.audit.tables import rendered
+
+    experiment = _load(file, overrides, seed)
+    _warn(experiment)
+    with _blaming(file):
+        found = audit(attackable(experiment.system), experiment.workers)
+    Console(highlight=False).print(rendered(found))
+    raise typer.Exit(EXIT_FAILED if found.broken_claims else 0)
 
 
 @app.command()
