@@ -7,7 +7,8 @@ set. That is what gives single gradients away:
   of h^{r_l}, which hides its gradient alone. Where the set goes on past m, as in Algorithm 4, the manager
   opens every arrival of rank above m by itself.
 - Each worker outside those l-1 can make one more share, as the manager holds g^{r_l}. So the manager and c of
-  them open every arrival of rank above m - c, and sums of m - c arrivals or more. Closing the set at m leaves
+  them open every arrival of rank above m - c, and sums of m - c arrivals or more. (With c = m - 1 every
+  arrival: the first hands over a share of its own mask, as it is the sum so far.) Closing the set at m leaves
   c = 1: one worker outside the set opens the m-th arrival.
 
 This is here to be measured and attacked (`mdl.audit`), in the local steps of `mdl.protocols.on_arrival`. The
