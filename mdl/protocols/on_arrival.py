@@ -112,7 +112,26 @@ class ArrivalWorker:
             ProtocolError: it is not about blocks that this worker uploaded for a version still open.
             InvalidShare: it shows elements that are none.
         """
-        nonces = self._nonces_of(message.blocks)
+        return await self.give(party, message, self.accept(message))
+
+    def accept(self, message: Question) -> Sequence[list[int]]:
+        """Decide whether to answer: at once, as a later message may say that the set is closed.
+
+        Returns:
+            The nonces of the blocks that it is about.
+
+        Raises:
+            ProtocolError: it is not about blocks that this worker uploaded for a version still open.
+        """
+        return self._nonces_of(message.blocks)
+
+    async def give(self, party: Party, message: Question, nonces: Sequence[list[int]]) -> Reply:
+        """Raise what is asked for, where it was accepted.
+
+        Raises:
+            ProtocolError: it counts other blocks than it names.
+            InvalidShare: it shows elements that are none.
+        """
         if isinstance(message, Raise):
             if len(message.counts) != len(nonces):
                 raise _blame_manager("counts that do not fit the blocks")

@@ -14,6 +14,7 @@ alone can tell (docs/security.md says how far that is). The manager's is `mdl.pr
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
 import msgspec
 import numpy as np
@@ -22,7 +23,7 @@ from numpy.typing import NDArray
 from mdl.errors import ProtocolError
 from mdl.party import MANAGER, Message, Party
 from mdl.protocols import sets as active
-from mdl.protocols.pooled import shares_of
+from mdl.protocols.pooled import Request, shares_of
 from mdl.protocols.rows import rows
 from mdl.protocols.sets import Sets
 from mdl.schemes.threshold import Context, KeyShare, ThresholdEncryption
@@ -119,11 +120,26 @@ class OpeningRules(ABC):
             ProtocolError: it asks for what may not be opened.
             InvalidShare: it shows elements that are none.
         """
-        requests = [self._checked(message.epoch, group) for group in message.groups]
+        return await self.give(party, message, self.accept(message))
+
+    def accept(self, message: Open) -> Sequence[Request]:
+        """Decide whether to answer: at once, as a later message may say that all this is long over.
+
+        Raises:
+            ProtocolError: it asks for what may not be opened.
+        """
+        return [self._checked(message.epoch, group) for group in message.groups]
+
+    async def give(self, party: Party, message: Open, requests: Sequence[Request]) -> Answer:
+        """Make the decryption shares for what was accepted.
+
+        Raises:
+            InvalidShare: it shows elements that are none.
+        """
         shares = await party.to_process(shares_of, self._scheme, self._key_share, requests)
         return Answer(message.epoch, message.request, tuple(shares))
 
-    def _checked(self, epoch: int, group: Group) -> tuple[list[bytes], Context]:
+    def _checked(self, epoch: int, group: Group) -> Request:
         if len(group.blocks) % 4:
             raise blame_manager("asked to open a list of blocks that is none")
         blocks, me = np.frombuffer(group.blocks, "<u4").astype(np.int64), self._key_share.point

@@ -5,11 +5,15 @@ Pool processes start by importing this module, so it imports little: schemes, bu
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 from mdl.party import PartyId
 from mdl.schemes.randomness import SystemRandomness
 from mdl.schemes.threshold import Ciphertext, Context, KeyShare, ThresholdEncryption
 from mdl.vectors import Integers
+
+Request: TypeAlias = tuple[list[bytes], Context]
+"""What a decryption share is asked for: the members' hints, and what they are about."""
 
 
 def encrypted(
@@ -19,9 +23,7 @@ def encrypted(
     return scheme.encrypt(public_key, plaintext, context, rng=SystemRandomness())
 
 
-def shares_of(
-    scheme: ThresholdEncryption, key_share: KeyShare, requests: Sequence[tuple[list[bytes], Context]]
-) -> list[bytes]:
+def shares_of(scheme: ThresholdEncryption, key_share: KeyShare, requests: Sequence[Request]) -> list[bytes]:
     """Make one decryption share a request."""
     rng = SystemRandomness()
     return [scheme.decryption_share(key_share, hints, context, rng=rng) for hints, context in requests]

@@ -9,9 +9,10 @@ its reason, are in docs/systems/dynamic.md.
 
 import asyncio
 import builtins
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Literal
 
 import numpy as np
@@ -432,8 +433,14 @@ class _Worker:
             match (await self._party.receive(*kinds, sender=MANAGER)).message:
                 case Closing() as closing:
                     self._closed(closing)
-                case (Open() | Raise() | RaiseOwn()) as question:
-                    tasks.create_task(self._answer(question))
+                case Open() as question:
+                    requests = self._opener.accept(question)
+                    answer = partial(self._opener.give, self._party, question, requests)
+                    tasks.create_task(self._answer(answer))
+                case (Raise() | RaiseOwn()) as question:
+                    nonces = self._arrival.accept(question)
+                    reply = partial(self._arrival.give, self._party, question, nonces)
+                    tasks.create_task(self._answer(reply))
                 case Values(version, blocks, values):
                     self._receive_values(self._ids(blocks), values)
                     self._opener.settled(version, self._ids(blocks))
@@ -454,14 +461,9 @@ class _Worker:
             self._arrival.forget(blocks.tolist(), closing.version)
         self._latecomers.set()
 
-    async def _answer(self, question: Open | Raise | RaiseOwn) -> None:
-        try:
-            if isinstance(question, Open):
-                await self._party.send(MANAGER, await self._opener.answer(self._party, question))
-            else:
-                await self._party.send(MANAGER, await self._arrival.answer(self._party, question))
-        except PeerLeft:
-            return  # `_listen` finds out why
+    async def _answer(self, answer: Callable[[], Awaitable[Message]]) -> None:
+        with suppress(PeerLeft):  # `_listen` finds out why
+            await self._party.send(MANAGER, await answer())
 
     def _receive_values(self, blocks: BlockIds, values: bytes) -> None:
         found = np.frombuffer(values, "<f4")
