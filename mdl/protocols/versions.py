@@ -217,8 +217,8 @@ class Offers:
     Args:
         blocks: how many there are.
         size: parameters in a block.
-        max_staleness: an offer is dropped once so many versions have closed since the one that collected when
-            its gradient began to be computed.
+        max_staleness: an offer is dropped once more versions than this have closed since its gradient began
+            to be computed.
     """
 
     def __init__(self, blocks: int, size: int, *, max_staleness: int) -> None:

@@ -131,8 +131,8 @@ class Dynamic(VisibilitySettings):
         mode: ``"safe"``; or ``"paper"`` for the printed protocol, which leaks and needs `insecure = true`.
         selection: as in `VisibilitySettings`; drawn by each worker of the blocks in which it has no seat yet.
         window: versions of a block that may be decrypted at once while the next one collects.
-        max_staleness: a contribution is dropped when so many more versions of its block have closed since its
-            gradient began to be computed.
+        max_staleness: a contribution is dropped once more versions of its block than this have closed since
+            its gradient began to be computed.
         download: who gets which new values.
         admission: who gets which of the m seats.
         timeout_seconds: how long the manager waits for a worker to answer, or to take a message. Workers
