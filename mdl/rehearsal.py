@@ -35,7 +35,7 @@ EXIT_OK, EXIT_FAILED, EXIT_INTERRUPTED = 0, 1, 130
 Watcher = Callable[[Mapping[str, Any]], None]
 """Shown every event as it comes. Must not raise."""
 
-_AWAY: Final = "training every worker alone, for comparison"
+_ALONE: Final = "training every worker alone, for comparison"
 
 
 @dataclass(frozen=True)
@@ -175,7 +175,7 @@ class _Rehearsal:
         for party, error in simulation.errors.items():
             raise MdlError(f"{party_name(party)}: {type(error).__name__}: {error}") from error
         if self._experiment.alone:
-            self._watch({"kind": "starting", "what": _AWAY})
+            self._watch({"kind": "starting", "what": _ALONE})
             for party in sorted(simulation.outcomes.keys() - {MANAGER}):
                 interruption.act()
                 self._score_alone(party, simulation.outcomes[party].epochs)
