@@ -165,11 +165,17 @@ class _Attacks:
         last = range(self._workers - count + 1, self._workers + 1)
         found = single_gradients(self._closing, self._stage.secrets(last))
         return Finding(
-            "the m-th arrival" if count == 1 else f"last {count} arrivals",
+            self._last_named(count),
             _with_outsiders(count),
             self._on_print(found, "sets close at m"),
             self._on_run(lambda view: [single_gradients(view, c) for c in self._coalitions(count)]),
         )
+
+    def _last_named(self, count: int) -> str:
+        if count == 1:
+            return "the m-th arrival"
+        # The first arrival hands over a share too: the sum so far is its own.
+        return "every arrival" if count == self.m - 1 else f"the last {count} arrivals"
 
     def sum_below_threshold(self) -> Finding:
         """Attack 3: one outsider completes the shares of the sum before the last."""
