@@ -275,7 +275,8 @@ class _Stage:
             if back is None:
                 return
             await asyncio.sleep(back - loop.time())
-            if not any(peer in self._there for peer in self._neighbours(party)):
+            neighbours = self._neighbours(party)
+            if neighbours and self._there.keys().isdisjoint(neighbours):
                 return
             self._enter(party)
             epochs = self.journals[party].epochs("model")

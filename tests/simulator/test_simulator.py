@@ -17,6 +17,7 @@ from mdl.simulator.network import Wire
 from mdl.simulator.party import as_measured, from_table
 from mdl.system import Learner, Outcome, Task
 from mdl.systems.fedavg import FedAvg
+from mdl.systems.standalone import Standalone
 from tests.tiny import tiny
 
 
@@ -184,6 +185,23 @@ def test_who_is_done_or_finds_nobody_to_come_back_to_stays_away() -> None:
     simulation = simulate(Ticking(), tiny(), workers=2, absences={1: [(5.5, 7.0)], 2: [(1.5, 11.0)]})
     assert [len(begins(simulation, party)) for party in (1, 2)] == [1, 1]
     assert set(simulation.outcomes) == {0, 1}
+
+
+def test_who_needs_nobody_comes_back_to_nobody() -> None:
+    simulation = simulate(
+        Standalone(), tiny(), workers=2, epochs=4, absences={1: [(2.5, 3.0)]}, delays=lambda _party: [1.0]
+    )
+    assert {party: outcome.epochs for party, outcome in simulation.outcomes.items()} == {1: 4, 2: 4}
+    assert max(record["seconds"] for record in simulation.records if record["party"] == 1) == 5.0
+
+
+def test_a_bug_in_a_party_is_not_taken_for_its_end() -> None:
+    class Broken(Ticking):
+        async def run(self, party: Party, learner: Learner, task: Task) -> Outcome:
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        simulate(Broken(), tiny(), workers=2)
 
 
 def test_what_was_sent_before_a_party_left_does_not_reach_it_when_it_is_back() -> None:

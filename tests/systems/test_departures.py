@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mdl.errors import PeerLeft, TooFewWorkers
+from mdl.errors import MdlError, PeerLeft, ProtocolError, TooFewWorkers
 from mdl.party import MANAGER, Message, Party, PartyId
 from mdl.protocols import sets as active
 from mdl.protocols.opening import Answer, Closed, Open
@@ -22,6 +22,7 @@ from mdl.systems.coordinated import (
     Coordinated,
     Download,
     EpochBegins,
+    Finish,
     Register,
     Upload,
 )
@@ -331,15 +332,59 @@ def test_a_resumed_run_goes_on_counting() -> None:
     assert {**accepted(first), **accepted(rest)} == accepted(whole)
 
 
-def test_a_manager_that_begins_an_epoch_again_is_refused() -> None:
-    class Again(Coordinated):
+# ------------------------------------------------------------------------------------------------
+# what a worker makes of messages that are early, late or wrong
+
+
+def told_by_script(*script: Message) -> MdlError | None:
+    """Have a manager begin epoch 2 with worker 1 and say the script; give what worker 1 makes of it."""
+
+    class Scripted(Coordinated):
         async def run(self, party: Party, learner: Learner, task: Task) -> Outcome:
             if party.id != MANAGER:
                 return await super().run(party, learner, task)
-            for _ in range(2):
-                await party.send(1, EpochBegins(1, b"\x1f"))
-                await party.receive(Register, sender=1)
-            raise AssertionError
+            for message in (EpochBegins(2, b"\x1f"), *script):
+                await party.send(1, message)
+            await party.receive(Register, sender=1)
+            for worker in party.peers:
+                await party.send(worker, Finish("the script has ended"))
+            return Outcome(2, "", learner.parameters())
 
-    simulation = simulate(Again.model_validate(PLAIN.model_dump()), tiny(), workers=WORKERS)
-    assert "epoch 1 begins" in str(simulation.errors[1])
+    simulation = simulate(Scripted.model_validate(PLAIN.model_dump()), tiny(8), workers=WORKERS)
+    assert (1 in simulation.outcomes) != (1 in simulation.errors)
+    return simulation.errors.get(1)
+
+
+NOTHING, FIRST = b"\x00", b"\x80"
+"""Bitmaps of eight blocks."""
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        [CallbackUpload(1, b"\xff"), CallbackDownload(2, NOTHING)],
+        [Closed(1, 0, b"\x07" * 8), Open(1, 1, ()), CallbackDownload(1, FIRST), CallbackDownload(2, NOTHING)],
+        [CallbackDownload(2, FIRST), Download(1, 0, bytes(8)), Download(2, 0, bytes(4))],
+        [EpochBegins(3, b"\x1f"), CallbackDownload(3, NOTHING)],
+    ],
+    ids=["upload", "opening", "download", "an epoch without an end"],
+)
+def test_messages_of_earlier_epochs_are_dropped(script: Sequence[Message]) -> None:
+    assert told_by_script(*script) is None
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ([EpochBegins(2, b"\x1f")], "epoch 2 begins after epoch 2 was done"),
+        ([CallbackDownload(3, NOTHING)], "a message of epoch 3 in epoch 2"),
+        ([CallbackDownload(2, FIRST), Download(3, 0, bytes(4))], "a download that does not fit"),
+        ([CallbackDownload(2, FIRST), Download(2, 0, bytes(8))], "a download that does not fit"),
+        ([CallbackDownload(2, b"\x80\x00")], "bitmap"),
+    ],
+)
+def test_messages_that_no_manager_sends_are_refused(script: Sequence[Message], said: str) -> None:
+    error = told_by_script(*script)
+    assert isinstance(error, ProtocolError)
+    assert said in str(error)
+    assert error.culprits == (MANAGER,)

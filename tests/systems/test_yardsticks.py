@@ -70,7 +70,7 @@ def test_alone_each_stops_when_it_no_longer_improves() -> None:
 
 
 @settings(deadline=None, max_examples=8)
-@given(leaves=st.floats(0.01, 5), away=st.floats(0.01, 4), schedule=st.integers(0, 2**32))
+@given(leaves=st.floats(0.01, 3), away=st.floats(0.01, 2.5), schedule=st.integers(0, 2**32))
 def test_a_worker_that_comes_back_takes_part_in_averaging_again(
     leaves: float, away: float, schedule: int
 ) -> None:
