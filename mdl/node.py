@@ -233,7 +233,8 @@ def _task(experiment: Experiment, orders: Orders) -> Task:
         # Its records are what keeps a repeated epoch from being opened over other sets: they must not be
         # begun anew.
         raise MdlError(
-            f"{orders.run_folder} holds records of an earlier run: resume that, or take a new folder"
+            f"{orders.run_folder} holds records of an earlier run: resume it, come back to it with "
+            "--rejoin, or take a new folder"
         )
     return Task(
         run=orders.keys.run,

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from mdl.errors import MdlError, PeerLeft, ProtocolError, TooFewWorkers
 from mdl.party import MANAGER, Message, Party, PartyId
@@ -26,6 +27,7 @@ from mdl.systems.coordinated import (
     Register,
     Upload,
 )
+from mdl.vectors import Floats, fingerprint, unpack_flags
 from tests.tiny import TinyLearner, tiny
 
 WORKERS = 5
@@ -68,16 +70,17 @@ def closed_sets(simulation: Simulation) -> dict[int, active.Sets]:
 
 
 class Watched(TinyLearner):
-    """Notes from which parameters each epoch was trained."""
+    """Notes from which parameters each epoch was trained, and to which."""
 
-    def __init__(self, party: PartyId, starts: dict[tuple[PartyId, int], bytes]) -> None:
+    def __init__(self, party: PartyId, trainings: dict[tuple[PartyId, int], tuple[Floats, Floats]]) -> None:
         super().__init__(party)
-        self._starts = starts
+        self._trainings = trainings
 
     def train(self, epoch: int) -> Training:
-        assert (self._party, epoch) not in self._starts, "an epoch is trained once"
-        self._starts[self._party, epoch] = self.parameters().tobytes()
-        return super().train(epoch)
+        assert (self._party, epoch) not in self._trainings, "an epoch is trained once"
+        start, training = self.parameters(), super().train(epoch)
+        self._trainings[self._party, epoch] = (start, training.parameters)
+        return training
 
 
 @st.composite
@@ -99,10 +102,10 @@ def test_no_gradient_is_opened_twice_whoever_comes_and_goes(
 ) -> None:
     """From the same parameters a worker's gradient is in the closed sets of one epoch at the most."""
     system = (PLAIN if hidden else TOY).model_copy(update={"spare": spare})
-    starts: dict[tuple[PartyId, int], bytes] = {}
+    trainings: dict[tuple[PartyId, int], tuple[Floats, Floats]] = {}
     simulation = simulate(
         system,
-        lambda party: Watched(party, starts),
+        lambda party: Watched(party, trainings),
         workers=WORKERS,
         epochs=8,
         absences=away,
@@ -116,7 +119,7 @@ def test_no_gradient_is_opened_twice_whoever_comes_and_goes(
         assert simulation.outcomes[MANAGER].epochs == 8
         assert {party for party in simulation.outcomes if party not in away} >= set(range(6)) - set(away)
     opened = [
-        (worker, starts[worker, epoch])
+        (worker, trainings[worker, epoch][0].tobytes())
         for epoch, sets in closed_sets(simulation).items()
         for worker in range(1, WORKERS + 1)
         if active.contains(sets, worker).any()
@@ -175,10 +178,10 @@ def test_a_worker_that_comes_back_abstains_for_an_epoch_and_takes_part_again() -
 
 
 def test_a_worker_that_is_away_for_whole_epochs_goes_on_from_its_own_checkpoint() -> None:
-    starts: dict[tuple[PartyId, int], bytes] = {}
+    trainings: dict[tuple[PartyId, int], tuple[Floats, Floats]] = {}
     simulation = simulate(
         PLAIN,
-        lambda party: Watched(party, starts),
+        lambda party: Watched(party, trainings),
         workers=WORKERS,
         epochs=7,
         absences={2: [(1.8, 4.5)]},
@@ -186,10 +189,10 @@ def test_a_worker_that_is_away_for_whole_epochs_goes_on_from_its_own_checkpoint(
         delays=seconds_each,
     )
     assert not simulation.errors
-    last = max(epoch for (party, epoch) in starts if party == 2 and begins(simulation, epoch) < 1.8)
-    back = min(epoch for (party, epoch) in starts if party == 2 and begins(simulation, epoch) > 4.5)
+    last = max(epoch for (party, epoch) in trainings if party == 2 and begins(simulation, epoch) < 1.8)
+    back = min(epoch for (party, epoch) in trainings if party == 2 and begins(simulation, epoch) > 4.5)
     assert back - last > 1
-    assert starts[2, back] == starts[2, last]
+    assert fingerprint(trainings[2, back][0]) == fingerprint(trainings[2, last][0])
     assert not active.contains(closed_sets(simulation)[back], 2).any()
     assert active.contains(closed_sets(simulation)[back + 1], 2).any()
 
@@ -215,29 +218,31 @@ def test_when_too_many_are_away_for_a_moment_all_is_missed_and_the_run_goes_on()
 
 
 class Hanging:
-    """A party whose sends of some messages never return; all else is as `party` does it."""
+    """A party whose sends of some messages take so many seconds; all else is as `party` does it."""
 
-    def __init__(self, party: Party, at: Callable[[PartyId, Message], bool]) -> None:
-        self._party, self._at = party, at
+    def __init__(self, party: Party, at: Callable[[PartyId, Message], bool], seconds: float) -> None:
+        self._party, self._at, self._seconds = party, at, seconds
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._party, name)
 
     async def send(self, to: PartyId, message: Message) -> None:
         if self._at(to, message):
-            await asyncio.Event().wait()
+            await asyncio.sleep(self._seconds)
         await self._party.send(to, message)
 
 
-def hanging(hung: PartyId, at: Callable[[PartyId, Message], bool], **changes: object) -> Coordinated:
-    """∝MDL^c in which one party hangs."""
+def hanging(
+    system: Coordinated, hung: PartyId, at: Callable[[PartyId, Message], bool], seconds: float = 10_000.0
+) -> Coordinated:
+    """Give a system in which one party hangs, by default for good."""
 
     class Hung(Coordinated):
         async def run(self, party: Party, learner: Learner, task: Task) -> Outcome:
-            played = cast(Party, Hanging(party, at)) if party.id == hung else party
+            played = cast(Party, Hanging(party, at, seconds)) if party.id == hung else party
             return await super().run(played, learner, task)
 
-    return Hung.model_validate({**TOY.model_dump(), **changes})
+    return Hung.model_validate(system.model_dump())
 
 
 def of_epoch(kind: type[Message], epoch: int, to: PartyId) -> Callable[[PartyId, Message], bool]:
@@ -254,7 +259,7 @@ def of_epoch(kind: type[Message], epoch: int, to: PartyId) -> Callable[[PartyId,
 def test_a_worker_that_hangs_for_good_in_any_step_stops_nobody(kind: type[Message], missed: bool) -> None:
     """Its blocks are missed; when its upload had come, other workers open in its place and nothing is."""
     simulation = simulate(
-        hanging(3, of_epoch(kind, epoch=2, to=MANAGER)),
+        hanging(TOY, 3, of_epoch(kind, epoch=2, to=MANAGER)),
         tiny(40),
         workers=WORKERS,
         epochs=4,
@@ -279,7 +284,11 @@ def test_a_worker_that_takes_no_message_in_any_step_misses_the_epoch_and_joins_t
     kind: type[Message],
 ) -> None:
     simulation = simulate(
-        hanging(MANAGER, of_epoch(kind, epoch=2, to=3)), tiny(40), workers=WORKERS, epochs=4, network=NETWORK
+        hanging(TOY, MANAGER, of_epoch(kind, epoch=2, to=3)),
+        tiny(40),
+        workers=WORKERS,
+        epochs=4,
+        network=NETWORK,
     )
     assert not simulation.errors
     assert {party: outcome.epochs for party, outcome in simulation.outcomes.items()} == dict.fromkeys(
@@ -291,9 +300,54 @@ def test_a_worker_that_takes_no_message_in_any_step_misses_the_epoch_and_joins_t
     assert {3, 4} <= {epoch for _, epoch in sent_by(simulation, 3, Upload)}
 
 
+@settings(deadline=None, max_examples=25)
+@given(
+    kind=st.sampled_from([Register, Upload, Answer]),
+    seconds=st.floats(0.5, 45),
+    hung=st.integers(1, WORKERS),
+    epoch=st.integers(1, 3),
+)
+def test_however_late_an_answer_is_the_sums_are_right(
+    kind: type[Message], seconds: float, hung: PartyId, epoch: int
+) -> None:
+    """What was asked in one epoch and is answered in another is not taken for the other's answer."""
+    trainings: dict[tuple[PartyId, int], tuple[Floats, Floats]] = {}
+    simulation = simulate(
+        hanging(TOY, hung, of_epoch(kind, epoch, to=MANAGER), seconds),
+        lambda party: Watched(party, trainings),
+        workers=WORKERS,
+        epochs=5,
+        network=Network(latency_seconds=0.05),
+    )
+    assert not simulation.errors
+    assert simulation.outcomes[MANAGER].epochs == 5
+    expected = replayed(simulation, trainings)
+    np.testing.assert_array_equal(simulation.outcomes[MANAGER].parameters, expected.astype(np.float32))
+
+
+def replayed(
+    simulation: Simulation, trainings: Mapping[tuple[PartyId, int], tuple[Floats, Floats]]
+) -> NDArray[np.float64]:
+    """What the global model comes to in the clear, by the sets that were closed and the blocks updated."""
+    parameters = TinyLearner(MANAGER).parameters().astype(np.float64)
+    for epoch, sets in closed_sets(simulation).items():
+        opened = np.zeros(len(sets), np.bool_)
+        for sent in simulation.transcript:
+            if isinstance(sent.message, CallbackDownload) and sent.message.epoch == epoch:
+                opened |= unpack_flags(sent.message.updated, len(sets))
+        sums = np.zeros(len(sets), np.int64)
+        for (worker, trained_in), (start, end) in trainings.items():
+            if trained_in == epoch:
+                gradient = (start.astype(np.float64) - end) / TinyLearner.learning_rate
+                sums += np.where(active.contains(sets, worker), TOY.fixed_point.encode(gradient)[0], 0)
+        means = TOY.fixed_point.decode_mean(sums, np.maximum(active.sizes(sets), 1))
+        parameters -= np.where(opened, TinyLearner.learning_rate * means, 0.0)
+    return parameters
+
+
 def test_a_worker_that_was_not_told_the_sets_is_not_asked_to_open() -> None:
     simulation = simulate(
-        hanging(MANAGER, of_epoch(Closed, epoch=1, to=3)), tiny(40), workers=WORKERS, network=NETWORK
+        hanging(TOY, MANAGER, of_epoch(Closed, epoch=1, to=3)), tiny(40), workers=WORKERS, network=NETWORK
     )
     asked = {sent.receiver for sent in simulation.transcript if isinstance(sent.message, Open)}
     assert asked == {1, 2, 4, 5}
