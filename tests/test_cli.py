@@ -8,7 +8,7 @@ from mdl.cli import main
 
 QUICKSTART = str(Path(__file__).parent.parent / "configs" / "quickstart.toml")
 
-COMMANDS = ["run", "check", "simulate", "report", "list", "keys deal", "node"]
+COMMANDS = ["run", "check", "simulate", "report", "list", "keys deal", "audit collusion", "node"]
 
 
 @pytest.fixture(autouse=True)

@@ -42,7 +42,7 @@ def single_gradients(view: View, colluders: Secrets) -> Guesses:
     return found
 
 
-def sums_below_threshold(view: View, colluders: Secrets) -> Guesses:
+def sums_below_threshold(view: View, colluders: Secrets, m: int) -> Guesses:
     """Open sums of fewer than m contributions.
 
     On ∝MDL^d as printed: with the l-th arrival the manager holds l shares of the mask of the sum so far.
@@ -50,7 +50,7 @@ def sums_below_threshold(view: View, colluders: Secrets) -> Guesses:
     found = {}
     for parts in {share.parts for share in view.shares}:
         honest = [part for part in parts if part[0] not in colluders]
-        if len(honest) >= 2 and len(parts) < view.scheme.threshold:
+        if len(honest) >= 2 and len(parts) < m:
             guess = opened(view, parts, colluders)
             if guess is not None:
                 found[parts] = guess

@@ -42,6 +42,8 @@ from mdl.vectors import Integers
 WRONG_CANDIDATES: Final = 100
 """Wrong gradients in the attacker's dictionary, beside the right ones."""
 
+Deviation: TypeAlias = Callable[[Stage, System], Coroutine[Any, Any, Guesses]]
+
 COALITIONS: Final = 8
 """So many coalitions of a size, about, are tried on a run."""
 
@@ -138,7 +140,7 @@ class _Attacks:
         self._uploads = sum(len(view.uploads) for view in self._run.views)
 
     def late_arrivals(self) -> Finding:
-        """Attack 1: by shares of single masks."""
+        """By shares of single masks."""
         return Finding(
             "arrivals after the m-th",
             "manager",
@@ -147,7 +149,7 @@ class _Attacks:
         )
 
     def successive_sums(self) -> Finding:
-        """Attack 1 without cryptography: what is published tells."""
+        """Without cryptography: what is published tells."""
         return Finding(
             "difference of two published sums",
             "manager",
@@ -161,7 +163,7 @@ class _Attacks:
         return sorted({count for count in (1, most) if 1 <= count <= most})
 
     def last_arrivals(self, count: int) -> Finding:
-        """Attack 2: `count` outsiders complete the shares of the last arrivals."""
+        """So many outsiders complete the shares of the last arrivals."""
         last = range(self._workers - count + 1, self._workers + 1)
         found = single_gradients(self._closing, self._stage.secrets(last))
         return Finding(
@@ -178,17 +180,19 @@ class _Attacks:
         return "every arrival" if count == self.m - 1 else f"the last {count} arrivals"
 
     def sum_below_threshold(self) -> Finding:
-        """Attack 3: one outsider completes the shares of the sum before the last."""
-        found = sums_below_threshold(self._closing, self._stage.secrets([self._workers]))
+        """One outsider completes the shares of the sum before the last."""
+        found = sums_below_threshold(self._closing, self._stage.secrets([self._workers]), self.m)
         return Finding(
             "sum below the threshold",
             _with_outsiders(1),
             self._on_print(found, f"after {self.m - 1} arrivals"),
-            self._on_run(lambda view: [sums_below_threshold(view, c) for c in self._coalitions(1)], "sums"),
+            self._on_run(
+                lambda view: [sums_below_threshold(view, c, self.m) for c in self._coalitions(1)], "sums"
+            ),
         )
 
     def second_opening(self) -> Finding:
-        """Attack 4: the same ciphertexts again without one, as though that one had not answered."""
+        """The same ciphertexts again without one, as though that one had not answered."""
         view = printed_coordinated(self._stage, [range(1, self.m + 2), range(1, self.m + 1)])
         return Finding(
             "second opening without one member",
@@ -200,7 +204,7 @@ class _Attacks:
         )
 
     def textbook(self) -> Finding:
-        """Attack 5: exp(gradient) outside the subgroup."""
+        """Gradients encoded outside the subgroup, as exp(gradient)."""
         chosen, uploads, truth = _textbook(self._stage)
         factors = {v: _textbook_factor(v, self._scheme.fixed_point) for v in self._candidates(truth)}
         read = _right(dictionary(chosen, uploads, factors), truth)
@@ -226,7 +230,7 @@ class _Attacks:
         return sorted({*wrong, *right})
 
     def deviating_manager(self) -> Iterator[Finding]:
-        """Attack 6: what the assumption of a semi-honest manager is worth."""
+        """What the assumption of a semi-honest manager is worth."""
         asked = deviations.raised_hint(self._stage)
         plainly = self._on_print(asked, "∝MDL^c: it raises whatever it is shown")
         attacks: list[tuple[str, str, Deviation, bool]] = [
@@ -270,7 +274,7 @@ class _Attacks:
         starts = range(0, self._workers, max(1, self._workers // COALITIONS))
         return [self._run.secrets(circle[first : first + count]) for first in starts]
 
-    def _deviated(self, mount: "Deviation") -> Result:
+    def _deviated(self, mount: Deviation) -> Result:
         stage = staged(self._scheme, self._workers)
         try:
             guesses = deviations.play(lambda: mount(stage, self._system))
@@ -278,9 +282,6 @@ class _Attacks:
             return Result(refusal.what)
         right = _right(guesses, stage.truth)
         return Result(f"opens {_named(right)}" if right else "nothing", len(right), _example(right))
-
-
-Deviation: TypeAlias = Callable[[Stage, System], Coroutine[Any, Any, Guesses]]
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,7 @@ class View:
     """What the manager holds.
 
     Attributes:
-        scheme: how values are hidden; m is its threshold.
+        scheme: how values are hidden; its threshold is how many shares give a mask.
         public_key: h and the commitments.
         uploads: by contribution.
         shares: all that follow from the answers by raising to public numbers.

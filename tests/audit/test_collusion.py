@@ -108,9 +108,9 @@ def test_an_insider_adds_no_share() -> None:
 def test_the_manager_and_one_outsider_see_the_sum_below_the_threshold() -> None:
     on = stage()
     view = printed_on_arrival(on, range(1, M))
-    assert sums_below_threshold(view, {}) == {}
+    assert sums_below_threshold(view, {}, M) == {}
     for outsider in range(M, N + 1):
-        found = sums_below_threshold(view, on.secrets([outsider]))
+        found = sums_below_threshold(view, on.secrets([outsider]), M)
         assert opened(found, on) == list(range(1, M))
 
 
@@ -168,7 +168,7 @@ def test_what_the_manager_holds_of_a_run_shows_no_coalition_a_gradient(system: S
         for colluders in combinations(range(1, N + 1), count):
             for view, truth in zip(seen.views, seen.truth, strict=True):
                 secrets = seen.secrets(colluders)
-                found = {**single_gradients(view, secrets), **sums_below_threshold(view, secrets)}
+                found = {**single_gradients(view, secrets), **sums_below_threshold(view, secrets, M)}
                 for parts, guess in found.items():
                     assert not np.array_equal(guess, sum(truth[part] for part in parts))
 
@@ -268,6 +268,15 @@ def test_any_n_and_m_can_be_audited(workers: int, threshold: int) -> None:
     found = audited(Dynamic(**{**TOY, "threshold": threshold}), workers)
     assert found.broken_claims == []
     assert found.judged_of == ((workers, threshold) if workers <= 8 else (8, 4))
+
+
+@pytest.mark.parametrize("kind", [Coordinated, Dynamic])
+def test_more_openers_than_members_leave_too_few_workers_for_a_second_set(
+    kind: type[Coordinated] | type[Dynamic],
+) -> None:
+    found = audited(kind(**TOY, opening_threshold=4))
+    assert found.broken_claims == []
+    assert [attack.ours.right for attack in found.findings if not attack.withstood] == [1, 1]
 
 
 def test_the_grid_is_coarser_where_the_prints_larger_sets_would_not_fit() -> None:
