@@ -34,22 +34,22 @@ class Outbox:
             self._none.clear()
 
     async def run(self) -> None:
-        """Send what is put, until cancelled, or until the peer has left or is given up."""
+        """Send what is put, until cancelled or closed, or until the peer has left or is given up."""
         with suppress(PeerLeft, TimeoutError):  # whoever awaits an answer finds out
             while not self.closed:
                 await self._some.wait()
-                async with asyncio.timeout(self._within):
-                    await self._party.send(self._peer, self._messages[0])
-                self._messages.popleft()
-                if not self._messages:
-                    self._some.clear()
-                    self._none.set()
+                while self._messages:
+                    async with asyncio.timeout(self._within):
+                        await self._party.send(self._peer, self._messages.popleft())
+                self._some.clear()
+                self._none.set()
         self.close()
 
     def close(self) -> None:
         """Drop what has not been sent, and take nothing more."""
         self.closed = True
         self._messages.clear()
+        self._some.set()
         self._none.set()
 
     async def flushed(self) -> None:

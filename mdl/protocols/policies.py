@@ -137,7 +137,7 @@ class QuotaDownload(Settings):
     The θ_d of Shokri and Shmatikov (CCS 2015). A free rider gets the model this way too.
 
     Attributes:
-        share: of all blocks, at most so many at a time.
+        share: of all blocks, at most so many at a time, rounded up.
     """
 
     type: Literal["quota"] = "quota"
@@ -148,7 +148,7 @@ class StaleFirstDownload(Settings):
     """After each of its epochs a worker downloads the updated values that it has waited for longest.
 
     Attributes:
-        share: of all blocks, at most so many at a time.
+        share: of all blocks, at most so many at a time, rounded up.
     """
 
     type: Literal["stale-first"] = "stale-first"

@@ -1,6 +1,7 @@
 """What the manager of ∝MDL^d holds between messages: uploads that wait, and who has got which values."""
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
@@ -98,7 +99,8 @@ class Refreshes:
         candidates = np.flatnonzero(behind)
         first = -behind if isinstance(policy, QuotaDownload) else self._when[worker - 1]
         order = np.argsort(first[candidates], kind="stable")
-        chosen = np.sort(candidates[order[: int(np.ceil(policy.share * len(updates)))]])
+        # Where only rounding keeps share · blocks from being an integer, it is taken for one.
+        chosen = np.sort(candidates[order[: math.ceil(policy.share * len(updates) - 1e-9)]])
         self._turns += 1
         self._seen[worker - 1, chosen] = updates[chosen]
         self._when[worker - 1, chosen] = self._turns
@@ -110,17 +112,18 @@ class Exclusive:
 
     def __init__(self, blocks: int) -> None:
         self._busy = np.zeros(blocks, np.bool_)
-        self._freed = asyncio.Condition()
+        self._freed = asyncio.Event()
 
     @asynccontextmanager
     async def of(self, blocks: BlockIds) -> AsyncIterator[None]:
         """Have these blocks for oneself."""
-        async with self._freed:
-            await self._freed.wait_for(lambda: not self._busy[blocks].any())
-            self._busy[blocks] = True
+        while self._busy[blocks].any():
+            await self._freed.wait()
+        self._busy[blocks] = True
         try:
             yield
         finally:
             self._busy[blocks] = False
-            async with self._freed:
-                self._freed.notify_all()
+            # Nothing is awaited here: a cancellation could keep the others from being woken.
+            self._freed.set()
+            self._freed = asyncio.Event()
