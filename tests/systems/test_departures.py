@@ -306,14 +306,16 @@ def test_a_worker_that_takes_no_message_in_any_step_misses_the_epoch_and_joins_t
     seconds=st.floats(0.5, 45),
     hung=st.integers(1, WORKERS),
     epoch=st.integers(1, 3),
+    openers=st.integers(3, 4),
 )
 def test_however_late_an_answer_is_the_sums_are_right(
-    kind: type[Message], seconds: float, hung: PartyId, epoch: int
+    kind: type[Message], seconds: float, hung: PartyId, epoch: int, openers: int
 ) -> None:
     """What was asked in one epoch and is answered in another is not taken for the other's answer."""
+    system = TOY.model_copy(update={"opening_threshold": openers})
     trainings: dict[tuple[PartyId, int], tuple[Floats, Floats]] = {}
     simulation = simulate(
-        hanging(TOY, hung, of_epoch(kind, epoch, to=MANAGER), seconds),
+        hanging(system, hung, of_epoch(kind, epoch, to=MANAGER), seconds),
         lambda party: Watched(party, trainings),
         workers=WORKERS,
         epochs=5,
