@@ -444,3 +444,49 @@ def test_messages_that_no_manager_sends_are_refused(script: Sequence[Message], s
     assert isinstance(error, ProtocolError)
     assert said in str(error)
     assert error.culprits == (MANAGER,)
+
+
+# ------------------------------------------------------------------------------------------------
+# what the manager makes of uploads that are wrong
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda upload: Upload(upload.epoch, 1, upload.body, upload.hint),
+        lambda upload: Upload(upload.epoch, 0, upload.body[:-1], upload.hint),
+        lambda upload: Upload(upload.epoch, 0, upload.body, b""),
+        lambda upload: Upload(upload.epoch, 0, 2 * upload.body, 2 * upload.hint),
+        lambda upload: Upload(upload.epoch, 0, b"", b""),
+    ],
+    ids=["another row", "half a row", "no hints", "too much", "nothing"],
+)
+def test_an_upload_that_does_not_fit_is_blamed_on_its_worker(change: Callable[[Upload], Upload]) -> None:
+    class Changing(Hanging):
+        async def send(self, to: PartyId, message: Message) -> None:
+            await self._party.send(to, change(message) if isinstance(message, Upload) else message)
+
+    class Changed(Coordinated):
+        async def run(self, party: Party, learner: Learner, task: Task) -> Outcome:
+            wrong = cast(Party, Changing(party, lambda *_: False, 0.0))
+            return await super().run(wrong if party.id == 2 else party, learner, task)
+
+    simulation = simulate(Changed.model_validate(TOY.model_dump()), tiny(), workers=WORKERS)
+    error = simulation.errors[MANAGER]
+    assert isinstance(error, ProtocolError)
+    assert "an upload that does not fit" in str(error)
+    assert error.culprits == (2,)
+    assert "the manager gave up" in simulation.outcomes[1].reason
+
+
+def test_without_its_checkpoint_the_manager_cannot_resume() -> None:
+    first = simulate(PLAIN, tiny(), workers=WORKERS, epochs=2)
+    again = simulate(
+        PLAIN,
+        tiny(),
+        workers=WORKERS,
+        epochs=3,
+        resume=2,
+        journals={worker: first.journals[worker] for worker in range(1, WORKERS + 1)},
+    )
+    assert "there is no checkpoint of epoch 2" in str(again.errors[MANAGER])
