@@ -209,8 +209,12 @@ async def open_sums(
         done += [job for job in waiting if not job.missing]
         unanswered = [job for job in waiting if job.missing]
         lost |= {opener for job in unanswered for opener in job.missing}
-        helpers = [worker for worker in online() if worker not in lost]
-        waiting = [other for job in unanswered if (other := _with_helpers(job, helpers)) is not None]
+        left = [worker for worker in online() if worker not in lost]
+        replaced = (
+            _with_helpers(job, _ranked(job.members, left, desk.silent, turn))
+            for turn, job in enumerate(unanswered)
+        )
+        waiting = [job for job in replaced if job is not None]
     return await _combine_all(desk.party, scheme, uploads, done, run=run, epoch=epoch)
 
 
@@ -231,13 +235,20 @@ def _jobs(
 def _choose(
     members: Sequence[PartyId], online: Sequence[PartyId], silent: set[PartyId], count: int, turn: int
 ) -> tuple[PartyId, ...] | None:
+    candidates = _ranked(members, online, silent, turn)
+    return tuple(sorted(candidates[:count])) if len(candidates) >= count else None
+
+
+def _ranked(
+    members: Sequence[PartyId], online: Sequence[PartyId], silent: set[PartyId], turn: int
+) -> list[PartyId]:
     """Members first, then others, the silent last; starting elsewhere every turn, so that all get a share."""
-    candidates: list[PartyId] = []
+    ranked: list[PartyId] = []
     for quiet in (False, True):
         for inside in (True, False):
             alike = [w for w in online if (w in silent) == quiet and (w in members) == inside]
-            candidates += _rotated(alike, turn)
-    return tuple(sorted(candidates[:count])) if len(candidates) >= count else None
+            ranked += _rotated(alike, turn)
+    return ranked
 
 
 def _rotated(workers: list[PartyId], turn: int) -> list[PartyId]:
