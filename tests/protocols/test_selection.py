@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mdl.protocols import selection as select
+from mdl.vectors import Flags
 
 
 @given(
@@ -93,3 +94,47 @@ def test_random_selection_misses_as_many_blocks_as_theory_says() -> None:
 def test_the_minimum_share_is_k_star() -> None:
     assert select.minimum_share(4, 2410, 8) == 1205
     assert select.minimum_share(3, 10, 8) == 4
+
+
+allowed = st.lists(st.booleans(), min_size=1, max_size=60).map(lambda found: np.array(found, np.bool_))
+
+
+@given(among=allowed, take=st.integers(0, 80), epoch=st.integers(1, 100), worker=st.integers(1, 64))
+def test_a_draw_takes_k_of_the_blocks_that_are_allowed_or_all_of_them(
+    among: Flags, take: int, epoch: int, worker: int
+) -> None:
+    flags = select.drawn(7, epoch, worker=worker, among=among, take=take)
+    assert not (flags & ~among).any()
+    assert flags.sum() == min(take, among.sum())
+    assert (flags == select.drawn(7, epoch, worker=worker, among=among, take=take)).all()
+
+
+def test_draws_differ_between_workers_epochs_and_seeds() -> None:
+    among = np.ones(100, np.bool_)
+    draws = [
+        select.drawn(seed, epoch, worker=worker, among=among, take=50)
+        for seed, epoch, worker in [(7, 1, 1), (7, 2, 1), (7, 1, 2), (8, 1, 1)]
+    ]
+    assert len(np.unique(draws, axis=0)) == 4
+
+
+def test_every_allowed_block_is_drawn_about_equally_often() -> None:
+    among = np.arange(10) % 2 == 0
+    counts = sum(select.drawn(3, epoch, worker=1, among=among, take=2).astype(int) for epoch in range(5_000))
+    assert np.abs(np.asarray(counts)[among] - 2_000).max() < 150
+
+
+magnitudes = st.integers(0, 5).map(float)
+
+
+@given(data=st.data(), among=allowed, take=st.integers(0, 80))
+def test_the_largest_are_those_that_no_allowed_block_left_out_exceeds(
+    data: st.DataObject, among: Flags, take: int
+) -> None:
+    size = len(among)
+    sizes = np.array(data.draw(st.lists(magnitudes, min_size=size, max_size=size)))
+    flags = select.largest(sizes, among=among, take=take)
+    assert not (flags & ~among).any()
+    assert flags.sum() == min(take, among.sum())
+    left_out = among & ~flags
+    assert sizes[flags].min(initial=np.inf) >= sizes[left_out].max(initial=-np.inf)

@@ -52,3 +52,9 @@ def test_sizes_and_membership_agree_with_the_flags(contributed: Flags) -> None:
     assert (active.sizes(closed) == contributed.sum(axis=1)).all()
     for worker in range(1, contributed.shape[1] + 1):
         assert (active.contains(closed, worker) == contributed[:, worker - 1]).all()
+
+
+@given(contributed=contributions())
+def test_counts_are_how_often_each_worker_is_a_member(contributed: Flags) -> None:
+    closed, workers = active.close(contributed, 1), contributed.shape[1]
+    assert active.counts(closed, workers).tolist() == contributed.sum(axis=0).tolist()
