@@ -202,10 +202,11 @@ async def rogue_hint(stage: Stage, system: System) -> Guesses:
 
 
 async def two_openings(stage: Stage, system: System) -> Guesses:
-    """Tell half of the workers of one set, and the others of the same set and one more worker.
+    """Tell half of the workers of one set, and the others of another that differs by one worker.
 
     Nobody answers twice, but two sums of the same gradients are opened. Needs twice as many workers as must
-    answer.
+    answer. Where sets have exactly m members, one more worker goes in for another that leaves, and colludes:
+    what it uploaded itself is known.
 
     Raises:
         ProtocolError: a worker refuses.
@@ -213,8 +214,10 @@ async def two_openings(stage: Stage, system: System) -> Guesses:
     scheme, crew = stage.scheme, Crew(stage, system)
     chosen = group(scheme.group)
     m = system.visibility_threshold(len(stage.key_shares))
+    exact = isinstance(system, dynamic.Dynamic)
+    sets = [range(2, m + 2), range(1, m + 1)] if exact else [range(1, m + 1), range(1, m + 2)]
     totals = []
-    for half, members in enumerate([range(1, m + 1), range(1, m + 2)]):
+    for half, members in enumerate(sets):
         openers = range(half * scheme.threshold + 1, (half + 1) * scheme.threshold + 1)
         hints = {member: crew.uploads[member].hint for member in members}
         answers = []
@@ -225,6 +228,8 @@ async def two_openings(stage: Stage, system: System) -> Guesses:
         totals.append(unmasked(crew.view, parts, multiply(chosen, answers)))
     if totals[0] is None or totals[1] is None:
         return {}
+    if exact:
+        return {frozenset({(1, 1)}): totals[1] - totals[0] + stage.gradients[m + 1]}
     return {frozenset({(m + 1, 1)}): totals[1] - totals[0]}
 
 
@@ -236,7 +241,8 @@ async def second_answer(stage: Stage, system: System) -> Guesses:
     """
     crew = Crew(stage, system)
     chosen = group(stage.scheme.group)
-    members = range(1, system.visibility_threshold(len(stage.key_shares)) + 2)
+    m = system.visibility_threshold(len(stage.key_shares))
+    members = range(1, m + 1 if isinstance(system, dynamic.Dynamic) else m + 2)
     openers = range(1, stage.scheme.threshold + 1)
     hints = {member: crew.uploads[member].hint for member in members}
     for opener in openers:

@@ -243,7 +243,7 @@ class _Attacks:
             ),
             (
                 "two sets, told to two halves",
-                "deviating manager",
+                "deviating manager" + (" + 1 inside" if isinstance(self._system, dynamic.Dynamic) else ""),
                 deviations.two_openings,
                 self._workers >= 2 * self._scheme.threshold,
             ),

@@ -147,8 +147,8 @@ class VersionOpener(OpeningRules):
             raise blame_manager("closed sets that do not fit their blocks")
         if blocks[-1] >= self._blocks or (self.versions[blocks] != message.version).any():
             raise blame_manager("closed sets of a version that does not collect, or told twice")
-        if (active.sizes(told) < self._threshold).any():
-            raise blame_manager(f"a closed set has fewer than m = {self._threshold} members")
+        if (active.sizes(told) != self._threshold).any():
+            raise blame_manager(f"a closed set has not exactly m = {self._threshold} members")
         return blocks, told
 
     def _closed_sets(self, epoch: int, blocks: BlockIds) -> Sets:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from mdl.party import MANAGER
 from tests.end_to_end.runs import all_gone, experiment, family
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
@@ -96,3 +97,21 @@ async def test_a_killed_worker_comes_back_and_takes_part_again(tmp_path: Path, s
     assert [(event["kind"], event["epochs"]) for event in finished] == [("finished", EPOCHS)] * 5
     seconds = [event["seconds"] for event in here.metrics(VICTIM) if "seconds" in event]
     assert seconds == sorted(seconds)
+
+
+async def test_at_its_own_pace_it_takes_part_again_at_once(tmp_path: Path) -> None:
+    """∝MDL^d: what it contributes it has not contributed before, so there is no epoch to sit out."""
+    here = await hall(tmp_path, "--set", "system.type=dynamic", "--set", "epochs=10")
+    nodes = {party: await here.node(party) for party in range(5)}
+    await until(lambda: 2 in here.updated(VICTIM))
+    nodes[VICTIM].send_signal(signal.SIGKILL)
+    await nodes[VICTIM].wait()
+    before = max(here.updated(VICTIM))
+    nodes[VICTIM] = await here.node(VICTIM, "--rejoin")
+    for node in nodes.values():
+        await ended(node)
+    trained = [event["epoch"] for event in here.metrics(VICTIM) if event["kind"] == "done"]
+    assert len(trained) == len(set(trained))
+    later = {epoch: count for epoch, count in here.updated(VICTIM).items() if epoch > before}
+    assert sum(later.values()) > 0
+    assert here.metrics(MANAGER)[-1]["epochs"] == 10

@@ -381,7 +381,7 @@ def test_a_worker_refuses_a_manager_that_counts_it_in_where_it_uploaded_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def forged(full: Any, workers: int) -> list[Closing]:
-        return [Closing(full.version, full.blocks.astype("<u4").tobytes(), b"\x1f" * len(full.blocks))]
+        return [Closing(full.version, full.blocks.astype("<u4").tobytes(), b"\x13" * len(full.blocks))]
 
     monkeypatch.setattr(dynamic, "closings", forged)
     pace = at_pace(w5=50.0)
