@@ -532,6 +532,7 @@ class _Manager:
         self._uploads = Uploads(self._blocks.count, self._scheme.body_bytes, self._scheme.hint_bytes)
         self._refreshes = Refreshes(task.workers, self._blocks.count)
         self._outboxes: dict[PartyId, Outbox] = {}
+        self._given_up: set[PartyId] = set()  # they have a link, and took nothing for too long
         self._desk = Desk(party, self._put)
         self._openings = asyncio.Semaphore(OPENINGS)
         self._held = asyncio.Event()
@@ -636,15 +637,23 @@ class _Manager:
         self._tasks.create_task(self._watch(worker, outbox))
 
     async def _watch(self, worker: PartyId, outbox: Outbox) -> None:
-        """Send a worker what is put for it, until it leaves."""
+        """Send a worker what is put for it, until it leaves; or until it is given up, which is the same."""
         sending = asyncio.ensure_future(outbox.run())
+        gone = asyncio.ensure_future(self._party.departure(worker))
         try:
-            await self._party.departure(worker)
+            await asyncio.wait((sending, gone), return_when=asyncio.FIRST_COMPLETED)
+            if self._outboxes.get(worker) is outbox:
+                del self._outboxes[worker]
+            if not gone.done():
+                await sending
+                self._given_up.add(worker)
+                self._check_enough()
+                await gone
+                self._given_up.discard(worker)
         finally:
             sending.cancel()
+            gone.cancel()
             outbox.close()
-        if self._outboxes.get(worker) is outbox:
-            del self._outboxes[worker]
         self._check_enough()
 
     async def _miss(self, worker: PartyId) -> None:
@@ -658,7 +667,7 @@ class _Manager:
         Raises:
             TooFewWorkers: they are not.
         """
-        present = len([peer for peer in self._party.peers if peer != MANAGER])
+        present = len([peer for peer in self._party.peers if peer not in (MANAGER, *self._given_up)])
         needed = max(self._system.visibility_threshold(self._task.workers), self._scheme.threshold)
         if present < needed and not self._last.done():
             raise TooFewWorkers(

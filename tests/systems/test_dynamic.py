@@ -82,11 +82,15 @@ def test_where_all_contribute_to_everything_it_is_the_plain_mean_epoch_after_epo
 
 
 def test_safe_and_printed_protocol_give_the_same_weights_where_the_order_is_the_same() -> None:
-    """Workers come one after the other, so the sets cannot depend on how long an exchange takes."""
+    """Workers come one after the other, so the sets cannot depend on how long an exchange takes.
+
+    They offer everything, so that an epoch's end falls between two openings and never among several.
+    """
     pace = at_pace(w1=1.0, w2=1.2, w3=1.4, w4=1.6, w5=1.8)
+    systems = [with_(system, share=1.0) for system in (TOY, PRINTED, PLAIN)]
     found = {
-        fingerprint(simulate(system, tiny(30), workers=5, epochs=1, delays=pace).outcomes[MANAGER].parameters)
-        for system in (TOY, PRINTED, PLAIN)
+        fingerprint(simulate(system, tiny(30), workers=5, epochs=3, delays=pace).outcomes[MANAGER].parameters)
+        for system in systems
     }
     assert len(found) == 1
 
