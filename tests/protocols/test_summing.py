@@ -59,6 +59,7 @@ class Stage:
 
     manners: dict[int, Manner]
     scheme: ThresholdEncryption = ELGAMAL
+    members: int = THRESHOLD
     asked: list[tuple[int, int]] = field(default_factory=list)
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
@@ -75,7 +76,7 @@ class Stage:
             self.scheme,
             share,
             run=RUN,
-            visibility_threshold=THRESHOLD,
+            visibility_threshold=self.members,
             workers=WORKERS,
             window=3,
             versions=np.ones(BLOCKS, np.int64),
@@ -173,8 +174,13 @@ def check_sums(opened: Sequence[Opened], version: int, sets: Sequence[tuple[int,
     return seen
 
 
-some_members = st.sets(st.integers(1, WORKERS), min_size=THRESHOLD).map(lambda found: tuple(sorted(found)))
-some_sets = st.lists(some_members, min_size=BLOCKS, max_size=BLOCKS)
+def sets_of(members: int) -> st.SearchStrategy[list[tuple[int, ...]]]:
+    """An active set of so many members for each block."""
+    one = st.permutations(range(1, WORKERS + 1)).map(lambda found: tuple(sorted(found[:members])))
+    return st.lists(one, min_size=BLOCKS, max_size=BLOCKS)
+
+
+pairs_of_sets = st.integers(THRESHOLD, WORKERS).flatmap(lambda m: st.tuples(sets_of(m), sets_of(m)))
 manners = st.builds(
     Manner,
     st.sampled_from(["prompt", "prompt", "silent", "late", "leaves"]),
@@ -185,23 +191,21 @@ manners = st.builds(
 
 @given(
     manners=st.fixed_dictionaries(dict.fromkeys(range(1, WORKERS + 1), manners)),
-    first=some_sets,
-    second=some_sets,
+    pair=pairs_of_sets,
     schedule=st.integers(0, 2**32),
 )
 def test_as_long_as_enough_answer_everything_is_opened_and_nobody_answers_twice(
     manners: dict[int, Manner],
-    first: list[tuple[int, ...]],
-    second: list[tuple[int, ...]],
+    pair: tuple[list[tuple[int, ...]], list[tuple[int, ...]]],
     schedule: int,
 ) -> None:
     prompt = {worker for worker, manner in manners.items() if manner.kind == "prompt"}
     sometimes = {worker for worker, m in manners.items() if m.kind == "leaves" and m.answers}
 
     async def story() -> None:
-        stage = Stage(manners)
+        stage = Stage(manners, members=len(pair[0][0]))
         async with stage.at_work():
-            for version, sets in [(1, first), (2, second)]:
+            for version, sets in enumerate(pair, 1):
                 # What the late say about the first version comes in the midst of the second.
                 silent = set(stage.desk.silent)
                 opened = check_sums(await stage.open(version, sets), version, sets)
@@ -227,7 +231,7 @@ def test_members_are_asked_first() -> None:
 
 def test_all_members_have_their_turn_where_they_are_more_than_are_needed() -> None:
     async def story() -> None:
-        stage = Stage({})
+        stage = Stage({}, members=4)
         async with stage.at_work():
             sets = [(1, 2, 3, 4), (2, 3, 4, 5), (1, 2, 3, 5), (1, 2, 4, 5), (1, 3, 4, 5), (1, 2, 3, 4)]
             check_sums(await stage.open(1, sets), 1, sets)

@@ -341,6 +341,7 @@ def test_what_was_accepted_is_answered_though_later_versions_have_closed_meanwhi
 BAD_CLOSINGS: dict[str, tuple[Closing, str]] = {
     "too small a set": (closing(1, {0: (1, 2)}), "not exactly m = 3"),
     "nobody": (closing(1, {0: ()}), "not exactly m = 3"),
+    "too large a set": (closing(1, {0: (1, 2, 3, 4)}), "not exactly m = 3"),
     "one too small among others": (closing(1, {0: US, 1: (2, 3)}), "not exactly m = 3"),
     "a later version than collects": (closing(2, {0: US}), "does not collect"),
     "an earlier version": (closing(0, {0: US}), "does not collect"),
