@@ -228,6 +228,11 @@ async def _link(party: StreamParty, experiment: Experiment, orders: Orders, *, p
 
 def _task(experiment: Experiment, orders: Orders) -> Task:
     journal = FileJournal(Path(orders.run_folder), orders.party)
+    resume = orders.resume if orders.rejoin is None else orders.rejoin
+    if resume and experiment.system.own_pace and orders.party != MANAGER:
+        # Whatever epoch it is told: from an earlier one it would compute, and offer, a gradient that may have
+        # been opened already, over another set.
+        resume = max(journal.epochs("model"), default=0)
     new = orders.rejoin is None and not orders.resume
     if new and (journal.epochs("model") or journal.epochs("sets")):
         # Its records are what keeps a repeated epoch from being opened over other sets: they must not be
@@ -244,7 +249,7 @@ def _task(experiment: Experiment, orders: Orders) -> Task:
         evaluate_every=experiment.evaluate_every,
         stop=experiment.stop_rule(),
         delay_seconds=experiment.delays(orders.party),
-        resume=orders.resume if orders.rejoin is None else orders.rejoin,
+        resume=resume,
         rejoin=orders.rejoin is not None,
         credentials=orders.keys.credentials,
         journal=journal,
