@@ -83,8 +83,20 @@ class _Job:
         return [opener for opener in self.openers if opener not in self.answers]
 
 
+@dataclass(frozen=True)
+class _Question:
+    """One that waits for its answer, and how long it still may."""
+
+    answered: asyncio.Future[Message]
+    clock: asyncio.Timeout
+    within: float
+
+
 class Desk:
     """Puts requests to openers, many at once, and brings each answer to whoever asked for it.
+
+    Whoever is asked much answers one request after the other. Any answer of a worker shows that it is at
+    work, so from then on it has the whole time again for each of the others.
 
     Args:
         party: the manager.
@@ -100,7 +112,7 @@ class Desk:
         self.silent: set[PartyId] = set()
         self._send = send or party.send
         self._numbers = numbers or count(1)
-        self._asked: dict[tuple[PartyId, int], asyncio.Future[Message]] = {}
+        self._asked: dict[tuple[PartyId, int], _Question] = {}
 
     async def ask(
         self, opener: PartyId, epoch: int, groups: tuple[Group, ...], *, within: float
@@ -126,10 +138,10 @@ class Desk:
             TimeoutError: it was silent for `within` seconds. It counts as `silent` until an answer comes.
         """
         answered: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
-        self._asked[worker, request] = answered
         gone: asyncio.Future[Any] = asyncio.ensure_future(self.party.departure(worker))
         try:
-            async with asyncio.timeout(within):
+            async with asyncio.timeout(within) as clock:
+                self._asked[worker, request] = _Question(answered, clock, within)
                 await self._send(worker, message)
                 await asyncio.wait((answered, gone), return_when=asyncio.FIRST_COMPLETED)
         except TimeoutError:
@@ -146,8 +158,12 @@ class Desk:
         """Hand an answer to whoever waits for it; one that came too late is dropped."""
         self.silent.discard(sender)
         waiting = self._asked.get((sender, request))
-        if waiting is not None and not waiting.done():
-            waiting.set_result(answer)
+        if waiting is not None and not waiting.answered.done():
+            waiting.answered.set_result(answer)
+        now = asyncio.get_running_loop().time()
+        for (worker, _), question in self._asked.items():
+            if worker == sender and not question.clock.expired():
+                question.clock.reschedule(now + question.within)
 
     async def serve(self) -> None:
         """Take answers as they come, until cancelled; for a manager that awaits nothing else meanwhile."""
