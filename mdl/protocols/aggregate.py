@@ -1,12 +1,18 @@
 """The global model of ∝MDL^d: a start and the sum of all that was opened since, in integers."""
 
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
 
+from mdl.errors import OutOfRange
 from mdl.protocols.seats import BlockIds
-from mdl.schemes.fixed_point import FixedPoint
+from mdl.schemes.fixed_point import FixedPoint, outside
 from mdl.system import Arrays
 from mdl.vectors import Blocks, Floats, Integers
+
+LIMIT: Final = 1 << 62
+"""No total may be larger. One sum is below 2^58 (64 members of 2^52), so none reaches 2^63 unnoticed."""
 
 
 class Aggregate:
@@ -37,8 +43,15 @@ class Aggregate:
         return int(self.updates.sum()) // self._blocks.count
 
     def apply(self, blocks: BlockIds, sums: Integers) -> None:
-        """Take in the opened sums of one version of some blocks, shape (len(blocks), size)."""
-        self._sums[blocks] += sums
+        """Take in the opened sums of one version of some blocks, shape (len(blocks), size).
+
+        Raises:
+            OutOfRange: the totals outgrow 64 bits.
+        """
+        totals = self._sums[blocks] + sums
+        if outside(totals, LIMIT):
+            raise OutOfRange("the sums of all versions exceed 2^62 steps of the grid: training has diverged")
+        self._sums[blocks] = totals
         self.updates[blocks] += 1
 
     def values(self, blocks: BlockIds) -> NDArray[np.float32]:
