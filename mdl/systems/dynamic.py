@@ -562,6 +562,7 @@ class _Manager:
         """Serve until the last epoch is scored."""
         try:
             async with asyncio.TaskGroup() as self._tasks:
+                self._check_enough()  # who has left by now, before it joined, is missed by nobody below
                 expected = [worker for worker in self._party.peers if worker != MANAGER]
                 first = map(self._miss, expected)
                 for work in (self._receive(), self._score(), self._release_held(), *first):
@@ -627,6 +628,9 @@ class _Manager:
             # It has forgotten what it contributed, and its seats are free for what it contributes anew.
             self._seats.evict(worker)
             self._release()
+        if worker in self._outboxes:
+            # It joined, left and is back before the first Join was read; that one's welcome is for nobody.
+            self._outboxes[worker].close()
         outbox = Outbox(self._party, worker, within=self._system.timeout_seconds)
         self._outboxes[worker] = outbox
         self._refreshes.forget(worker)
@@ -644,12 +648,12 @@ class _Manager:
             await asyncio.wait((sending, gone), return_when=asyncio.FIRST_COMPLETED)
             if self._outboxes.get(worker) is outbox:
                 del self._outboxes[worker]
-            if not gone.done():
-                await sending
-                self._given_up.add(worker)
-                self._check_enough()
-                await gone
-                self._given_up.discard(worker)
+                if not gone.done():
+                    await sending
+                    self._given_up.add(worker)
+                    self._check_enough()
+                    await gone
+                    self._given_up.discard(worker)
         finally:
             sending.cancel()
             gone.cancel()
@@ -687,7 +691,8 @@ class _Manager:
         """Lines 2 and 3: a worker requests to contribute."""
         blocks = _unpack(upload.blocks, self._blocks.count, worker)
         if self._system.mode == "paper":
-            self._tasks.create_task(self._arrive_as_printed(worker, blocks, upload))
+            life = self._outboxes.get(worker)
+            self._tasks.create_task(self._arrive_as_printed(worker, life, blocks, upload))
             return
         kept = self._seat(worker, blocks, upload.version)
         try:
@@ -754,9 +759,16 @@ class _Manager:
 
     # --------------------------------------------------------------------------------- as it is printed
 
-    async def _arrive_as_printed(self, worker: PartyId, blocks: BlockIds, upload: Upload) -> None:
-        """Lines 3 to 10 as corrected: the newcomer and the manager exchange z- and d-values."""
+    async def _arrive_as_printed(
+        self, worker: PartyId, life: Outbox | None, blocks: BlockIds, upload: Upload
+    ) -> None:
+        """Lines 3 to 10 as corrected: the newcomer and the manager exchange z- and d-values.
+
+        Only with the newcomer as it was when it uploaded: if it comes back, it has forgotten its nonces.
+        """
         async with self._exchanges.of(blocks):
+            if self._outboxes.get(worker) is not life:
+                return
             kept = self._seat(worker, blocks, upload.version)
             mine = blocks[kept]
             if not len(mine):
@@ -765,6 +777,8 @@ class _Manager:
             hint = rows(upload.hint, self._scheme.hint_bytes)[kept].tobytes()
 
             async def ask(question: Raise | RaiseOwn) -> Message:
+                if self._outboxes.get(worker) is not life:
+                    raise PeerLeft("a worker has forgotten what it uploaded", [worker])
                 within = self._system.timeout_seconds
                 return await self._desk.question(worker, question, question.request, within=within)
 

@@ -1,0 +1,178 @@
+"""∝MDL^d where everything goes wrong at once: crashes before the start, lives that overlap, old records."""
+
+import asyncio
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mdl.config import Experiment, parse
+from mdl.errors import OutOfRange, TooFewWorkers
+from mdl.folder import FileJournal
+from mdl.launcher import deal_keys
+from mdl.node import _task
+from mdl.orders import Orders
+from mdl.party import MANAGER, PartyId
+from mdl.protocols.aggregate import Aggregate
+from mdl.protocols.on_arrival import RaisedOwn
+from mdl.protocols.opening import Answer, Open
+from mdl.protocols.summing import Desk
+from mdl.schemes.fixed_point import FixedPoint
+from mdl.simulator import Network, simulate
+from mdl.simulator.party import from_table
+from mdl.systems import dynamic
+from mdl.systems.dynamic import Join, Upload, Welcome
+from mdl.vectors import Blocks
+from tests.protocols.parties import play, star_of
+from tests.systems.test_dynamic import PLAIN, PRINTED, at_pace, messages, with_
+from tests.tiny import tiny
+
+# ------------------------------------------------------------------------------- one gradient, one sum
+
+
+def taken_up(tmp_path: Path, party: PartyId, *, resume: int) -> int:
+    """The epoch from which a party of a resumed run goes on that has records of epochs 4 and 5."""
+    experiment: Experiment = parse(
+        {"name": "x", "workers": 4, "epochs": 9, "system": {"type": "dynamic", "threshold": 3}}
+    )
+    journal = FileJournal(tmp_path, party)
+    for epoch in (4, 5):
+        journal.write("model", epoch, {"parameters": np.zeros(3, np.float32)})
+    orders = Orders(
+        experiment=experiment.model_dump(exclude_none=True),
+        party=party,
+        keys=deal_keys(experiment)[party],
+        sockets="",
+        run_folder=str(tmp_path),
+        resume=resume,
+    )
+    return _task(experiment, orders).resume
+
+
+@pytest.mark.parametrize("resume", [3, 4])
+def test_a_worker_never_repeats_an_epoch_whose_gradient_it_has_offered(tmp_path: Path, resume: int) -> None:
+    """From an older checkpoint the same gradient would come again, to be opened over another set."""
+    assert taken_up(tmp_path, 1, resume=resume) == 5
+
+
+def test_the_manager_goes_on_from_where_it_is_told(tmp_path: Path) -> None:
+    assert taken_up(tmp_path, MANAGER, resume=4) == 4
+
+
+# --------------------------------------------------------------------------------- who leaves too early
+
+
+def test_workers_lost_before_the_manager_serves_are_missed_too() -> None:
+    """Reading its checkpoint takes the manager a second; two of four workers die meanwhile, unannounced."""
+    first = simulate(PLAIN, tiny(), workers=4, epochs=2, delays=at_pace())
+    simulation = simulate(
+        PLAIN,
+        tiny(),
+        workers=4,
+        epochs=4,
+        delays=at_pace(),
+        resume={party: outcome.epochs for party, outcome in first.outcomes.items()},
+        journals=first.journals,
+        charge=from_table({"record": 1.0}),
+        leave={1: 0.5, 2: 0.5},
+    )
+    assert isinstance(simulation.errors[MANAGER], TooFewWorkers)
+
+
+# ------------------------------------------------------------------------------------ lives that overlap
+
+
+def test_a_worker_that_comes_back_before_it_was_ever_welcomed_is_welcomed_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It joins, dies and joins again while the manager reads its checkpoint; a welcome has two parts."""
+
+    def fours(count: int, _width: int) -> list[slice]:
+        return [slice(first, min(first + 4, count)) for first in range(0, count, 4)]
+
+    monkeypatch.setattr(dynamic, "parts", fours)
+    restore = dynamic._Manager._restore
+
+    async def slow(self: dynamic._Manager) -> None:
+        await asyncio.sleep(1.0)
+        await restore(self)
+
+    monkeypatch.setattr(dynamic._Manager, "_restore", slow)
+    simulation = simulate(
+        PLAIN,
+        tiny(),
+        workers=4,
+        epochs=4,
+        delays=at_pace(),
+        network=Network(bandwidth_bytes_per_second=1e4),
+        absences={1: [(0.3, 0.5)]},
+    )
+    joined = [sent for sent in messages(simulation, Join) if sent.sender == 1]
+    assert len(joined) == 2
+    assert not simulation.errors
+    welcomed = [sent.message.first for sent in messages(simulation, Welcome) if sent.receiver == 1]
+    assert welcomed == [0, 4]
+
+
+def test_as_printed_what_a_former_life_uploaded_is_not_taken_up_in_the_next() -> None:
+    """Worker 2's upload waits for another's exchange; it dies, and is back before its turn comes."""
+    everything = with_(PRINTED, share=1.0)
+    pace = at_pace(w1=1.0, w2=1.1, w3=20.0, w4=20.0)
+    network = Network(latency_seconds=0.5)
+    simulation = simulate(
+        everything,
+        tiny(),
+        workers=4,
+        epochs=2,
+        delays=pace,
+        network=network,
+        absences={2: [(2.8, 2.85)]},
+    )
+    exchanged = [sent.seconds + 0.5 for sent in messages(simulation, RaisedOwn) if sent.sender == 1]
+    uploaded = [sent.seconds for sent in messages(simulation, Upload) if sent.sender == 2]
+    assert uploaded[0] + 0.5 < 2.8 < min(exchanged)
+    assert not simulation.errors
+    assert simulation.outcomes[MANAGER].epochs == 2
+
+
+# -------------------------------------------------------------------------------------------- time-outs
+
+
+def test_who_answers_one_question_after_the_other_is_not_silent() -> None:
+    """Four questions wait for one worker, which takes three seconds for each; patience is five."""
+
+    async def story() -> None:
+        parties = star_of(1, [Open, Answer])
+        desk = Desk(parties[MANAGER])
+
+        async def answer_all() -> None:
+            for _ in range(4):
+                message = (await parties[1].receive(Open)).message
+                await asyncio.sleep(3.0)
+                await parties[1].send(MANAGER, Answer(message.epoch, message.request, ()))
+
+        at_work = [asyncio.ensure_future(work) for work in (desk.serve(), answer_all())]
+        answers = [desk.ask(1, epoch, (), within=5.0) for epoch in (1, 2, 3, 4)]
+        assert await asyncio.gather(*answers) == [()] * 4
+        assert not desk.silent
+        for task in at_work:
+            task.cancel()
+
+    play(story)
+
+
+# ---------------------------------------------------------------------------------------- the model's sums
+
+
+def test_sums_that_would_overflow_are_refused_and_do_not_wrap() -> None:
+    blocks, grid = Blocks(1, 1), FixedPoint(2.0**19, 32)
+    model = Aggregate(np.zeros(1, np.float32), blocks, fixed_point=grid, members=64, learning_rate=0.1)
+    largest = np.array([[grid.bound(64)]])
+
+    def too_often() -> None:
+        for _ in range(100):
+            model.apply(np.array([0]), largest)
+
+    with pytest.raises(OutOfRange, match="diverged"):
+        too_often()
+    assert model.values(np.array([0]))[0, 0] < 0
