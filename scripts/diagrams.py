@@ -1,12 +1,13 @@
-"""Draw the messages of one epoch of ∝MDL^c from a transcript, as text that is a Mermaid diagram too.
+"""Draw the messages of one epoch of each variant of ∝MDL from a transcript, as text that is a diagram too.
 
 Three workers train in the simulator, in the toy group `insecure64`. Each kind of message in each direction
-is a line, where it was first sent; docs/systems/coordinated.md holds the output, and a test compares the two.
+is a line, where it was first sent; the pages in docs/systems/ hold the output, and a test compares the two.
 
     python scripts/diagrams.py
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -14,20 +15,25 @@ from mdl.party import MANAGER, Message, PartyId
 from mdl.schemes.settings import ElGamalSettings
 from mdl.simulator import Sent, simulate
 from mdl.system import Metrics, Training
-from mdl.systems import Coordinated
+from mdl.systems import Coordinated, Dynamic
 from mdl.vectors import Floats
 
 WORKERS = 3
 PARAMETERS = 5
 
 # Few fraction bits and a small range keep the decoding table of the toy group small.
-SYSTEM = Coordinated(
-    threshold=WORKERS,
-    scheme=ElGamalSettings(group="insecure64"),
-    insecure=True,
-    range=4.0,
-    fraction_bits=8,
-)
+SETTINGS: dict[str, Any] = {
+    "threshold": WORKERS,
+    "scheme": ElGamalSettings(group="insecure64"),
+    "insecure": True,
+    "range": 4.0,
+    "fraction_bits": 8,
+}
+PAGES: Mapping[str, Sequence[Coordinated | Dynamic]] = {
+    "coordinated.md": [Coordinated(**SETTINGS)],
+    "dynamic.md": [Dynamic(**SETTINGS), Dynamic(**SETTINGS, mode="paper")],
+}
+"""The pages of docs/systems/, and the systems that each draws, in this order."""
 
 
 class Stroller:
@@ -58,9 +64,15 @@ class Stroller:
         return Metrics(loss=0.0, accuracy=0.0)
 
 
-def diagram() -> str:
-    """Run one epoch and draw it."""
-    return "\n".join(draw(simulate(SYSTEM, Stroller, workers=WORKERS).transcript))
+def diagrams(page: str) -> Sequence[str]:
+    """Run one epoch of each system that a page draws, and draw it."""
+    # They end their epochs one after another: what comes first is then the same under every schedule.
+    return [
+        "\n".join(
+            draw(simulate(system, Stroller, workers=WORKERS, delays=lambda party: [float(party)]).transcript)
+        )
+        for system in PAGES[page]
+    ]
 
 
 def draw(transcript: Sequence[Sent]) -> Iterator[str]:
@@ -89,4 +101,5 @@ def _count(group: Sequence[Sent]) -> str:
 
 
 if __name__ == "__main__":
-    print(diagram())
+    for page in PAGES:
+        print(f"docs/systems/{page}", *diagrams(page), sep="\n\n", end="\n\n")

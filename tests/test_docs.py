@@ -17,7 +17,6 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SECURITY = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
-COORDINATED = (ROOT / "docs" / "systems" / "coordinated.md").read_text(encoding="utf-8")
 
 COMMANDS = get_command(app).commands  # type: ignore[attr-defined]  # of a group, which ours is
 
@@ -66,7 +65,8 @@ def test_every_test_that_the_security_page_names_exists(file: str, function: str
 
 def test_every_rule_of_opening_has_its_row() -> None:
     rules = SECURITY.partition("## Rules of opening")[2].partition("\n## ")[0]
-    assert re.findall(r"^\| (\d)\. ", rules, re.MULTILINE) == ["1", "2", "3", "4", "5"]
+    each = ["1", "2", "3", "4", "5"]
+    assert re.findall(r"^\| (\d)\. ", rules, re.MULTILINE) == each * 2, "for epochs, and for versions"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
@@ -120,14 +120,15 @@ def test_the_experiment_that_the_readme_prints_is_valid(tmp_path: Path) -> None:
     assert not notes
 
 
-def test_the_diagram_is_that_of_the_transcript() -> None:
-    (drawn,) = re.findall(
+@pytest.mark.parametrize("page", ["coordinated.md", "dynamic.md"])
+def test_the_diagrams_are_those_of_the_transcripts(page: str) -> None:
+    drawn = re.findall(
         r"<!-- scripts/diagrams.py begins -->\n```mermaid\n(.*?)\n```\n<!-- scripts/diagrams.py ends -->",
-        COORDINATED,
+        (ROOT / "docs" / "systems" / page).read_text(encoding="utf-8"),
         re.DOTALL,
     )
     script = runpy.run_path(str(ROOT / "scripts" / "diagrams.py"))
-    assert drawn == script["diagram"](), "run: python scripts/diagrams.py"
+    assert drawn == script["diagrams"](page), "run: python scripts/diagrams.py"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
