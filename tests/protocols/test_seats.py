@@ -99,24 +99,10 @@ class SeatsAgainstLists(RuleBasedStateMachine):
             kept = self.threshold
         return not kept or block.ahead < self.threshold - kept
 
-    @rule(worker=workers, at=st.integers(0, BLOCKS - 1))
-    def come_too_early(self, worker: int, at: int) -> None:
-        with pytest.raises(ProtocolError, match="does not collect yet") as caught:
-            self.seats.arrive(
-                worker, ids([at]), ids([self.model[at].version + 1]), online=EVERYBODY, now=self.now
-            )
-        assert caught.value.culprits == (worker,)
-
-    @precondition(lambda self: any(block.members + block.held for block in self.model))
-    @rule(data=st.data())
-    def come_again(self, data: st.DataObject) -> None:
-        at = data.draw(st.sampled_from([i for i, b in enumerate(self.model) if b.members + b.held]))
-        worker = data.draw(st.sampled_from(self.model[at].members + self.model[at].held))
-        with pytest.raises(ProtocolError, match="second contribution") as caught:
-            self.seats.arrive(
-                worker, ids([at]), ids([self.model[at].version]), online=EVERYBODY, now=self.now
-            )
-        assert caught.value.culprits == (worker,)
+    @rule(order=st.permutations(range(1, WORKERS + 1)), count=st.integers(1, WORKERS))
+    def come_one_after_the_other(self, order: list[int], count: int) -> None:
+        for worker in order[:count]:
+            self.arrive(worker, list(range(BLOCKS)), set(), EVERYBODY)
 
     @rule(chosen=some_blocks)
     def close(self, chosen: list[int]) -> None:
@@ -188,6 +174,18 @@ class SeatsAgainstLists(RuleBasedStateMachine):
             block.since = math.inf
 
     @invariant()
+    def nobody_comes_twice_or_too_early(self) -> None:
+        for at, block in enumerate(self.model):
+            for worker in block.members + block.held:
+                self.check_refused(worker, at, block.version, "second contribution")
+            self.check_refused(1, at, block.version + 1, "does not collect yet")
+
+    def check_refused(self, worker: int, at: int, version: int, reason: str) -> None:
+        with pytest.raises(ProtocolError, match=reason) as caught:
+            self.seats.arrive(worker, ids([at]), ids([version]), online=EVERYBODY, now=self.now)
+        assert caught.value.culprits == (worker,)
+
+    @invariant()
     def the_books_agree(self) -> None:
         assert self.seats.versions.tolist() == [block.version for block in self.model]
         assert self.seats.accepted.tolist() == self.accepted
@@ -205,7 +203,7 @@ def told(full: Full) -> dict[tuple[int, int], tuple[int, ...]]:
     }
 
 
-SeatsAgainstLists.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+SeatsAgainstLists.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
 TestSeatsAgainstLists = SeatsAgainstLists.TestCase
 
 
@@ -304,3 +302,16 @@ def test_a_book_goes_on_from_what_was_kept_of_another() -> None:
     assert closes(second) == [(2, (2, 5))]
     assert second.accepted.tolist() == [1, 2, 0, 0, 1]
     assert first.accepted.tolist() == [1, 1, 0, 0, 0]
+
+
+def test_the_open_seat_of_one_that_is_evicted_is_open_again() -> None:
+    seats = book(admission=ReservedSeats(seats=1, patience_seconds=PATIENCE))
+    for worker in (1, 2):
+        comes(seats, worker)
+    assert closes(seats) == [(1, (1, 2))]
+    seats.settled(1, ids([0]))
+    comes(seats, 1, version=2)
+    seats.evict(1)
+    for worker in (2, 3):
+        comes(seats, worker, version=2)
+    assert closes(seats) == [(2, (2, 3))]
