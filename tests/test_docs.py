@@ -94,8 +94,11 @@ def test_every_make_target_of_the_readme_exists() -> None:
 
 @pytest.mark.parametrize("line", commands("mdl"))
 def test_every_command_of_the_readme_exists_with_its_options(line: str) -> None:
-    _, command, *words = shlex.split(line)
-    known = {option for parameter in COMMANDS[command].params for option in parameter.opts}
+    _, verb, *words = shlex.split(line)
+    command = COMMANDS[verb]
+    if hasattr(command, "commands"):  # a group
+        command = command.commands[words[0]]
+    known = {option for parameter in command.params for option in parameter.opts}
     assert {word for word in words if word.startswith("--")} <= known
 
 
@@ -108,7 +111,9 @@ def test_every_experiment_of_the_readme_is_valid(line: str) -> None:
 
 @pytest.mark.parametrize("line", commands("python"))
 def test_every_script_of_the_readme_exists(line: str) -> None:
-    assert (ROOT / line.split()[1]).is_file()
+    words = line.split()
+    script = words[2].replace(".", "/") + ".py" if words[1] == "-m" else words[1]
+    assert (ROOT / script).is_file()
 
 
 def test_the_experiment_that_the_readme_prints_is_valid(tmp_path: Path) -> None:
