@@ -571,7 +571,9 @@ class _Manager:
                 for _ in range(2):
                     self._tasks.create_task(self._party.to_process(self._scheme.prepare))
                 await self._last
-                await each({worker: outbox.flushed() for worker, outbox in self._outboxes.items()})
+                # While it waits the others go on, so that a slow worker's may never be empty again.
+                last_words = {worker: outbox.flushed() for worker, outbox in self._outboxes.items()}
+                await each(last_words, within=self._system.timeout_seconds)
                 raise _Over  # noqa: TRY301 - the manual's way to end a task group
         except* _Over:
             pass

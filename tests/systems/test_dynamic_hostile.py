@@ -12,19 +12,19 @@ from mdl.folder import FileJournal
 from mdl.launcher import deal_keys
 from mdl.node import _task
 from mdl.orders import Orders
-from mdl.party import MANAGER, PartyId
+from mdl.party import MANAGER, Message, PartyId
 from mdl.protocols.aggregate import Aggregate
 from mdl.protocols.on_arrival import RaisedOwn
 from mdl.protocols.opening import Answer, Open
 from mdl.protocols.summing import Desk
 from mdl.schemes.fixed_point import FixedPoint
 from mdl.simulator import Network, simulate
-from mdl.simulator.party import from_table
+from mdl.simulator.party import SimulatedParty, from_table
 from mdl.systems import dynamic
-from mdl.systems.dynamic import Join, Upload, Welcome
+from mdl.systems.dynamic import Finish, Join, Upload, Welcome
 from mdl.vectors import Blocks
 from tests.protocols.parties import play, star_of
-from tests.systems.test_dynamic import PLAIN, PRINTED, at_pace, messages, with_
+from tests.systems.test_dynamic import PLAIN, PRINTED, SLOW, at_pace, messages, with_
 from tests.tiny import tiny
 
 # ------------------------------------------------------------------------------- one gradient, one sum
@@ -159,6 +159,27 @@ def test_who_answers_one_question_after_the_other_is_not_silent() -> None:
             task.cancel()
 
     play(story)
+
+
+def test_a_worker_that_takes_messages_slower_than_they_come_does_not_keep_the_run_from_its_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It takes one message in three seconds, within the time for each; its outbox is never empty again."""
+    send = SimulatedParty.send
+
+    async def slowly(self: SimulatedParty, to: PartyId, message: Message) -> None:
+        if to == 4 and not isinstance(message, Finish):
+            await asyncio.sleep(3.0)
+        await send(self, to, message)
+
+    monkeypatch.setattr(SimulatedParty, "send", slowly)
+    system = with_(PLAIN, timeout_seconds=5.0)
+    simulation = simulate(
+        system, tiny(40), workers=5, epochs=6, delays=at_pace(), network=SLOW, leave={4: 2000.0}
+    )
+    done = max(record["seconds"] for record in simulation.records if record["kind"] == "epoch")
+    assert not simulation.errors
+    assert simulation.seconds < done + 10.0
 
 
 # ---------------------------------------------------------------------------------------- the model's sums
