@@ -234,11 +234,11 @@ class Offers:
         return ~(self._waiting | self._late)
 
     def fresh(self, versions: NDArray[np.int64], bases: NDArray[np.int64]) -> Flags:
-        """Tell which blocks a gradient is not too stale for.
+        """Tell for which blocks a gradient is not too stale.
 
         Args:
-            versions: which collect now, shape (blocks,).
-            bases: which collected when the gradient began to be computed, shape (blocks,).
+            versions: which collect now, of any blocks, shape (k,).
+            bases: which collected when the gradient began to be computed, shape (k,).
         """
         return np.asarray(versions - bases <= self._max_staleness)
 
@@ -263,6 +263,6 @@ class Offers:
         """Take what is to be offered anew; it counts as waiting. What has become too stale is dropped."""
         late = np.flatnonzero(self._late)
         self._late[late] = False
-        late = late[self.fresh(versions, self._bases)[late]]
+        late = late[self.fresh(versions[late], self._bases[late])]
         self._waiting[late] = True
         return late, self._values[late]
