@@ -31,7 +31,7 @@ def explain_dynamic(
     """Give a paragraph each on: who sees what, thresholds, the scheme, pace and policies, costs."""
     return [
         _printed_leak(system, workers) if printed else _who_sees_what(system, workers),
-        _thresholds(system, workers),
+        _thresholds(system, workers, exactly=True),
         _scheme(system, workers),
         _pace(system, workers, parameters, download=download, admission=admission),
         _version_costs(system, workers, parameters, printed=printed),
@@ -117,10 +117,11 @@ def _who_sees_what(system: VisibilitySettings, workers: int) -> str:
     )
 
 
-def _thresholds(system: VisibilitySettings, workers: int) -> str:
+def _thresholds(system: VisibilitySettings, workers: int, *, exactly: bool = False) -> str:
     m, openers = system.visibility_threshold(workers), system.openers(workers)
     given = f"ρ = {system.visibility:g} of n = {workers}" if system.visibility else f"of n = {workers}"
-    opened = f"the sum of a block is opened when {m} or more have contributed"
+    enough = f"exactly {m}" if exactly else f"{m} or more"
+    opened = f"the sum of a block is opened when {enough} have contributed"
     if system.scheme.type != "plain":
         opened += f"; {openers} workers answer to open it, members first"
     return f"Threshold: m = {m} ({given}): {opened}. The run goes on while {max(m, openers)} workers remain."
