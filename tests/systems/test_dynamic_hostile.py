@@ -1,31 +1,44 @@
 """∝MDL^d where everything goes wrong at once: crashes before the start, lives that overlap, old records."""
 
 import asyncio
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from mdl.config import Experiment, parse
-from mdl.errors import OutOfRange, TooFewWorkers
+from mdl.errors import OutOfRange, PeerLeft, TooFewWorkers
 from mdl.folder import FileJournal
 from mdl.launcher import deal_keys
 from mdl.node import _task
 from mdl.orders import Orders
 from mdl.party import MANAGER, Message, PartyId
+from mdl.protocols import sets as active
 from mdl.protocols.aggregate import Aggregate
 from mdl.protocols.on_arrival import RaisedOwn
 from mdl.protocols.opening import Answer, Open
 from mdl.protocols.summing import Desk
 from mdl.schemes.fixed_point import FixedPoint
-from mdl.simulator import Network, simulate
+from mdl.simulator import Network, Simulation, simulate
 from mdl.simulator.party import SimulatedParty, from_table
+from mdl.system import Training
 from mdl.systems import dynamic
 from mdl.systems.dynamic import Finish, Join, Upload, Welcome
 from mdl.vectors import Blocks
 from tests.protocols.parties import play, star_of
+from tests.systems.schedules import EXAMPLES, Case, NoisyLearner, cases, closed_sets, uploads
 from tests.systems.test_dynamic import PLAIN, PRINTED, SLOW, at_pace, messages, with_
 from tests.tiny import tiny
+
+ANY = settings(
+    deadline=None,
+    max_examples=max(20, EXAMPLES // 3),
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
 
 # ------------------------------------------------------------------------------- one gradient, one sum
 
@@ -57,6 +70,59 @@ def test_a_worker_never_repeats_an_epoch_whose_gradient_it_has_offered(tmp_path:
 
 def test_the_manager_goes_on_from_where_it_is_told(tmp_path: Path) -> None:
     assert taken_up(tmp_path, MANAGER, resume=4) == 4
+
+
+MANY = 60
+"""Epochs, of which no part of a run here sees the last."""
+
+
+class Repeatable(NoisyLearner):
+    """An epoch repeated from the same parameters gives the same gradient; any other one is unlike it."""
+
+    def train(self, epoch: int) -> Training:
+        noise = np.random.default_rng([self._party, epoch]).normal(0, 0.3, len(self._values))
+        self._values = (self._values * 0.9 + noise).astype(np.float32)
+        return Training(self._values.copy(), 0.0, 1)
+
+
+def part_of_run(case: Case, earlier: Simulation | None, ends: Sequence[float]) -> Simulation:
+    """Run until every party is killed, each at its moment; go on from what they kept of an earlier part."""
+    kept = earlier.journals if earlier else {}
+    return simulate(
+        case.system,
+        lambda party: Repeatable(party, case.size),
+        workers=case.workers,
+        epochs=MANY,
+        schedule=case.schedule,
+        network=case.network,
+        delays=lambda party: case.delays.get(party, [0.0]),
+        leave={party: ends[party] for party in range(case.workers + 1)},
+        resume={party: max(journal.epochs("model"), default=0) for party, journal in kept.items()},
+        journals=kept,
+        charge=from_table({"cryptography": 0.3, "record": 0.1}),
+    )
+
+
+@ANY
+@given(
+    case=cases(),
+    parts=st.lists(st.lists(st.floats(2, 20), min_size=9, max_size=9), min_size=2, max_size=3),
+)
+def test_whenever_all_are_killed_and_the_run_is_taken_up_no_gradient_is_in_two_sums(
+    case: Case, parts: list[list[float]]
+) -> None:
+    used: Counter[tuple[PartyId, int, bytes]] = Counter()
+    simulation: Simulation | None = None
+    for ends in parts:
+        simulation = part_of_run(case, simulation, ends)
+        assert all(isinstance(error, PeerLeft | TooFewWorkers) for error in simulation.errors.values())
+        gradients = uploads(case, simulation, lambda row: row)
+        for (version, block), mask in closed_sets(case, simulation).items():
+            for worker in active.members(mask):
+                used[worker, block, gradients[version, block, worker]] += 1
+        assert not used or max(used.values()) == 1
+        if not 0 < max(simulation.journals[MANAGER].epochs("model"), default=0) < MANY:
+            return  # there is nothing to go on from, or nothing left to do
 
 
 # --------------------------------------------------------------------------------- who leaves too early
