@@ -153,7 +153,10 @@ class FileJournal:
         It is on the disk itself when this returns: what it allows to be opened must not be forgotten in a
         power cut.
         """
-        self._folder.mkdir(parents=True, exist_ok=True)
+        if not self._folder.exists():
+            self._folder.mkdir(parents=True)
+            for parent in (self._folder.parent, self._folder.parent.parent):
+                _sync_folder(parent)
         write_atomically(
             self._path(name, epoch), save({key: value.copy() for key, value in arrays.items()}), durable=True
         )

@@ -1,6 +1,7 @@
 """A run's folder: new ones never collide, files appear whole, records stay few."""
 
 import json
+import os
 import stat
 from datetime import UTC, datetime
 from pathlib import Path
@@ -48,6 +49,22 @@ def test_a_file_is_replaced_whole_and_nothing_is_left_beside_it(tmp_path: Path) 
     write_json(path, {"a": 2})
     assert json.loads(path.read_text()) == {"a": 2}
     assert [each.name for each in tmp_path.iterdir()] == ["value.json"]
+
+
+def test_a_record_and_every_new_folder_on_the_way_to_it_are_on_the_disk_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder that a power cut takes away takes its records with it."""
+    synced = set()
+    fsync = os.fsync
+
+    def noting(handle: int) -> None:
+        synced.add(Path(f"/proc/self/fd/{handle}").readlink())
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", noting)
+    FileJournal(tmp_path, 3).write("model", 1, {"parameters": np.zeros(2)})
+    assert {tmp_path, tmp_path / "checkpoints", tmp_path / "checkpoints" / "3"} <= synced
 
 
 def test_a_write_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
