@@ -636,6 +636,7 @@ class _Manager:
         outbox = Outbox(self._party, worker, within=self._system.timeout_seconds)
         self._outboxes[worker] = outbox
         self._refreshes.forget(worker)
+        self._desk.silent.discard(worker)
         seated = self._seats.seated(worker)
         for part in parts(self._blocks.count, 5):
             versions = self._seats.versions[part].astype("<u4").tobytes()

@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -31,7 +32,7 @@ from mdl.systems.dynamic import Finish, Join, Upload, Welcome
 from mdl.vectors import Blocks
 from tests.protocols.parties import play, star_of
 from tests.systems.schedules import EXAMPLES, Case, NoisyLearner, cases, closed_sets, uploads
-from tests.systems.test_dynamic import PLAIN, PRINTED, SLOW, at_pace, messages, with_
+from tests.systems.test_dynamic import PLAIN, PRINTED, SLOW, TOY, at_pace, messages, with_
 from tests.tiny import tiny
 
 ANY = settings(
@@ -199,6 +200,25 @@ def test_as_printed_what_a_former_life_uploaded_is_not_taken_up_in_the_next() ->
     assert uploaded[0] + 0.5 < 2.8 < min(exchanged)
     assert not simulation.errors
     assert simulation.outcomes[MANAGER].epochs == 2
+
+
+def test_who_was_silent_and_comes_back_is_asked_like_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Worker 2 hears everything and answers nothing for twelve seconds; it is killed, and started again."""
+    answer = dynamic._Worker._answer
+
+    async def silent(self: dynamic._Worker, question: Any) -> None:
+        if self._party.id != 2 or asyncio.get_running_loop().time() > 12.0:
+            await answer(self, question)
+
+    monkeypatch.setattr(dynamic._Worker, "_answer", silent)
+    system = with_(TOY, timeout_seconds=5.0)
+    simulation = simulate(
+        system, tiny(), workers=5, epochs=40, delays=at_pace(), network=SLOW, absences={2: [(12.0, 13.0)]}
+    )
+    assert not simulation.errors
+    asked = [sent.seconds for sent in messages(simulation, Open) if sent.receiver == 2]
+    assert not [seconds for seconds in asked if 7.0 < seconds < 12.0]
+    assert [seconds for seconds in asked if seconds > 13.0]
 
 
 # -------------------------------------------------------------------------------------------- time-outs
