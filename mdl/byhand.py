@@ -36,7 +36,8 @@ def start(
         sockets: the folder in which the parties meet.
         out: its own folder, for records, metrics and its log.
         data_dir: where named data sets lie, if known.
-        resume: go on from the checkpoint of this epoch in a new run of all parties.
+        resume: go on from the checkpoint of this epoch in a new run of all parties. Workers that go at their
+            own pace go on from their own newest.
         rejoin: come back to the run that this party was in, from its newest checkpoint.
 
     Raises:

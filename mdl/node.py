@@ -232,7 +232,7 @@ def _task(experiment: Experiment, orders: Orders) -> Task:
     if resume and experiment.system.own_pace and orders.party != MANAGER:
         # Whatever epoch it is told: from an earlier one it would compute, and offer, a gradient that may have
         # been opened already, over another set.
-        resume = max(journal.epochs("model"), default=0)
+        resume = max(journal.epochs("model"), default=resume)
     new = orders.rejoin is None and not orders.resume
     if new and (journal.epochs("model") or journal.epochs("sets")):
         # Its records are what keeps a repeated epoch from being opened over other sets: they must not be

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,15 @@ from mdl.systems import dynamic
 from mdl.systems.dynamic import Finish, Join, Upload, Welcome
 from mdl.vectors import Blocks
 from tests.protocols.parties import play, star_of
-from tests.systems.schedules import EXAMPLES, Case, NoisyLearner, cases, closed_sets, uploads
+from tests.systems.schedules import (
+    EXAMPLES,
+    Case,
+    NoisyLearner,
+    cases,
+    closed_sets,
+    no_gradient_is_in_two_sums,
+    uploads,
+)
 from tests.systems.test_dynamic import PLAIN, PRINTED, SLOW, TOY, at_pace, messages, with_
 from tests.tiny import tiny
 
@@ -144,6 +153,87 @@ def test_workers_lost_before_the_manager_serves_are_missed_too() -> None:
         leave={1: 0.5, 2: 0.5},
     )
     assert isinstance(simulation.errors[MANAGER], TooFewWorkers)
+
+
+@dataclass(frozen=True)
+class Hang:
+    """A worker is stopped, as by SIGSTOP, and goes on later.
+
+    Attributes:
+        begins: virtual second.
+        ends: virtual second.
+        full: whether its link takes nothing meanwhile, so that whoever sends has to wait.
+    """
+
+    begins: float
+    ends: float
+    full: bool
+
+    def left(self) -> float:
+        """For how long it still hangs, in seconds."""
+        now = asyncio.get_running_loop().time()
+        return self.ends - now if self.begins <= now < self.ends else 0.0
+
+
+NEVER = Hang(0.0, 0.0, full=False)
+
+
+def hang(patch: pytest.MonkeyPatch, hangs: Mapping[PartyId, Hang]) -> None:
+    """While a worker hangs it hears nothing, says nothing and computes nothing."""
+    deliver, send, compute = SimulatedParty.deliver, SimulatedParty.send, SimulatedParty._compute
+    unheard: dict[SimulatedParty, list[tuple[SimulatedParty, bytes]]] = {}
+
+    def catch_up(party: SimulatedParty) -> None:
+        for sender, data in unheard.pop(party):
+            deliver(party, sender, data)
+
+    def late(self: SimulatedParty, sender: SimulatedParty, data: bytes) -> None:
+        left = hangs.get(self.id, NEVER).left()
+        if left and self not in unheard:
+            asyncio.get_running_loop().call_later(left, catch_up, self)
+        if left or self in unheard:
+            unheard.setdefault(self, []).append((sender, data))
+        else:
+            deliver(self, sender, data)
+
+    async def held_up(self: SimulatedParty, to: PartyId, message: Message) -> None:
+        await asyncio.sleep(hangs.get(self.id, NEVER).left())
+        await send(self, to, message)
+        if hangs.get(to, NEVER).full:
+            await asyncio.sleep(hangs[to].left())
+
+    async def stopped(self: SimulatedParty, activity: str, work: Callable[[], Any]) -> Any:
+        result = await compute(self, activity, work)
+        await asyncio.sleep(hangs.get(self.id, NEVER).left())
+        return result
+
+    patch.setattr(SimulatedParty, "deliver", late)
+    patch.setattr(SimulatedParty, "send", held_up)
+    patch.setattr(SimulatedParty, "_compute", stopped)
+
+
+@st.composite
+def some_hangs(draw: st.DrawFn) -> dict[PartyId, Hang]:
+    moment, length = st.floats(0, 10), st.sampled_from([1.0, 15.0, 30.0, 100.0])
+    found = {}
+    for worker in draw(st.sets(st.integers(1, 8), min_size=1, max_size=4)):
+        begins = draw(moment)
+        found[worker] = Hang(begins, begins + draw(length), full=draw(st.booleans()))
+    return found
+
+
+@ANY
+@given(case=cases(leavers=True), hangs=some_hangs())
+def test_whoever_hangs_blames_nobody_when_it_goes_on_and_no_gradient_is_in_two_sums(
+    case: Case, hangs: dict[PartyId, Hang]
+) -> None:
+    """Patience is 20 seconds: some are given up, others only late."""
+    with pytest.MonkeyPatch.context() as patch:
+        hang(patch, hangs)
+        simulation = case.run()
+    assert all(isinstance(error, PeerLeft | TooFewWorkers) for error in simulation.errors.values())
+    closed = closed_sets(case, simulation)
+    no_gradient_is_in_two_sums(closed, uploads(case, simulation, lambda row: row))
 
 
 # ------------------------------------------------------------------------------------ lives that overlap
