@@ -340,7 +340,12 @@ def node(
     ],
     overrides: Overrides = None,
     seed: Seed = None,
-    resume: Annotated[int, typer.Option(help="Go on from the checkpoint of this epoch.", min=0)] = 0,
+    resume: Annotated[
+        int,
+        typer.Option(
+            help="Go on from this epoch's checkpoint; at their own pace, workers from their newest.", min=0
+        ),
+    ] = 0,
     rejoin: Annotated[
         bool,
         typer.Option(
