@@ -30,8 +30,8 @@ def explain_dynamic(
 ) -> Sequence[str]:
     """Give a paragraph each on: who sees what, thresholds, the scheme, pace and policies, costs."""
     return [
-        _printed_leak(system, workers) if printed else _who_sees_what(system, workers),
-        _thresholds(system, workers, exactly=True),
+        _printed_leak(system, workers) if printed else _who_sees_what(system, workers, download=download),
+        _thresholds(system, workers, exactly=True, printed=printed),
         _scheme(system, workers),
         _pace(system, workers, parameters, download=download, admission=admission),
         _version_costs(system, workers, parameters, printed=printed),
@@ -42,8 +42,8 @@ def _printed_leak(system: VisibilitySettings, workers: int) -> str:
     m = system.visibility_threshold(workers)
     return (
         'Who sees what: mode = "paper" LEAKS. Shares are given on arrival, so the manager and one worker '
-        f"outside a set read the gradient of the {m}th that joined it, exactly, and see the sum of the first "
-        f"{m - 1}; with more outsiders, more. `mdl audit collusion` shows it. It is for study."
+        f"outside a set read the gradient of the {_ordinal(m)} that joined it, exactly, and see the sum of "
+        f"the first {m - 1}; with more outsiders, more. `mdl audit collusion` shows it. It is for study."
     )
 
 
@@ -53,12 +53,12 @@ def _pace(system: VisibilitySettings, workers: int, parameters: int, *, download
     what = f"{parameters:,} parameters" + (
         f" in {blocks:,} blocks of {system.block:,}" if system.block > 1 else ""
     )
-    how = {
-        "random": "draws at random",
-        "balanced": "is assigned by public balanced selection",
-        "magnitude": "takes where its gradient is largest, which its uploads show to the manager,",
+    took = f"{system.blocks_each(workers, blocks):,} blocks"
+    offered = {
+        "random": f"offers {took}, drawn at random",
+        "balanced": f"offers {took}, assigned by public balanced selection",
+        "magnitude": f"offers the {took} in which its gradient is largest",
     }[system.selection]
-    took = system.blocks_each(workers, blocks)
     seats = {
         "first-come": "go to whoever comes first, so fast workers contribute more",
         "reserved-seats": "are in part kept for workers that have contributed less than the average",
@@ -71,9 +71,9 @@ def _pace(system: VisibilitySettings, workers: int, parameters: int, *, download
         "stale-first": "after each epoch, those missed for longest first, up to a quota",
     }[download]
     return (
-        f"Pace: {what}; after each epoch of its own a worker {how} {took:,} blocks to contribute to. A "
-        f"block's set closes at its {m}th contribution; its seats {seats}. New values are downloaded {got}. "
-        "An epoch of the run is complete when blocks have been updated once on average."
+        f"Pace: {what}; after each epoch of its own a worker {offered}. A block's set closes at its "
+        f"{_ordinal(m)} contribution; its seats {seats}. New values are downloaded {got}. An epoch of the "
+        "run is complete when blocks have been updated once on average."
     )
 
 
@@ -94,7 +94,7 @@ def _version_costs(system: VisibilitySettings, workers: int, parameters: int, *,
     )
 
 
-def _who_sees_what(system: VisibilitySettings, workers: int) -> str:
+def _who_sees_what(system: VisibilitySettings, workers: int, *, download: str = "contribution") -> str:
     m = system.visibility_threshold(workers)
     if system.scheme.type == "plain":
         return (
@@ -107,22 +107,36 @@ def _who_sees_what(system: VisibilitySettings, workers: int) -> str:
             if m == 1
             else ": of two members each finds the other's gradient by subtraction."
         )
+    values = {
+        "contribution": "the global value of what it contributed to",
+        "all": "every new global value, hence the sums too",
+    }.get(download, "the global values that it downloads, contributor or not")
+    where = (
+        ' But selection = "magnitude" shows to the manager and to all workers in which blocks each gradient '
+        "is large."
+        if system.selection == "magnitude"
+        else ""
+    )
     return (
         f"Who sees what: the manager sees the global model, and of gradients only sums over at least {m} "
-        "workers. A worker sees its own model and the global value of what it contributed to. Against a "
-        f"semi-honest manager and up to {m - 1} workers, colluding with each other and with the manager, no "
-        "single gradient is opened; but a coalition that fills the rest of an active set reads its one "
-        "honest member there, as the sum itself shows it. A manager that deviates from the protocol is not "
-        "withstood. What a sum or the final model says about the data is not hidden."
+        f"workers. A worker sees its own model and {values}.{where} Against a semi-honest manager and up to "
+        f"{m - 1} workers, colluding with each other and with the manager, no single gradient is opened; but "
+        "a coalition that fills the rest of an active set reads its one honest member there, as the sum "
+        "itself shows it. A manager that deviates from the protocol is not withstood. What a sum or the "
+        "final model says about the data is not hidden."
     )
 
 
-def _thresholds(system: VisibilitySettings, workers: int, *, exactly: bool = False) -> str:
+def _thresholds(
+    system: VisibilitySettings, workers: int, *, exactly: bool = False, printed: bool = False
+) -> str:
     m, openers = system.visibility_threshold(workers), system.openers(workers)
     given = f"ρ = {system.visibility:g} of n = {workers}" if system.visibility else f"of n = {workers}"
     enough = f"exactly {m}" if exactly else f"{m} or more"
     opened = f"the sum of a block is opened when {enough} have contributed"
-    if system.scheme.type != "plain":
+    if printed:
+        opened += ", by the shares that they gave as they came"
+    elif system.scheme.type != "plain":
         opened += f"; {openers} workers answer to open it, members first"
     return f"Threshold: m = {m} ({given}): {opened}. The run goes on while {max(m, openers)} workers remain."
 
@@ -187,3 +201,8 @@ def _work(system: VisibilitySettings, *, rows: int, members: int, openers: int) 
 
 def _size(size_bytes: int) -> str:
     return f"{size_bytes / 1e6:,.1f} MB" if size_bytes >= 100_000 else f"{size_bytes / 1e3:,.1f} kB"
+
+
+def _ordinal(number: int) -> str:
+    ending = "th" if number % 100 in {11, 12, 13} else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"

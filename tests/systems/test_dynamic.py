@@ -27,6 +27,7 @@ from mdl.system import Stop
 from mdl.systems import dynamic
 from mdl.systems.costs import VersionBytes
 from mdl.systems.dynamic import Dynamic, Refresh, Upload, Values
+from mdl.systems.dynamic.worker import Worker
 from mdl.vectors import Blocks, fingerprint
 from tests.tiny import TinyLearner, tiny
 
@@ -313,13 +314,13 @@ def test_with_fewer_than_m_the_run_ends_by_name_and_the_others_keep_their_models
 def test_a_worker_that_hangs_costs_a_time_out_and_is_asked_last_from_then_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    answer = dynamic._Worker._answer
+    answer = Worker._answer
 
-    async def silent(self: dynamic._Worker, question: Any) -> None:
+    async def silent(self: Worker, question: Any) -> None:
         if self._party.id != 2:
             await answer(self, question)
 
-    monkeypatch.setattr(dynamic._Worker, "_answer", silent)
+    monkeypatch.setattr(Worker, "_answer", silent)
     system = with_(TOY, timeout_seconds=5.0)
     simulation = simulate(system, tiny(), workers=5, epochs=6, delays=at_pace(), network=SLOW)
     assert not simulation.errors
@@ -387,7 +388,7 @@ def test_a_worker_refuses_a_manager_that_counts_it_in_where_it_uploaded_nothing(
     def forged(full: Any, workers: int) -> list[Closing]:
         return [Closing(full.version, full.blocks.astype("<u4").tobytes(), b"\x13" * len(full.blocks))]
 
-    monkeypatch.setattr(dynamic, "closings", forged)
+    monkeypatch.setattr("mdl.systems.dynamic.manager.closings", forged)
     pace = at_pace(w5=50.0)
     simulation = simulate(TOY, tiny(), workers=5, epochs=1, delays=pace, network=SLOW)
     error = simulation.errors[5]

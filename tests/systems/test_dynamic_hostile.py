@@ -29,8 +29,9 @@ from mdl.schemes.settings import PlainSettings
 from mdl.simulator import Network, Simulation, simulate
 from mdl.simulator.party import SimulatedParty, from_table
 from mdl.system import Training
-from mdl.systems import dynamic
 from mdl.systems.dynamic import Finish, Join, Upload, Welcome
+from mdl.systems.dynamic.manager import Manager
+from mdl.systems.dynamic.worker import Worker
 from mdl.vectors import Blocks
 from tests.protocols.parties import play, star_of
 from tests.systems.schedules import (
@@ -256,14 +257,14 @@ def test_a_worker_that_comes_back_before_it_was_ever_welcomed_is_welcomed_once(
     def fours(count: int, _width: int) -> list[slice]:
         return [slice(first, min(first + 4, count)) for first in range(0, count, 4)]
 
-    monkeypatch.setattr(dynamic, "parts", fours)
-    restore = dynamic._Manager._restore
+    monkeypatch.setattr("mdl.systems.dynamic.manager.parts", fours)
+    restore = Manager._restore
 
-    async def slow(self: dynamic._Manager) -> None:
+    async def slow(self: Manager) -> None:
         await asyncio.sleep(1.0)
         await restore(self)
 
-    monkeypatch.setattr(dynamic._Manager, "_restore", slow)
+    monkeypatch.setattr(Manager, "_restore", slow)
     simulation = simulate(
         PLAIN,
         tiny(),
@@ -303,13 +304,13 @@ def test_as_printed_what_a_former_life_uploaded_is_not_taken_up_in_the_next() ->
 
 def test_who_was_silent_and_comes_back_is_asked_like_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     """Worker 2 hears everything and answers nothing for twelve seconds; it is killed, and started again."""
-    answer = dynamic._Worker._answer
+    answer = Worker._answer
 
-    async def silent(self: dynamic._Worker, question: Any) -> None:
+    async def silent(self: Worker, question: Any) -> None:
         if self._party.id != 2 or asyncio.get_running_loop().time() > 12.0:
             await answer(self, question)
 
-    monkeypatch.setattr(dynamic._Worker, "_answer", silent)
+    monkeypatch.setattr(Worker, "_answer", silent)
     system = with_(TOY, timeout_seconds=5.0)
     simulation = simulate(
         system, tiny(), workers=5, epochs=40, delays=at_pace(), network=SLOW, absences={2: [(12.0, 13.0)]}

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from mdl.errors import TooFewWorkers
 from mdl.party import MANAGER
 from mdl.protocols import on_arrival
-from mdl.systems import dynamic
+from mdl.systems.dynamic import worker
 from tests.systems.schedules import EXAMPLES, Case, cases, check
 
 ANY = settings(
@@ -44,7 +44,7 @@ def test_whoever_leaves_and_comes_back_it_completes_or_ends_by_name(case: Case) 
 def test_so_it_is_where_the_gradients_are_hidden_in_both_modes(case: Case) -> None:
     opened: dict[bytes, bytes] = {}
     with pytest.MonkeyPatch.context() as patch:
-        spy(patch, dynamic, "encrypted", lambda result: result, opened)
+        spy(patch, worker, "encrypted", lambda result: result, opened)
         spy(patch, on_arrival, "encrypt_keeping", lambda result: result[0], opened)
         simulation = case.run()
     if MANAGER not in simulation.errors:

@@ -7,6 +7,7 @@ import pytest
 
 from mdl.systems.coordinated import Coordinated
 from mdl.systems.costs import EpochBytes
+from mdl.systems.dynamic import Dynamic
 from mdl.vectors import Blocks
 
 
@@ -61,3 +62,46 @@ def test_the_plain_scheme_costs_no_exponentiation_and_opens_without_anybody() ->
     _, threshold, *_, costs = paragraphs(scheme={"type": "plain"})
     assert "answer to open" not in threshold
     assert costs.endswith("no exponentiations.")
+
+
+def own_pace(workers: int = 8, **keys: Any) -> Sequence[str]:
+    return Dynamic(**{"visibility": 0.5, **keys}).explain(workers, 1000)
+
+
+def test_at_their_own_pace_there_is_a_paragraph_on_each_question() -> None:
+    beginnings = [paragraph.partition(":")[0] for paragraph in own_pace()]
+    assert beginnings == ["Who sees what", "Threshold", "Scheme", "Pace", "Costs of an epoch"]
+
+
+@pytest.mark.parametrize(
+    ("threshold", "nth"), [(1, "1st"), (2, "2nd"), (3, "3rd"), (4, "4th"), (12, "12th"), (22, "22nd")]
+)
+def test_a_set_closes_at_its_nth_contribution(threshold: int, nth: str) -> None:
+    *_, pace, _ = own_pace(workers=30, visibility=None, threshold=threshold, insecure=True)
+    assert f"closes at its {nth} contribution" in pace
+
+
+def test_uploads_that_show_where_gradients_are_large_are_told() -> None:
+    who, *_, pace, _ = own_pace(selection="magnitude")
+    assert "in which blocks each gradient is large" in who
+    assert "the 500 blocks in which its gradient is largest" in pace
+    assert "large" not in own_pace()[0]
+
+
+@pytest.mark.parametrize(
+    ("download", "seen"),
+    [
+        ("contribution", "of what it contributed to"),
+        ("all", "every new global value, hence the sums"),
+        ("quota", "the global values that it downloads, contributor or not"),
+        ("stale-first", "the global values that it downloads, contributor or not"),
+    ],
+)
+def test_what_a_worker_sees_depends_on_what_it_downloads(download: str, seen: str) -> None:
+    assert seen in own_pace(download={"type": download})[0]
+
+
+def test_as_printed_nobody_is_asked_once_a_set_is_closed() -> None:
+    _, threshold, *_ = own_pace(mode="paper", insecure=True)
+    assert "by the shares that they gave as they came" in threshold
+    assert "members first" not in threshold

@@ -1,0 +1,78 @@
+"""∝MDL^d: contributions are taken first come, first served; a slow or lost worker holds up nobody.
+
+Zhang, Ji, Wang, Wang, "Private, yet Practical, Multiparty Deep Learning", §V. Algorithm 4 is in `manager`,
+Algorithm 5 in `worker`; comments there give their lines. In ``mode = "safe"`` a block's active set closes at
+its m-th contribution, and only then m workers answer for it, once. ``mode = "paper"`` gives shares on
+arrival, as printed, and leaks (`mdl.protocols.on_arrival`). Both give the same sums. Departures from the
+print, each with its reason, are in docs/systems/dynamic.md.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from mdl.party import MANAGER, Party, PartyId
+from mdl.system import Learner, Outcome, Randomness, Task, star
+from mdl.systems.credentials import deal_threshold
+from mdl.systems.dynamic.manager import Manager
+from mdl.systems.dynamic.messages import (
+    EpochDone,
+    Finish,
+    Join,
+    Missed,
+    Refresh,
+    Upload,
+    Values,
+    Welcome,
+)
+from mdl.systems.dynamic.settings import DynamicSettings
+from mdl.systems.dynamic.worker import Worker
+from mdl.systems.explanations import explain_dynamic
+
+
+class Dynamic(DynamicSettings):
+    """∝MDL^d as a system; its keys are those of `DynamicSettings`."""
+
+    def explain(self, workers: int, parameters: int) -> Sequence[str]:
+        """See `System`."""
+        return explain_dynamic(
+            self,
+            workers=workers,
+            parameters=parameters,
+            printed=self.mode == "paper",
+            download=self.download.type,
+            admission=self.admission.type,
+        )
+
+    def terms(self, workers: int) -> Mapping[str, str]:
+        """See `System`."""
+        return self.agreed(workers)
+
+    def roster(self, workers: int) -> Sequence[PartyId]:
+        """The manager and the workers."""
+        return range(workers + 1)
+
+    def links(self, workers: int) -> Sequence[tuple[PartyId, PartyId]]:
+        """A star."""
+        return star(workers)
+
+    def deal(self, workers: int, *, rng: Randomness) -> Mapping[PartyId, bytes]:
+        """Be the trusted authority (Algorithm 1): the public key to all, a share to each worker."""
+        return deal_threshold(self.build_scheme(workers), self.roster(workers), rng=rng)
+
+    async def run(self, party: Party, learner: Learner, task: Task) -> Outcome:
+        """Play the manager's part, or a worker's."""
+        if party.id == MANAGER:
+            return await Manager(self, party, learner, task).run()
+        return await Worker(self, party, learner, task).run()
+
+
+__all__ = [
+    "Dynamic",
+    "EpochDone",
+    "Finish",
+    "Join",
+    "Missed",
+    "Refresh",
+    "Upload",
+    "Values",
+    "Welcome",
+]
