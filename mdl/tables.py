@@ -162,6 +162,7 @@ def _first_line(table: Any) -> str:
 
 _SAID = {
     "coordinated": "∝MDL^c: a manager leads workers through each epoch; a threshold scheme hides gradients",
+    "dynamic": "∝MDL^d: workers at their own pace, first come, first served; gradients are hidden likewise",
     "fedavg": "federated averaging in the clear: the yardstick (the manager sees every worker's parameters)",
     "standalone": "every worker trains alone; with pooled = true also one model on all data",
     "elgamal": "threshold ElGamal over a prime-order group: the paper's scheme",

@@ -82,9 +82,9 @@ def time_by_activity(runs: Sequence[Run]) -> Picture | None:
         return None
     figure.axes[-1].set_xlabel(", ".join(filter(None, (unit, naming.clock(runs), "activities added up"))))
     caption = (
-        "What each party did with its time over the whole run; busy is all but waiting, and since activities "
-        "of one party can overlap, a bar may be longer than the run: workers at their own pace listen while "
-        "they train, and that counts as waiting."
+        "What each party did with its time over the whole run; busy is all but waiting. Activities of one "
+        "party can overlap, so a bar may be longer than the run. Parties at their own pace listen while they "
+        "work: no waiting is counted for them. Pauses of slow workers are not shown."
     )
     return drawing.finish(figure, "time", title, caption)
 

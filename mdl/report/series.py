@@ -171,13 +171,19 @@ def total(parts: Iterable[Traffic]) -> Traffic:
 
 
 def time_spent(run: Run) -> Mapping[PartyId, Mapping[str, float]]:
-    """Sum up the seconds of each party, by activity."""
+    """Sum up the seconds of each party, by activity; without waiting where `counts_waiting` is false."""
     spent: dict[PartyId, dict[str, float]] = {}
     for entry in run.ledger:
         sums = spent.setdefault(entry.party, {})
         for activity, seconds in entry.seconds.items():
-            sums[activity] = sums.get(activity, 0.0) + seconds
+            if activity != "waiting" or counts_waiting(run):
+                sums[activity] = sums.get(activity, 0.0) + seconds
     return {party: spent[party] for party in sorted(spent)}
+
+
+def counts_waiting(run: Run) -> bool:
+    """Tell whether waiting was time lost: parties at their own pace listen while they train."""
+    return not run.summary.own_pace
 
 
 def activities(spent: Iterable[Mapping[str, float]]) -> Sequence[str]:

@@ -212,7 +212,9 @@ def _gain(run: Run) -> str:
 
 
 def _seconds(name: str) -> Figure:
-    return lambda run: units.duration(run.summary.seconds.get(name))
+    return lambda run: units.duration(
+        run.summary.seconds.get(name) if name != "waiting" or series.counts_waiting(run) else None
+    )
 
 
 def _bytes(direction: str) -> Figure:

@@ -42,6 +42,12 @@ def test_each_party_has_a_bar_with_the_time_it_was_busy(tmp_path: Path) -> None:
     assert ">6.40\u202fs busy<" in svg
 
 
+def test_no_waiting_is_drawn_for_parties_that_listen_while_they_work(tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "run")
+    assert ">waiting<" in times(read_run(folder))
+    assert ">waiting<" not in times(resummarise(folder, own_pace=True))
+
+
 def test_several_runs_have_a_panel_each(tmp_path: Path) -> None:
     runs = [read_run(make_run(tmp_path / name, name=name)) for name in ("one", "two")]
     for svg in (sizes(*runs), times(*runs)):

@@ -32,6 +32,13 @@ def test_runs_are_compared_column_by_column(tmp_path: Path) -> None:
     assert found["weights of the global model, SHA-256"] == ("abababababababab…",) * 2
 
 
+def test_parties_that_listen_while_they_work_are_not_said_to_wait(tmp_path: Path) -> None:
+    runs = [read_run(make_run(tmp_path / "led")), resummarise(make_run(tmp_path / "free"), own_pace=True)]
+    led, free = compare(*runs)["waiting, mean of the workers"]
+    assert led != free == "–"
+    assert [("waiting" in tables.times(run).head) for run in runs] == [True, False]
+
+
 def test_a_resumed_run_says_what_its_figures_count(tmp_path: Path) -> None:
     run = resummarise(make_run(tmp_path / "run"), resumed=True)
     assert compare(run)["resumed"][0].startswith("yes")
