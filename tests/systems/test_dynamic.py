@@ -444,3 +444,15 @@ def test_links_that_take_nothing_end_the_run_by_name() -> None:
         system, tiny(400), workers=4, epochs=1, network=network, leave=dict.fromkeys((1, 2), 5000.0)
     )
     assert isinstance(simulation.errors[MANAGER], TooFewWorkers | PeerTimeout)
+
+
+def test_a_run_in_which_nothing_can_be_opened_ends_by_name() -> None:
+    """Answers take two seconds and have one: without an update there is no epoch, hence no end."""
+    system = with_(TOY, timeout_seconds=1.0)
+    network = Network(latency_seconds=1.0)
+    simulation = simulate(system, tiny(20), workers=4, epochs=2, delays=at_pace(), network=network)
+    error = simulation.errors[MANAGER]
+    assert isinstance(error, PeerTimeout)
+    assert "epoch 1 could open nothing" in str(error)
+    assert set(error.culprits) <= {1, 2, 3, 4}
+    assert all("could open nothing" in simulation.outcomes[worker].reason for worker in (1, 2, 3, 4))

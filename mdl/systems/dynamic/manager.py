@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mdl.errors import MdlError, PeerLeft, ProtocolError
+from mdl.errors import MdlError, PeerLeft, PeerTimeout, ProtocolError
 from mdl.party import MANAGER, Message, Party, PartyId, broadcast
 from mdl.protocols import sets as active
 from mdl.protocols.aggregate import Aggregate
@@ -46,6 +46,9 @@ from mdl.vectors import Blocks, Flags, pack_flags
 
 OPENINGS: Final = 4
 """Openings under way at once: enough to keep openers and the manager's pool busy."""
+
+HOPELESS: Final = 4
+"""So many sums a block may be missed, on average, with none opened, before the run is given up."""
 
 
 class _Over(Exception):
@@ -314,6 +317,7 @@ class Manager:
         self._missed += len(lost)
         self._hand_out(full, np.sort(done), lost)
         self._note_epochs()
+        self._give_up_if_hopeless()
         self._close(full.blocks)  # those whose next set is full, and had to wait for this
 
     def _hand_out(self, full: Full, done: BlockIds, lost: BlockIds) -> None:
@@ -361,6 +365,17 @@ class Manager:
             }
             self._snapshots.put_nowait(_Snapshot(self._epoch, self._model.parameters(), state))
             self._expect(self._epoch + 1)
+
+    def _give_up_if_hopeless(self) -> None:
+        """Epochs are counted by updates, so a run in which every sum is missed would never end."""
+        if self._opened or self._missed < HOPELESS * self._blocks.count:
+            return
+        within = f"timeout_seconds = {self._system.timeout_seconds:g}"
+        raise PeerTimeout(
+            f"epoch {self._epoch + 1} could open nothing: too few answers came within {within}, "
+            f"for {self._missed:,} sums one after the other",
+            sorted(self._desk.silent),
+        )
 
     def _expect(self, epoch: int) -> None:
         self._presence.errand = f"epoch {epoch} cannot be completed"
