@@ -38,7 +38,8 @@ def _closing_rows(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield from _accuracy_rows(summary["accuracy"])
         yield from _cost_rows(summary)
     for lost in summary["left"]:
-        yield f"worker {lost['worker']} left", shorten(str(lost["how"]), 100)
+        # The end of its log follows in further lines: it was shown when the worker left.
+        yield f"worker {lost['worker']} left", shorten(str(lost["how"]).partition("\n")[0], 100)
     if summary["weights"]["global"]:
         yield "weights (sha256)", summary["weights"]["global"][:16]
 

@@ -129,6 +129,7 @@ def test_who_left_is_told_in_a_row_and_brackets_are_no_markup() -> None:
     text = table(left=left)
     assert "worker 3 left" in text
     assert "[bold]by SIGKILL" in text
+    assert "and more" not in text
 
 
 def test_a_long_path_is_folded_and_not_cut() -> None:

@@ -264,7 +264,7 @@ def _resumed(run: Run) -> str:
 
 def _departure(metric: Metric) -> str:
     who = "a worker" if metric.worker is None else party_name(metric.worker)
-    how = f": {metric.how}" if metric.how else ""
+    how = f": {_first_line(metric.how)}" if metric.how else ""
     return f"{who} in epoch {metric.epoch}{how}"
 
 
@@ -272,10 +272,15 @@ def _left(entry: object) -> str:
     if isinstance(entry, int):
         return party_name(entry)
     if isinstance(entry, Mapping) and entry.keys() == {"worker", "epoch", "how"}:
-        return f"{party_name(entry['worker'])} in epoch {entry['epoch']}: {entry['how']}"
+        return f"{party_name(entry['worker'])} in epoch {entry['epoch']}: {_first_line(str(entry['how']))}"
     if isinstance(entry, Mapping):
         return ", ".join(f"{key} {value}" for key, value in entry.items())
     return str(entry)
+
+
+def _first_line(how: str) -> str:
+    """Leave out the end of the party's log, which follows."""
+    return how.partition("\n")[0]
 
 
 def _cells(traffic: Traffic) -> tuple[str, str]:
