@@ -134,7 +134,7 @@ def test_what_is_impossible_is_told_beside_what_is_ill_typed(tmp_path: Path) -> 
 
 def test_visibility_and_threshold_together_are_refused(tmp_path: Path) -> None:
     [problem] = problems(tmp_path, MINIMAL, "system.threshold=4")
-    assert problem == "system: give either visibility (ρ, as 0.5) or threshold (m, as 4)"
+    assert problem == "system: give either visibility (ρ, as 0.5) or threshold (m, as 4), not both"
 
 
 def test_too_low_a_threshold_needs_the_word_insecure(tmp_path: Path) -> None:

@@ -49,7 +49,8 @@ class VisibilitySettings(Settings):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if (self.visibility is None) == (self.threshold is None):
-            raise ValueError("give either visibility (ρ, as 0.5) or threshold (m, as 4)")
+            given = "" if self.visibility is None else ", not both"
+            raise ValueError(f"give either visibility (ρ, as 0.5) or threshold (m, as 4){given}")
         FixedPoint(self.range, self.fraction_bits)  # raises ValueError if there is no such grid
         return self
 
