@@ -50,6 +50,13 @@ MAY_CHANGE: Final = (
 """What a resumed run may do otherwise than the run it takes up."""
 
 
+EITHER_OR: Final[Mapping[tuple[str, ...], tuple[str, ...]]] = {
+    ("system", "threshold"): ("system", "visibility"),
+    ("system", "visibility"): ("system", "threshold"),
+}
+"""Keys that say one thing in two ways: ``--set`` of one takes the place of the other."""
+
+
 class StopSettings(Settings):
     """`[stop]`: end the run early.
 
@@ -278,6 +285,8 @@ def _override(tables: dict[str, Any], overrides: Sequence[str]) -> list[str]:
     """
     notes = []
     changes = _changes(overrides)
+    for keys in changes:
+        notes += _drop_other_word(tables, keys, changes)
     for keys in sorted(changes, key=lambda keys: (len(keys), keys[-1] != "type")):
         table = tables
         for key in keys[:-1]:
@@ -290,6 +299,18 @@ def _override(tables: dict[str, Any], overrides: Sequence[str]) -> list[str]:
             notes += _drop_unknown(tables, keys[:-1], table)
         table[keys[-1]] = value
     return notes
+
+
+def _drop_other_word(
+    tables: Mapping[str, Any], keys: tuple[str, ...], changes: Mapping[tuple[str, ...], Any]
+) -> list[str]:
+    """A file that says ρ loses it where m is set, and the other way round; unless both are set."""
+    other = EITHER_OR.get(keys)
+    table = tables.get(keys[0])
+    if other is None or other in changes or not isinstance(table, dict) or other[-1] not in table:
+        return []
+    del table[other[-1]]
+    return [f"{'.'.join(keys)} is set: dropped {'.'.join(other)}"]
 
 
 def _changes(overrides: Sequence[str]) -> dict[tuple[str, ...], Any]:

@@ -319,7 +319,14 @@ class _Launcher:
             self._stop_all()
             return
         self._note(
-            {"party": MANAGER, "kind": "left", "epoch": child.epoch, "worker": child.party, "how": str(error)}
+            # The run's epoch, not the worker's own: by it a resumed run knows which records to keep.
+            {
+                "party": MANAGER,
+                "kind": "left",
+                "epoch": self._children[MANAGER].epoch,
+                "worker": child.party,
+                "how": str(error),
+            }
         )
 
     def _why(self, child: _Child) -> MdlError:

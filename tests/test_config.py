@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from mdl.config import DelaySettings, Experiment, check_resumable, load, parse
 from mdl.errors import ConfigError
 from mdl.system import Stop
+from mdl.systems import Coordinated
 
 QUICKSTART = Path(__file__).parent.parent / "configs" / "quickstart.toml"
 CONFIGS = sorted((Path(__file__).parent.parent / "configs").glob("**/*.toml"))
@@ -133,7 +134,7 @@ def test_what_is_impossible_is_told_beside_what_is_ill_typed(tmp_path: Path) -> 
 
 
 def test_visibility_and_threshold_together_are_refused(tmp_path: Path) -> None:
-    [problem] = problems(tmp_path, MINIMAL, "system.threshold=4")
+    [problem] = problems(tmp_path, MINIMAL, "system.threshold=4", "system.visibility=0.5")
     assert problem == "system: give either visibility (ρ, as 0.5) or threshold (m, as 4), not both"
 
 
@@ -353,3 +354,14 @@ def test_a_resumed_run_keeps_what_its_gradients_follow_from(change: str, key: st
     before, _ = load(QUICKSTART)
     with pytest.raises(ConfigError, match=rf"{key}: is .* in the run"):
         check_resumable(before, load(QUICKSTART, [change])[0])
+
+
+def test_setting_the_threshold_takes_the_place_of_the_visibility(tmp_path: Path) -> None:
+    file = tmp_path / "x.toml"
+    file.write_text('name = "x"\nworkers = 8\nepochs = 1\n[system]\ntype = "coordinated"\nvisibility = 0.5\n')
+    experiment, notes = load(file, ["system.threshold=3"])
+    assert isinstance(experiment.system, Coordinated)
+    assert (experiment.system.threshold, experiment.system.visibility) == (3, None)
+    assert notes == ["system.threshold is set: dropped system.visibility"]
+    with pytest.raises(ConfigError, match="not both"):
+        load(file, ["system.threshold=3", "system.visibility=0.5"])

@@ -61,6 +61,11 @@ class Presence:
         tasks.create_task(self._watch(worker, outbox))
         return outbox
 
+    def give_up(self, worker: PartyId) -> None:
+        """Count a worker as gone, though it has a link, until it comes back."""
+        if worker in self.outboxes:
+            self.outboxes[worker].close()  # `_watch` notices
+
     async def put(self, worker: PartyId, message: Message) -> None:
         """Have a message sent after all that was put for the worker before.
 

@@ -348,6 +348,14 @@ def test_a_worker_that_takes_no_message_holds_up_nobody(monkeypatch: pytest.Monk
     assert simulation.outcomes[MANAGER].epochs == 4
 
 
+def test_as_printed_a_newcomer_that_is_too_slow_to_raise_anything_is_given_up() -> None:
+    """It could not be told that it lost its seats: that all waited for ever was the end of such a run."""
+    system = with_(PRINTED, timeout_seconds=1.0)
+    network = Network(latency_seconds=5.0)
+    simulation = simulate(system, tiny(), workers=4, epochs=1, delays=at_pace(), network=network)
+    assert isinstance(simulation.errors[MANAGER], TooFewWorkers)
+
+
 def test_whoever_comes_back_takes_part_again_with_its_key_share() -> None:
     for system in (TOY, PRINTED):
         simulation = simulate(

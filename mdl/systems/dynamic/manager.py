@@ -290,8 +290,10 @@ class Manager:
 
             try:
                 await self._arrivals.join(self._party, ask, worker, mine, body, hint)
-            except (PeerLeft, TimeoutError):
+            except (PeerLeft, TimeoutError) as lost:
                 self._seats.vacate(worker, mine)
+                if isinstance(lost, TimeoutError):
+                    self._presence.give_up(worker)  # it counts on these seats, and cannot be told
                 return
             for full in self._seats.close(mine):
                 self._announce(full)
