@@ -36,6 +36,9 @@ async def each(
                 tasks.create_task(run(peer, errand))
     except ExceptionGroup as group:
         raise leaf(group) from group
+    finally:
+        for errand in errands.values():
+            errand.close()  # cancelled before its first step, one was never begun
     return results
 
 
