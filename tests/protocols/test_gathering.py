@@ -7,6 +7,7 @@ import pytest
 
 from mdl.errors import InvalidShare, PeerLeft
 from mdl.protocols.gathering import each
+from mdl.simulator.loop import VirtualLoop
 
 
 async def gives(value: int, after: float = 0.0) -> int:
@@ -23,8 +24,28 @@ async def test_who_left_or_is_late_is_absent_from_the_results() -> None:
     assert await each({1: gives(10), 2: left, 3: gives(30, after=5.0)}, within=0.05) == {1: 10}
 
 
-async def test_any_other_error_ends_them_all_and_leaves_no_errand_unbegun() -> None:
-    """A task that is cancelled before its first step never awaits its errand: Python warns of that."""
+async def test_any_other_error_ends_them_all() -> None:
     with pytest.raises(InvalidShare):
         await each({1: fails(InvalidShare("wrong", [1])), 2: gives(20, after=5.0)})
+
+
+@pytest.mark.parametrize("schedule", range(30))
+def test_whenever_it_is_cancelled_no_errand_is_left_unbegun(schedule: int) -> None:
+    """A task that is cancelled before its first step never awaits its errand: Python warns of that."""
+
+    async def ask() -> None:
+        await each({worker: gives(worker, after=5.0) for worker in range(1, 5)})
+
+    async def story() -> None:
+        asking = asyncio.ensure_future(ask())
+        await asyncio.sleep(0)
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+
+    loop = VirtualLoop(schedule)
+    try:
+        loop.run_until_complete(story())
+    finally:
+        loop.close()
     gc.collect()
