@@ -2,17 +2,19 @@
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mdl.party import PartyId
 from mdl.protocols import sets as active
+from mdl.protocols.outbox import Outbox
 from mdl.protocols.policies import QuotaDownload, StaleFirstDownload
 from mdl.protocols.rows import rows
-from mdl.protocols.seats import BlockIds
+from mdl.protocols.seats import BlockIds, Full
 from mdl.protocols.sets import Sets
 from mdl.protocols.summing import Contribution
 from mdl.vectors import Flags
@@ -63,6 +65,53 @@ class Uploads:
                     theirs, found[:, : self._body_bytes], found[:, self._body_bytes :]
                 )
         return taken
+
+
+@dataclass(frozen=True, eq=False)
+class Closed:
+    """Sets that are closed and wait to be opened.
+
+    Attributes:
+        full: which.
+        uploads: what their members uploaded.
+        told: the workers that were told of them, each with the outbox that it was told by.
+    """
+
+    full: Full
+    uploads: Mapping[PartyId, Contribution]
+    told: Mapping[PartyId, Outbox]
+
+
+def take_alike(waiting: Sequence[Closed]) -> tuple[Closed, list[Closed]]:
+    """Put the first together with all others of its version that the same workers were told of.
+
+    Returns:
+        What can be opened together, and the rest.
+    """
+    first = waiting[0]
+    alike = [c for c in waiting if c.full.version == first.full.version and c.told == first.told]
+    rest = [c for c in waiting if c not in alike]
+    return _together(alike) if len(alike) > 1 else first, rest
+
+
+def _together(alike: Sequence[Closed]) -> Closed:
+    blocks = np.concatenate([closed.full.blocks for closed in alike])
+    order = np.argsort(blocks)
+    sets = np.concatenate([closed.full.sets for closed in alike])
+    members = {worker for closed in alike for worker in closed.uploads}
+    uploads = {
+        worker: _merged([closed.uploads[worker] for closed in alike if worker in closed.uploads])
+        for worker in sorted(members)
+    }
+    return Closed(Full(alike[0].full.version, blocks[order], sets[order]), uploads, alike[0].told)
+
+
+def _merged(uploads: Sequence[Contribution]) -> Contribution:
+    blocks = np.concatenate([upload.blocks for upload in uploads])
+    order = np.argsort(blocks)
+    bodies = np.concatenate([upload.body for upload in uploads])
+    hints = np.concatenate([upload.hint for upload in uploads])
+    return Contribution(blocks[order], bodies[order], hints[order])
 
 
 class Refreshes:

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from numpy.typing import NDArray
 
 from mdl.protocols.policies import QuotaDownload, StaleFirstDownload
-from mdl.protocols.uploads import Exclusive, Refreshes, Uploads
+from mdl.protocols.seats import Full
+from mdl.protocols.summing import Contribution
+from mdl.protocols.uploads import Closed, Exclusive, Refreshes, Uploads, take_alike
 from tests.protocols.parties import play
 
 BLOCKS, WORKERS = 6, 3
@@ -211,3 +214,31 @@ def test_who_works_on_other_blocks_does_not_wait() -> None:
             pass
 
     play(story)
+
+
+def test_what_closed_bit_by_bit_is_opened_together_where_version_and_witnesses_are_the_same() -> None:
+    outboxes: dict[int, Any] = {1: object(), 2: object()}
+
+    def closed(version: int, blocks: list[int], told: dict[int, Any]) -> Closed:
+        ids = np.array(blocks)
+        rows = np.array([[version, block] for block in blocks], np.uint8)
+        sets = np.full(len(blocks), 0b11, np.uint64)
+        uploads = {worker: Contribution(ids, rows, rows + worker) for worker in (1, 2)}
+        return Closed(Full(version, ids, sets), uploads, told)
+
+    waiting = [
+        closed(1, [4, 9], outboxes),
+        closed(2, [4], outboxes),
+        closed(1, [0, 7], outboxes),
+        closed(1, [5], {1: outboxes[1]}),  # worker 2 was away when these closed
+    ]
+    together, rest = take_alike(waiting)
+    assert (together.full.version, together.full.blocks.tolist()) == (1, [0, 4, 7, 9])
+    assert rest == [waiting[1], waiting[3]]
+    for worker in (1, 2):
+        mine = together.uploads[worker]
+        assert mine.body_of(np.array([4, 7])) == bytes([1, 4, 1, 7])
+        assert mine.hint_of(np.array([9])) == bytes([1 + worker, 9 + worker])
+    alone, rest = take_alike(rest)
+    assert alone is waiting[1]
+    assert rest == [waiting[3]]

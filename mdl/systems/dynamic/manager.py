@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -23,8 +24,8 @@ from mdl.protocols.policies import QuotaDownload, StaleFirstDownload
 from mdl.protocols.presence import Presence
 from mdl.protocols.rows import parts, rows
 from mdl.protocols.seats import BlockIds, Full, Seats
-from mdl.protocols.summing import Contribution, Desk, Opened, open_sums
-from mdl.protocols.uploads import Exclusive, Refreshes, Uploads
+from mdl.protocols.summing import Desk, Opened, open_sums
+from mdl.protocols.uploads import Closed, Exclusive, Refreshes, Uploads, take_alike
 from mdl.protocols.versions import closings
 from mdl.schemes.elgamal import ElGamal
 from mdl.system import Arrays, Learner, Outcome, Task
@@ -44,8 +45,8 @@ from mdl.systems.dynamic.messages import (
 from mdl.systems.dynamic.settings import DynamicSettings
 from mdl.vectors import Blocks, Flags, pack_flags
 
-OPENINGS: Final = 4
-"""Openings under way at once: enough to keep openers and the manager's pool busy."""
+OPENINGS: Final = 2
+"""Openings under way at once. What closes meanwhile is opened together, which costs less than bit by bit."""
 
 HOPELESS: Final = 4
 """So many sums a block may be missed, on average, with none opened, before the run is given up."""
@@ -86,7 +87,8 @@ class Manager:
         needed = max(system.visibility_threshold(task.workers), self._scheme.threshold)
         self._presence = Presence(party, task.workers, needed=needed, within=system.timeout_seconds)
         self._desk = Desk(party, self._presence.put)
-        self._openings = asyncio.Semaphore(OPENINGS)
+        self._closed: list[Closed] = []
+        self._some_closed = asyncio.Event()
         self._held = asyncio.Event()
         self._epoch = self._opened = self._missed = 0
         self._snapshots: asyncio.Queue[_Snapshot] = asyncio.Queue()
@@ -117,7 +119,8 @@ class Manager:
             async with asyncio.TaskGroup() as self._tasks:
                 self._expect(self._epoch + 1)
                 self._presence.expect(self._tasks)
-                for work in (self._receive(), self._score(), self._release_held()):
+                openings = [self._open_sums() for _ in range(OPENINGS)]
+                for work in (self._receive(), self._score(), self._release_held(), *openings):
                     self._tasks.create_task(work)
                 # Tables for opening are built while the workers train; one call for each of two processes.
                 for _ in range(2):
@@ -235,8 +238,8 @@ class Manager:
         """Close the sets that are full, tell everybody, and have their sums opened."""
         for full in self._seats.close(blocks):
             told = self._announce(full)
-            uploads = self._uploads.take(full.blocks, full.sets)
-            self._tasks.create_task(self._open(full, uploads, told))
+            self._closed.append(Closed(full, self._uploads.take(full.blocks, full.sets), told))
+            self._some_closed.set()
 
     def _announce(self, full: Full) -> Mapping[PartyId, Outbox]:
         told = dict(self._presence.outboxes)
@@ -245,23 +248,28 @@ class Manager:
                 outbox.put(closing)
         return told
 
-    async def _open(
-        self, full: Full, uploads: Mapping[PartyId, Contribution], told: Mapping[PartyId, Outbox]
-    ) -> None:
-        """Lines 10 to 13, in safe mode: have m workers answer for a closed set."""
-        async with self._openings:
+    async def _open_sums(self) -> None:
+        """Lines 10 to 13, in safe mode: have m workers answer for what is closed, the oldest first."""
+        while True:
+            while not self._closed:  # another of these may have been quicker
+                self._some_closed.clear()
+                await self._some_closed.wait()
+            closed, self._closed = take_alike(self._closed)
             opened = await open_sums(
                 self._desk,
                 self._scheme,
-                uploads,
-                [(mask, full.blocks[places]) for mask, places in active.groups(full.sets)],
-                # A worker that came back has not been told of this set, and would refuse.
-                online=lambda: [w for w, outbox in told.items() if self._presence.outboxes.get(w) is outbox],
+                closed.uploads,
+                [(mask, closed.full.blocks[places]) for mask, places in active.groups(closed.full.sets)],
+                online=partial(self._told, closed),
                 run=self._task.run,
-                epoch=full.version,
+                epoch=closed.full.version,
                 within=self._system.timeout_seconds,
             )
-        self._settle(full, opened)
+            self._settle(closed.full, opened)
+
+    def _told(self, closed: Closed) -> Sequence[PartyId]:
+        """Who is there and was told of these sets: a worker that came back was not, and would refuse."""
+        return [w for w, outbox in closed.told.items() if self._presence.outboxes.get(w) is outbox]
 
     # --------------------------------------------------------------------------------- as it is printed
 
