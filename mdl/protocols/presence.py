@@ -29,6 +29,7 @@ class Presence:
         self._party, self._workers, self._within = party, workers, within
         self._needed = needed
         self._given_up: set[PartyId] = set()
+        self._missed: set[PartyId] = set()  # whose departure is noticed, joined or not
         self.outboxes: dict[PartyId, Outbox] = {}
         self.errand = "the run cannot go on"
 
@@ -38,27 +39,25 @@ class Presence:
         return flags_of(sorted(self.outboxes), self._workers)
 
     def expect(self, tasks: asyncio.TaskGroup) -> None:
-        """Notice when one leaves that has a link now, though it may never join.
+        """Notice from now on when too few are there, joined or about to; the task group is told so.
 
         Raises:
-            TooFewWorkers: too few are there already. Later, the task group is told so.
+            TooFewWorkers: too few are there already.
         """
+        self._tasks = tasks
         self._check_enough()
-        for worker in self._party.peers:
-            if worker != MANAGER:
-                tasks.create_task(self._miss(worker))
 
     def relax(self) -> None:
         """From now on anybody may leave."""
         self._needed = 0
 
-    def admit(self, worker: PartyId, tasks: asyncio.TaskGroup) -> Outbox:
+    def admit(self, worker: PartyId) -> Outbox:
         """Let a worker in, for the first time or again; give its outbox."""
         if worker in self.outboxes:
             # It joined, left and is back before the first time was noticed; what is in there is for nobody.
             self.outboxes[worker].close()
         outbox = self.outboxes[worker] = Outbox(self._party, worker, within=self._within)
-        tasks.create_task(self._watch(worker, outbox))
+        self._tasks.create_task(self._watch(worker, outbox))
         return outbox
 
     def give_up(self, worker: PartyId) -> None:
@@ -98,11 +97,16 @@ class Presence:
 
     async def _miss(self, worker: PartyId) -> None:
         await self._party.departure(worker)
+        self._missed.discard(worker)
         self._check_enough()
 
     def _check_enough(self) -> None:
-        present = len([peer for peer in self._party.peers if peer not in (MANAGER, *self._given_up)])
-        if present < self._needed:
+        here = [peer for peer in self._party.peers if peer not in (MANAGER, *self._given_up)]
+        if len(here) < self._needed:
             raise TooFewWorkers(
-                f"{self.errand}: {present} of {self._workers} workers remain, m = {self._needed} are needed"
+                f"{self.errand}: {len(here)} of {self._workers} workers remain, m = {self._needed} are needed"
             )
+        # Whoever is counted on is missed when it leaves, though it may never have joined, or not again.
+        for worker in set(here) - self._missed if self._needed else ():
+            self._missed.add(worker)
+            self._tasks.create_task(self._miss(worker))

@@ -8,12 +8,12 @@ import pytest
 from mdl.errors import TooFewWorkers
 from mdl.party import MANAGER, Party, PartyId
 from mdl.schemes.randomness import SystemRandomness
-from mdl.schemes.settings import ElGamalSettings
-from mdl.simulator import MemoryJournal, Network
+from mdl.schemes.settings import ElGamalSettings, PlainSettings
+from mdl.simulator import MemoryJournal, Network, simulate
 from mdl.system import Outcome, Task
 from mdl.systems.dynamic import Dynamic
 from tests.protocols.parties import now, play, star_of
-from tests.tiny import TinyLearner
+from tests.tiny import TinyLearner, tiny
 
 WORKERS, EPOCHS = 4, 3
 STUCK = Network(bandwidth_bytes_per_second=1.0)
@@ -75,3 +75,17 @@ def test_where_too_few_are_left_that_take_something_the_run_ends_by_name() -> No
         assert now() < 200
 
     play(story)
+
+
+def test_a_worker_that_comes_back_and_leaves_again_before_it_has_joined_is_missed() -> None:
+    """Worker 3 is counted on when worker 1 leaves; it goes while its `Join` is on its way."""
+    simulation = simulate(
+        Dynamic(threshold=2, insecure=True, scheme=PlainSettings()),
+        tiny(1),
+        workers=4,
+        epochs=50,
+        network=Network(latency_seconds=0.5),
+        delays=lambda party: [3.0],
+        absences={2: [(0.0, None)], 3: [(0.0, 2.0), (2.25, None)], 1: [(2.1, None)]},
+    )
+    assert isinstance(simulation.errors[MANAGER], TooFewWorkers)

@@ -186,7 +186,7 @@ class Manager:
             # It has forgotten what it contributed, and its seats are free for what it contributes anew.
             self._seats.evict(worker)
             self._release()
-        outbox = self._presence.admit(worker, self._tasks)
+        outbox = self._presence.admit(worker)
         self._refreshes.forget(worker)
         self._desk.silent.discard(worker)
         seated = self._seats.seated(worker)
