@@ -30,8 +30,8 @@ from mdl.protocols.pooled import encrypted
 from mdl.protocols.rows import parts, rows
 from mdl.protocols.summing import Contribution, Desk, announce, open_sums
 from mdl.schemes.threshold import Context, KeyShare
-from mdl.system import Learner, Outcome, Randomness, Task, star
-from mdl.systems.credentials import Credentials, deal_threshold
+from mdl.system import Learner, Outcome, Task
+from mdl.systems.credentials import Credentials
 from mdl.systems.explanations import explain_coordinated
 from mdl.systems.visibility import VisibilitySettings
 from mdl.vectors import Blocks, Flags, Integers, pack_flags, unpack_flags
@@ -122,45 +122,19 @@ class Coordinated(VisibilitySettings):
         return min(workers, super().contributors(workers) + self.spare)
 
     @property
-    def needs_pool(self) -> bool:
-        """All but the plain oracle do."""
-        return self.scheme.type != "plain"
-
-    @property
     def own_pace(self) -> bool:
         """An epoch is everybody's."""
         return False
 
-    @property
-    def tolerates_loss(self) -> bool:
-        """The run goes on as long as m workers remain."""
-        return True
-
     def explain(self, workers: int, parameters: int) -> Sequence[str]:
         """See `System`."""
         return explain_coordinated(self, workers=workers, parameters=parameters)
-
-    def terms(self, workers: int) -> Mapping[str, str]:
-        """See `System`."""
-        return self.agreed(workers)
-
-    def roster(self, workers: int) -> Sequence[PartyId]:
-        """The manager and the workers."""
-        return range(workers + 1)
-
-    def links(self, workers: int) -> Sequence[tuple[PartyId, PartyId]]:
-        """A star."""
-        return star(workers)
 
     def receives(self, party: PartyId) -> Sequence[builtins.type[Message]]:
         """See `System`. No message carries a plain value up; see docs/security.md."""
         if party == MANAGER:
             return (Register, Upload, Answer)
         return (EpochBegins, CallbackUpload, Closed, Open, CallbackDownload, Download, Finish)
-
-    def deal(self, workers: int, *, rng: Randomness) -> Mapping[PartyId, bytes]:
-        """Be the trusted authority (Algorithm 1): the public key to all, a share to each worker."""
-        return deal_threshold(self.build_scheme(workers), self.roster(workers), rng=rng)
 
     async def run(self, party: Party, learner: Learner, task: Task) -> Outcome:
         """Play the manager's part, or a worker's."""

@@ -7,6 +7,7 @@ import numpy as np
 from annotated_types import Ge, Gt, Le
 from pydantic import model_validator
 
+from mdl.party import PartyId
 from mdl.protocols import selection as select
 from mdl.protocols.rows import MESSAGE_LIMIT_BYTES
 from mdl.protocols.selection import Selection
@@ -15,6 +16,8 @@ from mdl.schemes.fixed_point import FixedPoint
 from mdl.schemes.settings import AnyScheme, ElGamalSettings
 from mdl.schemes.threshold import ThresholdEncryption
 from mdl.settings import Settings
+from mdl.system import Randomness, star
+from mdl.systems.credentials import deal_threshold
 
 
 class VisibilitySettings(Settings):
@@ -161,3 +164,29 @@ class VisibilitySettings(Settings):
         values |= {f"system.scheme.{key}": value for key, value in self.scheme.model_dump().items()}
         values |= {"threshold m": self.visibility_threshold(workers), "openers": self.openers(workers)}
         return {name: str(value) for name, value in values.items()}
+
+    @property
+    def needs_pool(self) -> bool:
+        """All but the plain oracle do."""
+        return self.scheme.type != "plain"
+
+    @property
+    def tolerates_loss(self) -> bool:
+        """The run goes on as long as m workers remain."""
+        return True
+
+    def terms(self, workers: int) -> Mapping[str, str]:
+        """See `System`."""
+        return self.agreed(workers)
+
+    def roster(self, workers: int) -> Sequence[PartyId]:
+        """The manager and the workers."""
+        return range(workers + 1)
+
+    def links(self, workers: int) -> Sequence[tuple[PartyId, PartyId]]:
+        """A star."""
+        return star(workers)
+
+    def deal(self, workers: int, *, rng: Randomness) -> Mapping[PartyId, bytes]:
+        """Be the trusted authority (Algorithm 1): the public key to all, a share to each worker."""
+        return deal_threshold(self.build_scheme(workers), self.roster(workers), rng=rng)

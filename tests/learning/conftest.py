@@ -16,7 +16,9 @@ torch.set_num_threads(1)
 def data_dir() -> Path:
     folder = os.environ.get("MDL_DATA")
     if folder is None:
-        pytest.skip("MDL_DATA names no folder with real data sets")
+        pytest.skip(
+            "reads the real MNIST and CIFAR-10, which no download brings here: set MDL_DATA to their folder"
+        )
     return Path(folder)
 
 

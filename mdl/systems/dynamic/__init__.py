@@ -7,11 +7,10 @@ arrival, as printed, and leaks (`mdl.protocols.on_arrival`). Both give the same 
 print, each with its reason, are in docs/systems/dynamic.md.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from mdl.party import MANAGER, Party, PartyId
-from mdl.system import Learner, Outcome, Randomness, Task, star
-from mdl.systems.credentials import deal_threshold
+from mdl.party import MANAGER, Party
+from mdl.system import Learner, Outcome, Task
 from mdl.systems.dynamic.manager import Manager
 from mdl.systems.dynamic.messages import (
     EpochDone,
@@ -41,22 +40,6 @@ class Dynamic(DynamicSettings):
             download=self.download.type,
             admission=self.admission.type,
         )
-
-    def terms(self, workers: int) -> Mapping[str, str]:
-        """See `System`."""
-        return self.agreed(workers)
-
-    def roster(self, workers: int) -> Sequence[PartyId]:
-        """The manager and the workers."""
-        return range(workers + 1)
-
-    def links(self, workers: int) -> Sequence[tuple[PartyId, PartyId]]:
-        """A star."""
-        return star(workers)
-
-    def deal(self, workers: int, *, rng: Randomness) -> Mapping[PartyId, bytes]:
-        """Be the trusted authority (Algorithm 1): the public key to all, a share to each worker."""
-        return deal_threshold(self.build_scheme(workers), self.roster(workers), rng=rng)
 
     async def run(self, party: Party, learner: Learner, task: Task) -> Outcome:
         """Play the manager's part, or a worker's."""

@@ -50,18 +50,8 @@ class DynamicSettings(VisibilitySettings):
     timeout_seconds: Annotated[float, Gt(0)] = 60.0
 
     @property
-    def needs_pool(self) -> bool:
-        """All but the plain oracle do."""
-        return self.scheme.type != "plain"
-
-    @property
     def own_pace(self) -> bool:
         """Every worker counts its own epochs."""
-        return True
-
-    @property
-    def tolerates_loss(self) -> bool:
-        """The run goes on as long as m workers remain."""
         return True
 
     def largest_set(self, workers: int) -> int:
