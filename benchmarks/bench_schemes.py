@@ -51,13 +51,13 @@ def report(name: str, scheme: ThresholdEncryption, parameters: int, members: int
     context = Context(b"bench", 1, range(parameters), members=parties, openers=parties)
     key, key_shares = scheme.deal(parties, rng=rng)
     entries = np.random.default_rng(0).integers(-GRID.limit, GRID.limit + 1, (members, parameters, 1))
-    sent = [scheme.encrypt(key, plaintext, context, rng=rng) for plaintext in entries]
+    sent = [scheme.encrypt(key, key_shares[1], plaintext, context, rng=rng) for plaintext in entries]
     hints, bodies = [c.hint for c in sent], [c.body for c in sent]
     body = scheme.add(bodies, context)
     shares = {o: scheme.decryption_share(key_shares[o], hints, context, rng=rng) for o in parties}
     assert (scheme.combine(body, shares, context) == entries.sum(axis=0)).all()
     seconds = (
-        best(runs, lambda: scheme.encrypt(key, entries[0], context, rng=rng)),
+        best(runs, lambda: scheme.encrypt(key, key_shares[1], entries[0], context, rng=rng)),
         best(runs, lambda: scheme.decryption_share(key_shares[1], hints, context, rng=rng)),
         best(runs, lambda: scheme.add(bodies, context)),
         best(runs, lambda: scheme.combine(body, shares, context)),

@@ -10,6 +10,7 @@ import os
 import resource
 import signal
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -186,11 +187,12 @@ def _own_data(experiment: Experiment, orders: Orders) -> Dataset:
 
 @contextmanager
 def _pool(experiment: Experiment, processes: int) -> Iterator[Any]:
-    """The crypto pool, where there is cryptography: the plain oracle computes in the party's own thread."""
-    if not experiment.system.needs_pool:
+    """Where a party's cryptography is done, if there is any; else it computes in its own thread."""
+    if experiment.system.crypto == "none":
         yield None
         return
-    pool = crypto_pool(processes)
+    heavy = experiment.system.crypto == "processes"
+    pool = crypto_pool(processes) if heavy else ThreadPoolExecutor(1, thread_name_prefix="crypto")
     try:
         yield pool
     finally:

@@ -8,7 +8,7 @@ runs over real links and on the simulator's virtual clock.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 from numpy.typing import NDArray
 
@@ -16,6 +16,9 @@ from mdl.party import Message, Party, PartyId
 from mdl.vectors import Floats
 
 Arrays: TypeAlias = Mapping[str, NDArray[Any]]
+
+Crypto: TypeAlias = Literal["none", "thread", "processes"]
+"""Where cryptography is done: nowhere, in a thread of its own, or in a pool of processes of its own."""
 
 
 class Randomness(Protocol):
@@ -159,8 +162,8 @@ class System(Protocol):
         """Whether every party counts its own epochs: a resumed run goes on from each one's own."""
 
     @property
-    def needs_pool(self) -> bool:
-        """Whether there is cryptography enough for processes of its own."""
+    def crypto(self) -> Crypto:
+        """Where a party's cryptography is done."""
 
     def problems(self, workers: int) -> Sequence[str]:
         """What is impossible or insecure with n = `workers`: a sentence each, beginning with the key."""

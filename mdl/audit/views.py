@@ -107,7 +107,9 @@ class Stage:
         """Have a worker encrypt its gradient; its nonces too."""
         context = Context(b"audit", 1, range(PARAMETERS))
         plaintext = self.gradients[worker].reshape(-1, 1)
-        return encrypt_keeping(self.scheme, self.public_key, plaintext, context, rng=self.rng)
+        return encrypt_keeping(
+            self.scheme, self.public_key, self.key_shares[worker], plaintext, context, rng=self.rng
+        )
 
 
 def staged(scheme: ElGamal, workers: int, *, rng: Randomness | None = None) -> Stage:

@@ -98,7 +98,13 @@ class ArrivalWorker:
             versions: for which version of each block, shape (len(context.blocks),); a later one than before.
         """
         ciphertext, nonces = await party.to_process(
-            encrypt_keeping, self._scheme, self._public_key, plaintext, context, rng=SystemRandomness()
+            encrypt_keeping,
+            self._scheme,
+            self._public_key,
+            self._key_share,
+            plaintext,
+            context,
+            rng=SystemRandomness(),
         )
         for block, version, own in zip(context.blocks, versions.tolist(), nonces, strict=True):
             assert block not in self._kept or self._kept[block][0] < version

@@ -156,10 +156,10 @@ class OpeningRules(ABC):
         self._answer_once(epoch, blocks)
         hints = list(group.hints)
         if me in group.members:
-            hints.insert(group.members.index(me), self._own_hints(epoch, blocks))
-        if any(len(hint) != len(blocks) * self._scheme.hint_bytes for hint in hints) or len(hints) != len(
-            group.members
-        ):
+            own = self._scheme.shown(self._own_hints(epoch, blocks), me)
+            hints.insert(group.members.index(me), own)
+        width = len(blocks) * self._scheme.shown_bytes
+        if any(len(hint) != width for hint in hints) or len(hints) != len(group.members):
             raise blame_manager("asked to open with hints that do not fit the blocks")
         return hints, Context(self._run, epoch, blocks.tolist(), group.members, group.openers)
 

@@ -17,10 +17,14 @@ Request: TypeAlias = tuple[list[bytes], Context]
 
 
 def encrypted(
-    scheme: ThresholdEncryption, public_key: bytes, plaintext: Integers, context: Context
+    scheme: ThresholdEncryption,
+    public_key: bytes,
+    key_share: KeyShare,
+    plaintext: Integers,
+    context: Context,
 ) -> Ciphertext:
     """Encrypt with the operating system's randomness."""
-    return scheme.encrypt(public_key, plaintext, context, rng=SystemRandomness())
+    return scheme.encrypt(public_key, key_share, plaintext, context, rng=SystemRandomness())
 
 
 def shares_of(scheme: ThresholdEncryption, key_share: KeyShare, requests: Sequence[Request]) -> list[bytes]:

@@ -244,7 +244,7 @@ def _jobs(
         members = active.members(mask)
         openers = _choose(members, online, silent, scheme.threshold, turn)
         if openers is not None:
-            for part in parts(len(blocks), max(scheme.hint_bytes * len(members), scheme.body_bytes)):
+            for part in parts(len(blocks), max(scheme.shown_bytes * len(members), scheme.body_bytes)):
                 yield _Job(blocks[part], members, openers)
 
 
@@ -304,7 +304,7 @@ class _Requests:
 
     async def _ask_one(self, opener: PartyId, jobs: Sequence[_Job], within: float) -> None:
         """Have one opener answer all its jobs; give up once it is silent for `within` seconds."""
-        batches = _batches(jobs, self._scheme.hint_bytes)
+        batches = _batches(jobs, self._scheme.shown_bytes)
 
         async def work() -> None:
             for batch in batches:  # shared: each of the tasks takes the next one
@@ -319,7 +319,11 @@ class _Requests:
             raise leaf(group) from group
 
     def _group(self, job: _Job, opener: PartyId) -> Group:
-        hints = tuple(self._uploads[member].hint_of(job.blocks) for member in job.members if member != opener)
+        hints = tuple(
+            self._scheme.shown(self._uploads[member].hint_of(job.blocks), opener)
+            for member in job.members
+            if member != opener
+        )
         return Group(job.blocks.astype("<u4").tobytes(), job.members, job.openers, hints)
 
     def _file(self, opener: PartyId, jobs: Sequence[_Job], shares: Sequence[bytes]) -> None:
@@ -329,12 +333,12 @@ class _Requests:
             job.answers[opener] = (job.openers, share)
 
 
-def _batches(jobs: Sequence[_Job], hint_bytes: int) -> Iterator[list[_Job]]:
+def _batches(jobs: Sequence[_Job], shown_bytes: int) -> Iterator[list[_Job]]:
     """Put small jobs together, as many as fit a message."""
     batch: list[_Job] = []
     size = 0
     for job in jobs:
-        job_bytes = len(job.blocks) * (4 + hint_bytes * len(job.members))
+        job_bytes = len(job.blocks) * (4 + shown_bytes * len(job.members))
         if batch and size + job_bytes > 1 << 20:
             yield batch
             batch, size = [], 0

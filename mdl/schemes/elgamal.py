@@ -83,9 +83,23 @@ class ElGamal:
         return self.block * self._group.element_bytes
 
     @property
+    def shown_bytes(self) -> int:
+        """The whole hint."""
+        return self.hint_bytes
+
+    @property
     def share_bytes(self) -> int:
         """An element for each parameter."""
         return self.block * self._group.element_bytes
+
+    @property
+    def members_first(self) -> bool:
+        """No: sets close over what has come."""
+        return False
+
+    def shown(self, hint: bytes, opener: PartyId) -> bytes:
+        """Show the whole hint to everybody."""
+        return hint
 
     def prepare(self) -> None:
         """Decode nothing at all: it builds the decoding table, if there is one."""
@@ -131,7 +145,13 @@ class ElGamal:
             raise InvalidShare(f"the key share of worker {share.point} does not fit the public key")
 
     def encrypt(
-        self, public_key: bytes, plaintext: Integers, context: Context, *, rng: Randomness
+        self,
+        public_key: bytes,
+        key_share: KeyShare,
+        plaintext: Integers,
+        context: Context,
+        *,
+        rng: Randomness,
     ) -> Ciphertext:
         """Encrypt each entry as c = M * h^r and g^r, r fresh; shape (len(context.blocks), block).
 

@@ -65,7 +65,13 @@ class Arrived:
 
 
 def encrypt_keeping(
-    scheme: ElGamal, public_key: bytes, plaintext: Integers, context: Context, *, rng: Randomness
+    scheme: ElGamal,
+    public_key: bytes,
+    key_share: KeyShare,
+    plaintext: Integers,
+    context: Context,
+    *,
+    rng: Randomness,
 ) -> tuple[Ciphertext, list[list[int]]]:
     """Encrypt as `ElGamal.encrypt` does, and give the nonces too (Algorithm 5, line 3).
 
@@ -77,7 +83,7 @@ def encrypt_keeping(
         InvalidShare: the public key is malformed.
     """
     keeping = _Keeping(rng)
-    ciphertext = scheme.encrypt(public_key, plaintext, context, rng=keeping)
+    ciphertext = scheme.encrypt(public_key, key_share, plaintext, context, rng=keeping)
     return ciphertext, list(_cut(keeping.drawn, scheme.block))
 
 

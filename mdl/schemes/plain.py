@@ -52,9 +52,23 @@ class Plain:
         return 0
 
     @property
+    def shown_bytes(self) -> int:
+        """There is nothing to show."""
+        return 0
+
+    @property
     def share_bytes(self) -> int:
         """There is none."""
         return 0
+
+    @property
+    def members_first(self) -> bool:
+        """No: sets close over what has come."""
+        return False
+
+    def shown(self, hint: bytes, opener: PartyId) -> bytes:
+        """Show nothing."""
+        return hint
 
     def prepare(self) -> None:
         """There is nothing to build."""
@@ -73,7 +87,13 @@ class Plain:
             raise InvalidShare("the plain scheme has no keys")
 
     def encrypt(
-        self, public_key: bytes, plaintext: Integers, context: Context, *, rng: Randomness
+        self,
+        public_key: bytes,
+        key_share: KeyShare,
+        plaintext: Integers,
+        context: Context,
+        *,
+        rng: Randomness,
     ) -> Ciphertext:
         """Write the entries down; shape (len(context.blocks), block).
 

@@ -42,7 +42,7 @@ class Ciphertext:
 
     Attributes:
         body: one row a block; bodies of one block are added over its active set.
-        hint: one row a block: what an opener must be shown of each member (ElGamal's g^r). May be empty.
+        hint: one row a block: what openers must be shown of each member (ElGamal's g^r). May be empty.
     """
 
     body: bytes
@@ -51,7 +51,7 @@ class Ciphertext:
 
 @dataclass(frozen=True)
 class KeyShare:
-    """One party's share of the secret key. It does not print."""
+    """What the authority gave one worker: its share of the key, or its keys. It does not print."""
 
     point: PartyId
     secret: bytes = field(repr=False)
@@ -60,12 +60,19 @@ class KeyShare:
 class ThresholdEncryption(Protocol):
     """Additively homomorphic encryption whose sums any `threshold` of the workers can open, and fewer cannot.
 
-    `body_bytes`, `hint_bytes`, `share_bytes` are the widths of a block's row on the wire.
+    `body_bytes`, `hint_bytes`, `shown_bytes`, `share_bytes` are the widths of a block's row on the wire.
     """
 
     @property
     def threshold(self) -> int:
-        """How many openers a sum needs; 0 for the plain oracle, where nothing is hidden."""
+        """How many openers a sum needs; 0 where the members' bodies alone tell it."""
+
+    @property
+    def members_first(self) -> bool:
+        """Whether an active set is closed *before* its members encrypt, for exactly these members.
+
+        Then a sum is opened if every one of them delivers, and missed otherwise.
+        """
 
     @property
     def body_bytes(self) -> int:
@@ -76,8 +83,19 @@ class ThresholdEncryption(Protocol):
         """Bytes of a block's hint."""
 
     @property
+    def shown_bytes(self) -> int:
+        """Bytes of what an opener is shown of one member's hint of a block."""
+
+    @property
     def share_bytes(self) -> int:
         """Bytes of a block's decryption share."""
+
+    def shown(self, hint: bytes, opener: PartyId) -> bytes:
+        """Cut out of rows of hint what this opener needs to be shown: rows of `shown_bytes`.
+
+        Raises:
+            SchemeError: `opener` is no point that was dealt to.
+        """
 
     def prepare(self) -> None:
         """Build in this process what opening needs (tables), so that the first need not wait."""
@@ -93,9 +111,17 @@ class ThresholdEncryption(Protocol):
         """
 
     def encrypt(
-        self, public_key: bytes, plaintext: Integers, context: Context, *, rng: Randomness
+        self,
+        public_key: bytes,
+        key_share: KeyShare,
+        plaintext: Integers,
+        context: Context,
+        *,
+        rng: Randomness,
     ) -> Ciphertext:
-        """Encrypt a plaintext of shape (len(context.blocks), block size) with fresh randomness.
+        """Encrypt a plaintext of shape (len(context.blocks), block size) as the member `key_share.point`.
+
+        Where `members_first`, it is encrypted for `context.members`; elsewhere these do not matter.
 
         Raises:
             OutOfRange: an entry does not fit the proved range.
@@ -111,7 +137,7 @@ class ThresholdEncryption(Protocol):
     def decryption_share(
         self, key_share: KeyShare, hints: Sequence[bytes], context: Context, *, rng: Randomness
     ) -> bytes:
-        """Answer for the closed set `context.members`, shown its members' hints (in their order).
+        """Answer for the closed set `context.members`; `hints` are what `shown` gives of its members' hints.
 
         The answer is made for exactly `context.openers`, one of which is `key_share.point`.
         """

@@ -273,7 +273,12 @@ class _Worker:
         for part in parts(len(blocks), self._scheme.body_bytes + self._scheme.hint_bytes):
             context = Context(self._task.run, epoch, blocks[part].tolist())
             ciphertext = await self._party.to_process(
-                encrypted, self._scheme, self._public_key, plaintext[part].astype(np.int64), context
+                encrypted,
+                self._scheme,
+                self._public_key,
+                self._key_share,
+                plaintext[part].astype(np.int64),
+                context,
             )
             await self._party.send(MANAGER, Upload(epoch, part.start, ciphertext.body, ciphertext.hint))
             hints.append(ciphertext.hint)

@@ -42,7 +42,7 @@ class EpochBytes:
             "CallbackUpload": bitmaps,
             "Upload": count * self.members * (scheme.body_bytes + scheme.hint_bytes),
             "Closed": self.workers * count * active.width(self.workers),
-            "Open": count * (shown * scheme.hint_bytes + scheme.threshold * 4),
+            "Open": count * (shown * scheme.shown_bytes + scheme.threshold * 4),
             "Answer": count * scheme.threshold * scheme.share_bytes,
             "CallbackDownload": bitmaps,
             "Download": count * self.members * 4 * self.blocks.size,
@@ -101,7 +101,7 @@ class VersionBytes:
         inside = min(openers, m)
         shown = inside * (m - 1) + (openers - inside) * m
         return common | {
-            "Open": count * (shown * scheme.hint_bytes + openers * 4),
+            "Open": count * (shown * scheme.shown_bytes + openers * 4),
             "Answer": count * openers * share,
         }
 

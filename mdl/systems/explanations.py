@@ -82,7 +82,7 @@ def _version_costs(system: VisibilitySettings, workers: int, parameters: int, *,
     scheme = system.build_scheme(workers)
     epoch = VersionBytes(workers, m, blocks, scheme, printed)
     rows = blocks.count * blocks.size
-    work = _work(system, rows=rows, members=m, openers=scheme.threshold)
+    work = _work(system, blocks, members=m, openers=scheme.threshold)
     if printed:
         work = (
             f"{(m * m + 5 * m) // 2 * rows:,} exponentiations by all workers (l + 2 for each parameter by "
@@ -142,9 +142,7 @@ def _thresholds(
 
 
 def _scheme(system: VisibilitySettings, workers: int) -> str:
-    said = system.scheme.describe(
-        threshold=system.openers(workers), fixed_point=system.fixed_point, members=system.largest_set(workers)
-    )
+    said = system.scheme.describe(system.requirements(workers))
     return (
         f"Scheme: {said} Gradients are kept to {system.fraction_bits} binary digits after the point, "
         f"within ±{system.range:g}; what is larger saturates and is counted."
@@ -181,21 +179,26 @@ def _costs(system: VisibilitySettings, workers: int, parameters: int) -> str:
     scheme = system.build_scheme(workers)
     epoch = EpochBytes(workers, members, blocks, scheme)
     about = "" if system.selection == "balanced" else "about "
-    work = _work(system, rows=blocks.count * blocks.size, members=members, openers=scheme.threshold)
+    work = _work(system, blocks, members=members, openers=scheme.threshold)
     return (
         f"Costs of an epoch: {about}{_size(epoch.up)} up and {_size(epoch.down)} down, over all links; {work}"
     )
 
 
-def _work(system: VisibilitySettings, *, rows: int, members: int, openers: int) -> str:
-    each = system.scheme.exponentiations
-    encrypt, share, manager = each.encrypt * rows * members, each.share * rows * openers, each.manager * rows
+def _work(system: VisibilitySettings, blocks: Blocks, *, members: int, openers: int) -> str:
+    each, count = system.scheme.exponentiations(blocks.size), blocks.count
+    encrypt, share, manager = (
+        each.encrypt * count * members,
+        each.share * count * openers,
+        each.manager * count,
+    )
     if not encrypt + share + manager:
         return "no exponentiations."
+    what = "parameters" if blocks.size == 1 else "blocks"
     return (
-        f"{encrypt:,} exponentiations to encrypt ({each.encrypt} for each of {rows:,} parameters and of "
-        f"{members} members) and {share:,} to open ({each.share} for each parameter and of {openers} "
-        f"openers) over all workers, {manager:,} by the manager."
+        f"{encrypt:,} exponentiations to encrypt ({each.encrypt:,} for each of {count:,} {what} and of "
+        f"{members} members) and {share:,} to open ({each.share:,} for each and of {openers} openers) over "
+        f"all workers, {manager:,} by the manager."
     )
 
 

@@ -21,7 +21,7 @@ from mdl.protocols.gathering import each
 from mdl.protocols.local import Keeper, fitting, scored, train_from
 from mdl.protocols.rows import parts
 from mdl.settings import Settings
-from mdl.system import Learner, Outcome, Randomness, Task, star
+from mdl.system import Crypto, Learner, Outcome, Randomness, Task, star
 from mdl.vectors import Floats
 
 
@@ -58,9 +58,9 @@ class FedAvg(Settings):
     timeout_seconds: Annotated[float, Gt(0)] = 300.0
 
     @property
-    def needs_pool(self) -> bool:
+    def crypto(self) -> Crypto:
         """Nothing is encrypted."""
-        return False
+        return "none"
 
     @property
     def own_pace(self) -> bool:

@@ -11,7 +11,7 @@ from mdl.party import MANAGER, Message, Party, PartyId
 from mdl.protocols.convergence import Convergence
 from mdl.protocols.local import Keeper, scored, train_from
 from mdl.settings import Settings
-from mdl.system import Learner, Outcome, Randomness, Task
+from mdl.system import Crypto, Learner, Outcome, Randomness, Task
 
 
 class Standalone(Settings):
@@ -26,9 +26,9 @@ class Standalone(Settings):
     pooled: bool = False
 
     @property
-    def needs_pool(self) -> bool:
+    def crypto(self) -> Crypto:
         """Nothing is encrypted."""
-        return False
+        return "none"
 
     @property
     def own_pace(self) -> bool:

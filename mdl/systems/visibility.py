@@ -13,10 +13,10 @@ from mdl.protocols.rows import MESSAGE_LIMIT_BYTES
 from mdl.protocols.selection import Selection
 from mdl.protocols.sets import WORKERS_LIMIT
 from mdl.schemes.fixed_point import FixedPoint
-from mdl.schemes.settings import AnyScheme, ElGamalSettings
+from mdl.schemes.settings import AnyScheme, ElGamalSettings, Requirements
 from mdl.schemes.threshold import ThresholdEncryption
 from mdl.settings import Settings
-from mdl.system import Randomness, star
+from mdl.system import Crypto, Randomness, star
 from mdl.systems.credentials import deal_threshold
 
 
@@ -89,11 +89,16 @@ class VisibilitySettings(Settings):
 
     def build_scheme(self, workers: int) -> ThresholdEncryption:
         """Make the scheme for a run with n = `workers`."""
-        return self.scheme.build(
-            block=self.block,
+        return self.scheme.build(self.requirements(workers))
+
+    def requirements(self, workers: int) -> Requirements:
+        """Give what the scheme must fulfil in a run with n = `workers`."""
+        return Requirements(
+            workers=workers,
             threshold=self.openers(workers),
-            fixed_point=self.fixed_point,
             members=self.largest_set(workers),
+            block=self.block,
+            fixed_point=self.fixed_point,
         )
 
     def problems(self, workers: int) -> Sequence[str]:
@@ -140,15 +145,13 @@ class VisibilitySettings(Settings):
         return found
 
     def _capacity(self, workers: int) -> list[str]:
-        problems = self.scheme.problems(
-            threshold=self.openers(workers), fixed_point=self.fixed_point, members=self.largest_set(workers)
-        )
+        problems = self.scheme.problems(self.requirements(workers))
         return [f"system.scheme: {problem}" for problem in problems] or self._row_size(workers)
 
     def _row_size(self, workers: int) -> list[str]:
         """A block is never divided among messages, so what is sent of one must fit a message."""
         scheme = self.build_scheme(workers)
-        shown = scheme.hint_bytes * self.largest_set(workers)
+        shown = scheme.shown_bytes * self.largest_set(workers)
         largest = max(shown, scheme.body_bytes + scheme.hint_bytes, 4 * self.block)
         if largest <= MESSAGE_LIMIT_BYTES:
             return []
@@ -166,9 +169,11 @@ class VisibilitySettings(Settings):
         return {name: str(value) for name, value in values.items()}
 
     @property
-    def needs_pool(self) -> bool:
-        """All but the plain oracle do."""
-        return self.scheme.type != "plain"
+    def crypto(self) -> Crypto:
+        """Processes for what takes seconds, a thread for what takes milliseconds."""
+        if self.scheme.heavy:
+            return "processes"
+        return "none" if self.scheme.type == "plain" else "thread"
 
     @property
     def tolerates_loss(self) -> bool:

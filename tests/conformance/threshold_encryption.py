@@ -17,6 +17,7 @@ from mdl.errors import InvalidShare, NotEnoughShares, OutOfRange, SchemeError
 from mdl.party import PartyId
 from mdl.schemes.randomness import insecure_seeded
 from mdl.schemes.threshold import Ciphertext, Context, KeyShare, ThresholdEncryption
+from mdl.system import Randomness
 from mdl.vectors import Integers
 
 POINTS: Final = (1, 2, 3, 4, 5, 6)
@@ -61,8 +62,12 @@ class Exchange:
     def body(self) -> bytes:
         return self.case.scheme.add([ciphertext.body for ciphertext in self.ciphertexts], self.context)
 
+    def encrypt(self, plaintext: Integers, rng: Randomness) -> Ciphertext:
+        own = self.key_shares[self.context.members[0]]
+        return self.case.scheme.encrypt(self.public_key, own, plaintext, self.context, rng=rng)
+
     def share(self, opener: PartyId, context: Context | None = None) -> bytes:
-        hints = [ciphertext.hint for ciphertext in self.ciphertexts]
+        hints = [self.case.scheme.shown(ciphertext.hint, opener) for ciphertext in self.ciphertexts]
         context = context or self.context
         return self.case.scheme.decryption_share(
             self.key_shares[opener], hints, context, rng=insecure_seeded(9)
@@ -109,7 +114,10 @@ def exchange(case: Case, data: st.DataObject) -> Exchange:
     public_key, key_shares = keys(case)
     plaintexts = [data.draw(entries(case, blocks)) for _ in context.members]
     rng = insecure_seeded(data.draw(st.integers(0, 1 << 32)))
-    ciphertexts = [case.scheme.encrypt(public_key, plain, context, rng=rng) for plain in plaintexts]
+    ciphertexts = [
+        case.scheme.encrypt(public_key, key_shares[member], plain, context, rng=rng)
+        for member, plain in zip(context.members, plaintexts, strict=True)
+    ]
     return Exchange(case, context, public_key, key_shares, plaintexts, ciphertexts)
 
 
@@ -124,7 +132,9 @@ def the_largest_sums_are_exact(case: Case, data: st.DataObject) -> None:
     sign = data.draw(st.sampled_from([-1, 1]))
     plaintext = np.full((len(context.blocks), case.block), sign * case.limit, np.int64)
     ciphertexts = [
-        case.scheme.encrypt(drawn.public_key, plaintext, context, rng=insecure_seeded(member))
+        case.scheme.encrypt(
+            drawn.public_key, drawn.key_shares[member], plaintext, context, rng=insecure_seeded(member)
+        )
         for member in context.members
     ]
     done = replace(
@@ -176,7 +186,7 @@ def an_entry_beyond_the_range_is_refused(case: Case, data: st.DataObject) -> Non
     plaintext = done.plaintexts[0].copy()
     plaintext[0, 0] = data.draw(st.sampled_from([case.limit + 1, -case.limit - 1, -(2**63), 2**63 - 1]))
     with pytest.raises(OutOfRange):
-        case.scheme.encrypt(done.public_key, plaintext, done.context, rng=insecure_seeded(0))
+        done.encrypt(plaintext, insecure_seeded(0))
 
 
 def a_truncated_body_is_blamed_on_its_sender(case: Case, data: st.DataObject) -> None:
@@ -229,8 +239,8 @@ def a_share_with_altered_bytes_never_opens_the_sum(case: Case, data: st.DataObje
 def encrypting_twice_gives_other_bytes(case: Case, data: st.DataObject) -> None:
     done = exchange(case, data)
     rng = insecure_seeded(3)
-    first = case.scheme.encrypt(done.public_key, done.plaintexts[0], done.context, rng=rng)
-    second = case.scheme.encrypt(done.public_key, done.plaintexts[0], done.context, rng=rng)
+    first = done.encrypt(done.plaintexts[0], rng)
+    second = done.encrypt(done.plaintexts[0], rng)
     assert first.body != second.body
     assert first.hint != second.hint
 

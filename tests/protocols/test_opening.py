@@ -14,7 +14,7 @@ from mdl.protocols import sets as active
 from mdl.protocols.opening import Answer, Closed, Group, Open, Opener
 from mdl.schemes.fixed_point import FixedPoint
 from mdl.schemes.randomness import SystemRandomness
-from mdl.schemes.settings import ElGamalSettings
+from mdl.schemes.settings import ElGamalSettings, Requirements
 from mdl.schemes.threshold import Ciphertext, Context, KeyShare, ThresholdEncryption
 from mdl.simulator import MemoryJournal
 from mdl.simulator.loop import VirtualLoop
@@ -59,13 +59,13 @@ def scene(journal: MemoryJournal | None = None) -> Scene:
     journal = journal or MemoryJournal()
     rng = SystemRandomness()
     scheme = ElGamalSettings(group="insecure64").build(
-        block=1, threshold=3, fixed_point=FixedPoint(2.0, 4), members=WORKERS
+        Requirements(workers=WORKERS, threshold=3, members=WORKERS, block=1, fixed_point=FixedPoint(2.0, 4))
     )
     public_key, shares = scheme.deal(range(1, WORKERS + 1), rng=rng)
     plaintext = np.arange(BLOCKS, dtype=np.int64)[:, None]
     context = Context(RUN, 1, range(BLOCKS))
     uploads = {
-        worker: scheme.encrypt(public_key, plaintext * worker, context, rng=rng)
+        worker: scheme.encrypt(public_key, shares[worker], plaintext * worker, context, rng=rng)
         for worker in range(1, WORKERS + 1)
     }
     opener = Opener(

@@ -21,7 +21,7 @@ from mdl.protocols.summing import Contribution, Desk, Opened, announce, open_sum
 from mdl.protocols.versions import Closing, VersionOpener
 from mdl.schemes.fixed_point import FixedPoint
 from mdl.schemes.randomness import SystemRandomness
-from mdl.schemes.settings import ElGamalSettings, PlainSettings
+from mdl.schemes.settings import ElGamalSettings, PlainSettings, Requirements
 from mdl.schemes.threshold import Context, KeyShare, ThresholdEncryption
 from mdl.simulator import Network
 from mdl.simulator.party import SimulatedParty
@@ -30,11 +30,11 @@ from tests.protocols.parties import now, play, star_of
 WORKERS, BLOCKS, THRESHOLD, RUN = 5, 6, 3, b"run"
 WITHIN = 10.0
 
-GRID = FixedPoint(4.0, 4)
-ELGAMAL = ElGamalSettings(group="insecure64").build(
-    block=1, threshold=THRESHOLD, fixed_point=GRID, members=WORKERS
+WANTED = Requirements(
+    workers=WORKERS, threshold=THRESHOLD, members=WORKERS, block=1, fixed_point=FixedPoint(4.0, 4)
 )
-PLAIN = PlainSettings().build(block=1, threshold=THRESHOLD, fixed_point=GRID, members=WORKERS)
+ELGAMAL = ElGamalSettings(group="insecure64").build(WANTED)
+PLAIN = PlainSettings().build(WANTED)
 
 
 @dataclass
@@ -88,7 +88,9 @@ class Stage:
         for worker, opener in self.openers.items():
             plaintext = (worker + version + blocks)[:, None]
             context = Context(RUN, version, blocks.tolist())
-            sent = self.scheme.encrypt(self.public_key, plaintext, context, rng=SystemRandomness())
+            sent = self.scheme.encrypt(
+                self.public_key, self.shares[worker], plaintext, context, rng=SystemRandomness()
+            )
             opener.uploaded(blocks, version, sent.hint)
             bodies, hints = rows(sent.body, self.scheme.body_bytes), rows(sent.hint, self.scheme.hint_bytes)
             uploads[worker] = Contribution(blocks, bodies, hints if len(hints) else bodies[:, :0])

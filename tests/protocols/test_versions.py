@@ -21,13 +21,14 @@ from mdl.protocols.seats import Full
 from mdl.protocols.versions import Closing, Offers, VersionOpener, _Hints, closings
 from mdl.schemes.fixed_point import FixedPoint
 from mdl.schemes.randomness import SystemRandomness
-from mdl.schemes.settings import ElGamalSettings, PlainSettings
+from mdl.schemes.settings import ElGamalSettings, PlainSettings, Requirements
 from mdl.schemes.threshold import Ciphertext, Context, KeyShare, ThresholdEncryption
 from mdl.simulator.loop import VirtualLoop
 from mdl.simulator.party import SimulatedParty, no_charge
 from mdl.transport.codec import Codec
 
 WORKERS, BLOCKS, WINDOW, STALENESS, RUN = 5, 4, 2, 2, b"run"
+WANTED = Requirements(workers=WORKERS, threshold=3, members=WORKERS, block=1, fixed_point=FixedPoint(4.0, 4))
 US = (1, 2, 3)
 
 
@@ -57,7 +58,9 @@ class Scene:
     def upload(self, worker: int, version: int, *blocks: int) -> None:
         context = Context(RUN, version, blocks)
         plaintext = np.full((len(blocks), 1), worker * version)
-        sent = self.scheme.encrypt(self.public_key, plaintext, context, rng=SystemRandomness())
+        sent = self.scheme.encrypt(
+            self.public_key, self.shares[worker], plaintext, context, rng=SystemRandomness()
+        )
         self.openers[worker].uploaded(ids(*blocks), version, sent.hint)
         body, hint = self.scheme.body_bytes, self.scheme.hint_bytes
         for at, block in enumerate(blocks):
@@ -138,9 +141,7 @@ def party(worker: int) -> SimulatedParty:
 
 
 def scene(*, window: int = WINDOW) -> Scene:
-    scheme = ElGamalSettings(group="insecure64").build(
-        block=1, threshold=3, fixed_point=FixedPoint(4.0, 4), members=WORKERS
-    )
+    scheme = ElGamalSettings(group="insecure64").build(WANTED)
     public_key, shares = scheme.deal(range(1, WORKERS + 1), rng=SystemRandomness())
     openers = {worker: book_of(scheme, share, window=window) for worker, share in shares.items()}
     return Scene(scheme, public_key, dict(shares), openers)
@@ -498,7 +499,7 @@ def test_rows_of_hints_are_given_by_address_and_go_with_their_chunk(
 
 def test_a_scheme_without_hints_needs_none() -> None:
     async def story() -> None:
-        plain = PlainSettings().build(block=1, threshold=3, fixed_point=FixedPoint(2.0, 4), members=WORKERS)
+        plain = PlainSettings().build(WANTED)
         opener = book_of(plain, KeyShare(1, b""))
         opener.uploaded(ids(0, 1), 1, b"")
         _, mine, _ = opener.closed(closing(1, {0: US, 1: US}))

@@ -45,7 +45,7 @@ def known_answer(group: str, encoding: str) -> dict[str, Any]:
     context = Context(b"known answer", 1, blocks=[0, 1], members=(1, 4), openers=(2, 4))
     public_key, key_shares = elgamal.deal((1, 2, 3, 4), rng=rng)
     ciphertexts = {
-        member: elgamal.encrypt(public_key, np.array(plaintext), context, rng=rng)
+        member: elgamal.encrypt(public_key, key_shares[member], np.array(plaintext), context, rng=rng)
         for member, plaintext in PLAINTEXTS.items()
     }
     body = elgamal.add([ciphertexts[member].body for member in context.members], context)

@@ -70,7 +70,9 @@ def encrypt_column(tested: Case, values: list[int], seed: int) -> tuple[list[mpz
     plaintext = np.zeros((len(values), BLOCK), np.int64)
     plaintext[:, 0] = values
     context = Context(b"run", 1, range(len(values)))
-    ciphertext = scheme.encrypt(keys(tested)[0], plaintext, context, rng=insecure_seeded(seed))
+    ciphertext = scheme.encrypt(
+        keys(tested)[0], keys(tested)[1][1], plaintext, context, rng=insecure_seeded(seed)
+    )
     return unpack(chosen, ciphertext.body)[::BLOCK], unpack(chosen, ciphertext.hint)[::BLOCK]
 
 
@@ -233,7 +235,7 @@ def test_a_public_key_that_is_no_element_is_refused() -> None:
             LIFTED_SCHNORR.scheme.check_key_share(spoilt, key_shares[1])
         with pytest.raises(InvalidShare):
             LIFTED_SCHNORR.scheme.encrypt(
-                spoilt, np.zeros((1, BLOCK), np.int64), context, rng=insecure_seeded(0)
+                spoilt, key_shares[1], np.zeros((1, BLOCK), np.int64), context, rng=insecure_seeded(0)
             )
 
 
@@ -323,13 +325,13 @@ def test_our_elements_have_a_legendre_symbol_that_says_nothing() -> None:
 
 @pytest.mark.parametrize("tested", [LIFTED_SCHNORR, EXPONENTIAL], ids=title)
 def test_equal_nonces_would_give_the_difference_of_two_gradients_away(tested: Case) -> None:
-    public_key, _ = keys(tested)
+    public_key, key_shares = keys(tested)
     context = Context(b"run", 1, [0])
     scheme, chosen = elgamal(tested), group(elgamal(tested).group)
     mine, yours = np.array([[50, -7]]), np.array([[20, 30]])
     stuck = StuckRandomness()
     first, second = (
-        unpack(chosen, scheme.encrypt(public_key, plaintext, context, rng=stuck).body)
+        unpack(chosen, scheme.encrypt(public_key, key_shares[1], plaintext, context, rng=stuck).body)
         for plaintext in (mine, yours)
     )
     encoded = encoding(scheme.encoding, chosen, scheme.fixed_point, MEMBERS)

@@ -36,7 +36,9 @@ def arrive(state: Arrived, worker: int, value: int) -> tuple[Arrived, list[int]]
     """Play both halves of one arrival to one block; give the state after it, and the nonces."""
     context = Context(b"run", 1, [0])
     plaintext = np.full((1, BLOCK), value)
-    upload, nonces = encrypt_keeping(SCHEME, PUBLIC_KEY, plaintext, context, rng=insecure_seeded(worker))
+    upload, nonces = encrypt_keeping(
+        SCHEME, PUBLIC_KEY, KEY_SHARES[worker], plaintext, context, rng=insecure_seeded(worker)
+    )
     shown, own = questions(SCHEME, PUBLIC_KEY, worker, [state], upload.hint)
     raised = raise_to_nonces(SCHEME, shown, [len(state.members)], nonces)
     answer = raise_to_share(SCHEME, KEY_SHARES[worker], own, 1)
@@ -97,8 +99,10 @@ def test_below_m_the_answers_do_not_multiply_to_the_mask() -> None:
 
 def test_the_nonces_kept_are_those_of_the_hints() -> None:
     context, plaintext = Context(b"run", 1, [4, 9]), np.array([[1, 2], [3, 4]])
-    kept, nonces = encrypt_keeping(SCHEME, PUBLIC_KEY, plaintext, context, rng=insecure_seeded(5))
-    assert kept == SCHEME.encrypt(PUBLIC_KEY, plaintext, context, rng=insecure_seeded(5))
+    kept, nonces = encrypt_keeping(
+        SCHEME, PUBLIC_KEY, KEY_SHARES[1], plaintext, context, rng=insecure_seeded(5)
+    )
+    assert kept == SCHEME.encrypt(PUBLIC_KEY, KEY_SHARES[1], plaintext, context, rng=insecure_seeded(5))
     assert unpack(GROUP, kept.hint) == [power(r) for row in nonces for r in row]
 
 

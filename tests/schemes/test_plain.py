@@ -32,7 +32,7 @@ def test_small_sums_travel_as_four_bytes_and_large_ones_as_eight() -> None:
 
 
 def test_entries_are_little_endian() -> None:
-    body = Plain(block=2, bound=9).encrypt(b"", np.array([[1, -2]]), CONTEXT, rng=RNG).body
+    body = Plain(block=2, bound=9).encrypt(b"", KeyShare(1, b""), np.array([[1, -2]]), CONTEXT, rng=RNG).body
     assert body == struct.pack("<ii", 1, -2)
 
 

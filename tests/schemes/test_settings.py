@@ -9,11 +9,25 @@ from mdl.schemes.fixed_point import FixedPoint
 from mdl.schemes.groups import GROUP_NAMES, GroupName
 from mdl.schemes.plain import Plain
 from mdl.schemes.randomness import insecure_seeded
-from mdl.schemes.settings import AnyScheme, ElGamalSettings, Exponentiations, PlainSettings
+from mdl.schemes.settings import AnyScheme, ElGamalSettings, Exponentiations, PlainSettings, Requirements
 from mdl.schemes.threshold import Context
 
 DEFAULT = FixedPoint(range=16, fraction_bits=12)
 SMALL = FixedPoint(range=1, fraction_bits=4)
+
+
+def wanted(
+    *,
+    threshold: int = 4,
+    members: int = 8,
+    workers: int = 8,
+    block: int = 1,
+    fixed_point: FixedPoint = DEFAULT,
+) -> Requirements:
+    return Requirements(
+        workers=workers, threshold=threshold, members=members, block=block, fixed_point=fixed_point
+    )
+
 
 TABLE: TypeAdapter[Any] = TypeAdapter(AnyScheme)
 
@@ -42,26 +56,26 @@ def test_every_group_may_be_asked_for() -> None:
 
 def test_the_schemes_are_built_for_the_largest_active_set() -> None:
     elgamal = ElGamalSettings(group="insecure_schnorr96").build(
-        block=2, threshold=3, fixed_point=SMALL, members=5
+        wanted(block=2, threshold=3, fixed_point=SMALL, members=5)
     )
-    plain = PlainSettings().build(block=2, threshold=3, fixed_point=SMALL, members=5)
+    plain = PlainSettings().build(wanted(block=2, threshold=3, fixed_point=SMALL, members=5))
     assert elgamal == ElGamal("insecure_schnorr96", "lifted", 2, 3, SMALL, 5)
     assert plain == Plain(block=2, bound=80, members_limit=5)
 
 
 @pytest.mark.parametrize("settings", [ElGamalSettings(group="insecure64"), PlainSettings()])
 def test_all_schemes_refuse_the_same_entries(settings: ElGamalSettings | PlainSettings) -> None:
-    scheme = settings.build(block=1, threshold=3, fixed_point=SMALL, members=5)
-    key, _ = scheme.deal((1, 2, 3), rng=insecure_seeded(0))
+    scheme = settings.build(wanted(block=1, threshold=3, fixed_point=SMALL, members=5))
+    key, shares = scheme.deal((1, 2, 3), rng=insecure_seeded(0))
     context = Context(b"run", 1, [0])
-    scheme.encrypt(key, np.array([[16]]), context, rng=insecure_seeded(0))
+    scheme.encrypt(key, shares[1], np.array([[16]]), context, rng=insecure_seeded(0))
     with pytest.raises(Exception, match="outside ±16"):
-        scheme.encrypt(key, np.array([[17]]), context, rng=insecure_seeded(0))
+        scheme.encrypt(key, shares[1], np.array([[17]]), context, rng=insecure_seeded(0))
 
 
 @pytest.mark.parametrize("settings", [ElGamalSettings(), PlainSettings()])
 def test_the_defaults_fit(settings: ElGamalSettings | PlainSettings) -> None:
-    assert settings.problems(threshold=4, fixed_point=DEFAULT, members=8) == []
+    assert settings.problems(wanted(threshold=4, fixed_point=DEFAULT, members=8)) == []
 
 
 @pytest.mark.parametrize("settings", [ElGamalSettings(), PlainSettings()])
@@ -69,32 +83,34 @@ def test_the_defaults_fit(settings: ElGamalSettings | PlainSettings) -> None:
 def test_a_scheme_for_nobody_is_a_problem(
     settings: ElGamalSettings | PlainSettings, threshold: int, members: int
 ) -> None:
-    (problem,) = settings.problems(threshold=threshold, fixed_point=DEFAULT, members=members)
+    (problem,) = settings.problems(wanted(threshold=threshold, fixed_point=DEFAULT, members=members))
     assert "must be at least 1, not 0" in problem
     with pytest.raises(ValueError, match="at least 1"):
-        settings.build(block=1, threshold=threshold, fixed_point=DEFAULT, members=members)
+        settings.build(wanted(block=1, threshold=threshold, fixed_point=DEFAULT, members=members))
 
 
 @pytest.mark.parametrize("settings", [ElGamalSettings(), PlainSettings()])
 def test_more_openers_than_members_may_be_asked_for(settings: ElGamalSettings | PlainSettings) -> None:
-    assert settings.problems(threshold=5, fixed_point=DEFAULT, members=3) == []
+    assert settings.problems(wanted(threshold=5, fixed_point=DEFAULT, members=3)) == []
 
 
 def test_sums_that_do_not_fit_are_a_problem() -> None:
-    (elgamal,) = ElGamalSettings().problems(threshold=4, fixed_point=DEFAULT, members=40)
+    (elgamal,) = ElGamalSettings().problems(wanted(threshold=4, fixed_point=DEFAULT, members=40))
     assert "possible sums" in elgamal
     finest = FixedPoint(range=1 << 19, fraction_bits=32)
-    (plain,) = PlainSettings().problems(threshold=4, fixed_point=finest, members=8)
+    (plain,) = PlainSettings().problems(wanted(threshold=4, fixed_point=finest, members=8))
     assert "sums reach" in plain
 
 
 def test_exponentials_in_a_schnorr_group_are_a_problem() -> None:
-    (problem,) = ElGamalSettings(encoding="exponential").problems(threshold=3, fixed_point=SMALL, members=4)
+    (problem,) = ElGamalSettings(encoding="exponential").problems(
+        wanted(threshold=3, fixed_point=SMALL, members=4)
+    )
     assert "safe-prime" in problem
 
 
 def test_the_default_is_described_with_its_level_and_its_capacity() -> None:
-    described = ElGamalSettings().describe(threshold=4, fixed_point=DEFAULT, members=8)
+    described = ElGamalSettings().describe(wanted(threshold=4, fixed_point=DEFAULT, members=8))
     who, why = described.split(". ")
     assert who == (
         "ElGamal in schnorr2048, a Schnorr group modulo a prime of 2048 bits (about 112 bits of security), "
@@ -107,20 +123,20 @@ def test_the_default_is_described_with_its_level_and_its_capacity() -> None:
 
 def test_an_insecure_group_is_described_as_such() -> None:
     settings = ElGamalSettings(group="insecure256", encoding="exponential")
-    described = settings.describe(threshold=4, fixed_point=DEFAULT, members=4)
+    described = settings.describe(wanted(threshold=4, fixed_point=DEFAULT, members=4))
     assert "a safe-prime group modulo a prime of 256 bits (NO SECURITY)" in described
     assert "product of 249.3 bits" in described
     assert settings.insecure
 
 
 def test_the_plain_scheme_says_that_it_hides_nothing() -> None:
-    assert "No cryptography" in PlainSettings().describe(threshold=4, fixed_point=DEFAULT, members=8)
+    assert "No cryptography" in PlainSettings().describe(wanted(threshold=4, fixed_point=DEFAULT, members=8))
     assert PlainSettings().security_bits is None
     assert not PlainSettings().insecure
 
 
 def test_costs_are_told_before_a_run() -> None:
     elgamal, plain = ElGamalSettings(), PlainSettings()
-    assert (elgamal.element_bytes, elgamal.exponentiations) == (256, Exponentiations(2, 1, 0))
-    assert (plain.element_bytes, plain.exponentiations) == (8, Exponentiations(0, 0, 0))
+    assert elgamal.exponentiations(block=3) == Exponentiations(6, 3, 0)
+    assert plain.exponentiations(block=3) == Exponentiations(0, 0, 0)
     assert (elgamal.security_bits, elgamal.insecure) == (112, False)

@@ -182,7 +182,7 @@ class Worker:
             )
         else:
             ciphertext = await self._party.to_process(
-                encrypted, self._scheme, self._public_key, values, context
+                encrypted, self._scheme, self._public_key, self._key_share, values, context
             )
         # What has closed meanwhile is late, and `_offer_again` sees to it.
         still = self._opener.versions[blocks] == version

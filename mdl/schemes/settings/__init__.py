@@ -1,0 +1,20 @@
+"""The ``scheme`` table of an experiment file, and what can be said of a scheme before it runs."""
+
+from typing import Annotated, TypeAlias
+
+from pydantic import Field
+
+from mdl.schemes.settings.base import Exponentiations, Requirements, SchemeSettings
+from mdl.schemes.settings.elgamal import ElGamalSettings
+from mdl.schemes.settings.plain import PlainSettings
+
+AnyScheme: TypeAlias = Annotated[ElGamalSettings | PlainSettings, Field(discriminator="type")]
+
+__all__ = [
+    "AnyScheme",
+    "ElGamalSettings",
+    "Exponentiations",
+    "PlainSettings",
+    "Requirements",
+    "SchemeSettings",
+]
