@@ -223,6 +223,17 @@ class Opener(OpeningRules):
             record = self._reconciled(await earlier_sets(party, self._journal, self._epoch, self._workers))
             await keep_sets(party, self._journal, self._epoch, record, self._workers)
 
+    def agreed(self, epoch: int, blocks: NDArray[np.int64]) -> Sets:
+        """Give the closed sets of blocks that this worker encrypts for their members (rule 1).
+
+        Raises:
+            ProtocolError: they were not all announced, or this worker is not in one.
+        """
+        sets = self._closed_sets(epoch, blocks)
+        if not active.contains(sets, self._key_share.point).all():
+            raise blame_manager("asked to encrypt for a set that this worker is not in")
+        return sets
+
     def _read(self, message: Closed) -> Sets:
         self._of_this_epoch(message.epoch)
         try:
@@ -250,7 +261,7 @@ class Opener(OpeningRules):
     def _closed_sets(self, epoch: int, blocks: NDArray[np.int64]) -> Sets:
         self._of_this_epoch(epoch)
         if self._told < self._blocks:
-            raise blame_manager("asked for shares before all sets were closed")
+            raise blame_manager("asked to open before all sets were closed")
         return self._sets[blocks]
 
     def _answer_once(self, epoch: int, blocks: NDArray[np.int64]) -> None:

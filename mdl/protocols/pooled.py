@@ -20,11 +20,15 @@ def encrypted(
     scheme: ThresholdEncryption,
     public_key: bytes,
     key_share: KeyShare,
-    plaintext: Integers,
-    context: Context,
-) -> Ciphertext:
-    """Encrypt with the operating system's randomness."""
-    return scheme.encrypt(public_key, key_share, plaintext, context, rng=SystemRandomness())
+    plaintexts: Sequence[Integers],
+    contexts: Sequence[Context],
+) -> list[Ciphertext]:
+    """Encrypt each plaintext in its context, with the operating system's randomness."""
+    rng = SystemRandomness()
+    return [
+        scheme.encrypt(public_key, key_share, plaintext, context, rng=rng)
+        for plaintext, context in zip(plaintexts, contexts, strict=True)
+    ]
 
 
 def shares_of(scheme: ThresholdEncryption, key_share: KeyShare, requests: Sequence[Request]) -> list[bytes]:

@@ -8,10 +8,23 @@ from numpy.typing import NDArray
 MESSAGE_LIMIT_BYTES = 1 << 20
 """No message carries more bytes of vector than this, so that none holds up its link for long."""
 
+CALL_LIMIT_BYTES = 1 << 24
+"""No call of a scheme makes more bytes than this. Schemes with tables serve many rows by each."""
+
 
 def parts(count: int, width: int) -> Iterator[slice]:
-    """Cut `count` rows of `width` bytes into slices of at most `MESSAGE_LIMIT_BYTES`, or one row."""
-    step = max(1, MESSAGE_LIMIT_BYTES // max(1, width))
+    """Cut `count` rows of `width` bytes into slices that fit a message."""
+    return _slices(count, width, MESSAGE_LIMIT_BYTES)
+
+
+def calls(count: int, width: int) -> Iterator[slice]:
+    """Cut `count` rows, of which a scheme makes `width` bytes each, into slices for one call each."""
+    return _slices(count, width, CALL_LIMIT_BYTES)
+
+
+def _slices(count: int, width: int, limit: int) -> Iterator[slice]:
+    """Cut rows into slices of at most `limit` bytes, or one row."""
+    step = max(1, limit // max(1, width))
     return (slice(first, min(first + step, count)) for first in range(0, count, step))
 
 

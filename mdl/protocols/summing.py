@@ -244,7 +244,7 @@ def _jobs(
         members = active.members(mask)
         openers = _choose(members, online, silent, scheme.threshold, turn)
         if openers is not None:
-            for part in parts(len(blocks), max(scheme.shown_bytes * len(members), scheme.body_bytes)):
+            for part in parts(len(blocks), max(_asked_bytes(scheme, len(members)), scheme.body_bytes)):
                 yield _Job(blocks[part], members, openers)
 
 
@@ -304,7 +304,7 @@ class _Requests:
 
     async def _ask_one(self, opener: PartyId, jobs: Sequence[_Job], within: float) -> None:
         """Have one opener answer all its jobs; give up once it is silent for `within` seconds."""
-        batches = _batches(jobs, self._scheme.shown_bytes)
+        batches = _batches(jobs, lambda job: _asked_bytes(self._scheme, len(job.members)))
 
         async def work() -> None:
             for batch in batches:  # shared: each of the tasks takes the next one
@@ -333,12 +333,17 @@ class _Requests:
             job.answers[opener] = (job.openers, share)
 
 
-def _batches(jobs: Sequence[_Job], shown_bytes: int) -> Iterator[list[_Job]]:
-    """Put small jobs together, as many as fit a message."""
+def _asked_bytes(scheme: ThresholdEncryption, members: int) -> int:
+    """Bytes of a block in the larger of a request, without its own number, and its answer."""
+    return max(scheme.shown_bytes * members, scheme.share_bytes)
+
+
+def _batches(jobs: Sequence[_Job], width: Callable[[_Job], int]) -> Iterator[list[_Job]]:
+    """Put small jobs together, as many as fit a message; `width` gives the bytes of a job's block."""
     batch: list[_Job] = []
     size = 0
     for job in jobs:
-        job_bytes = len(job.blocks) * (4 + shown_bytes * len(job.members))
+        job_bytes = len(job.blocks) * (4 + width(job))
         if batch and size + job_bytes > 1 << 20:
             yield batch
             batch, size = [], 0
@@ -366,7 +371,7 @@ async def _combine_all(
 
     try:
         async with asyncio.TaskGroup() as tasks:
-            for batch in _batches(jobs, scheme.body_bytes):
+            for batch in _batches(jobs, lambda job: scheme.body_bytes * len(job.members)):
                 tasks.create_task(combine(batch))
     except ExceptionGroup as group:
         raise leaf(group) from group

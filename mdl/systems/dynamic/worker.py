@@ -181,8 +181,8 @@ class Worker:
                 self._party, values, context, np.full(len(blocks), version)
             )
         else:
-            ciphertext = await self._party.to_process(
-                encrypted, self._scheme, self._public_key, self._key_share, values, context
+            (ciphertext,) = await self._party.to_process(
+                encrypted, self._scheme, self._public_key, self._key_share, [values], [context]
             )
         # What has closed meanwhile is late, and `_offer_again` sees to it.
         still = self._opener.versions[blocks] == version
