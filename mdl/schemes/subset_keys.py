@@ -4,19 +4,21 @@
 secure computation, TCC 2005.
 
 For every set T of m - 1 workers the authority draws a key K_T, and gives it to all workers *outside* T. A
-dealer i has keys of its own derived from these, K_{i,T} = KDF(K_T, i), for all T: where it is in T itself,
-the authority gives it that derived key alone. Now for every input x:
+dealer i has keys of its own derived from these, K_{i,T} = KDF(K_T, i), for all T without i. Now for every
+input x:
 
-- the dealer knows its secret, the sum over all T of F(K_{i,T}, x), for any function F of a key and an input;
-- worker j holds a share of it: the sum over T without j of f_T(j) F(K_{i,T}, x), where f_T is the polynomial
-  of degree m - 1 over Z_p with f_T(0) = 1 and f_T(t) = 0 for t in T. Any m shares are interpolated to the
-  secret at zero.
+- the dealer knows its secret, the sum over all T without i of F(K_{i,T}, x), for any function F of a key and
+  an input;
+- worker j holds a share of it: the sum over T without i and j of f_T(j) F(K_{i,T}, x), where f_T is the
+  polynomial of degree m - 1 over Z_p with f_T(0) = 1 and f_T(t) = 0 for t in T. Any m shares are interpolated
+  to the secret at zero.
 
-m - 1 workers C lack K_C, hence K_{i,C} of each dealer i that is not among them, which masks the dealer's
+Any m - 1 workers C lack K_C, hence K_{i,C} of each dealer i that is not among them, which masks the dealer's
 secret from them. With their own shares and the secret itself they compute all other shares, so these tell
-them nothing more.
+them nothing more. A dealer needs no keys for the sets that it is in, as no coalition with the dealer need be
+kept from the dealer's secret; [CDI05] shares secrets that no worker knows, and has these keys too.
 
-Every worker stores C(n, m-1) keys of 16 bytes.
+Every worker stores C(n-1, m-1) keys of 16 bytes.
 """
 
 import hashlib
@@ -27,7 +29,7 @@ from itertools import combinations
 from math import comb
 from typing import Final
 
-from mdl.errors import InvalidShare, NotEnoughShares
+from mdl.errors import InvalidShare, NotEnoughShares, SchemeError
 from mdl.party import PartyId
 from mdl.schemes.prf import KEY_BYTES, Prf, derive
 from mdl.system import Randomness
@@ -42,8 +44,8 @@ Subset = tuple[PartyId, ...]
 
 
 def key_count(workers: int, threshold: int) -> int:
-    """Give C(n, m-1): the keys that each worker stores."""
-    return comb(workers, threshold - 1)
+    """Give C(n-1, m-1): the keys that each worker stores."""
+    return comb(workers - 1, threshold - 1)
 
 
 def deal(
@@ -63,14 +65,12 @@ def deal(
     if len(set(points)) < len(points) or not all(0 < point < 1 << 8 * _POINT_BYTES for point in points):
         raise ValueError(f"points must be distinct and in [1, 2^16): {list(points)}")
     header = _header(points, threshold)
-    held: dict[PartyId, list[bytes]] = {point: [] for point in points}
-    digests = []
-    for subset in _subsets(points, threshold):
-        key = rng.bytes(KEY_BYTES)
-        for point in points:
-            held[point].append(_dealers(key, point) if point in subset else key)
-        digests += [_digest(key), *(_digest(_dealers(key, point)) for point in subset)]
-    return header + b"".join(digests), {point: header + b"".join(keys) for point, keys in held.items()}
+    keys = {subset: rng.bytes(KEY_BYTES) for subset in combinations(points, threshold - 1)}
+    secrets = {
+        point: header + b"".join(key for subset, key in keys.items() if point not in subset)
+        for point in points
+    }
+    return header + b"".join(map(_digest, keys.values())), secrets
 
 
 def check(public: bytes, point: PartyId, secret: bytes) -> None:
@@ -79,14 +79,14 @@ def check(public: bytes, point: PartyId, secret: bytes) -> None:
     Raises:
         InvalidShare: they are not this point's, or malformed.
     """
-    keys = held_keys(point, secret)
-    header, width = _header(keys.points, keys.threshold), keys.threshold * _DIGEST_BYTES
-    if not public.startswith(header) or len(public) != len(header) + len(keys.subsets) * width:
-        raise InvalidShare(f"the keys of worker {point} do not fit the public digests")
-    for at, (subset, key) in enumerate(zip(keys.subsets, keys.keys, strict=True)):
-        mine = 1 + subset.index(point) if point in subset else 0
-        start = len(header) + at * width + mine * _DIGEST_BYTES
-        if _digest(key) != public[start : start + _DIGEST_BYTES]:
+    held = held_keys(point, secret)
+    header = _header(held.points, held.threshold)
+    subsets = list(combinations(held.points, held.threshold - 1))
+    if not public.startswith(header) or len(public) != len(header) + len(subsets) * _DIGEST_BYTES:
+        raise InvalidShare(f"the public digests are not those of the keys that worker {point} holds")
+    for at, subset in enumerate(subsets):
+        start = len(header) + at * _DIGEST_BYTES
+        if subset in held.keys and _digest(held.keys[subset]) != public[start : start + _DIGEST_BYTES]:
             raise InvalidShare(f"the keys of worker {point} do not fit the public digests")
 
 
@@ -96,51 +96,42 @@ class HeldKeys:
 
     Attributes:
         point: who holds them.
-        points: everybody, ascending.
+        points: everybody, as they were dealt to.
         threshold: m.
-        subsets: all T, in the order of their keys.
-        keys: K_T, or K_{point,T} where T holds the point.
+        keys: K_T for every T without the point.
     """
 
     point: PartyId
     points: tuple[PartyId, ...]
     threshold: int
-    subsets: tuple[Subset, ...]
-    keys: tuple[bytes, ...] = field(repr=False)
+    keys: Mapping[Subset, bytes] = field(repr=False)
+
+    def of(self, dealer: PartyId) -> Mapping[Subset, Prf]:
+        """F(K_{dealer,T}, ·) for every T without the dealer and without the point: for the point itself, all.
+
+        Raises:
+            SchemeError: `dealer` is no point that was dealt to.
+        """
+        if dealer not in self.points:
+            raise SchemeError(f"worker {dealer} has no keys: they were dealt to {list(self.points)}")
+        if dealer not in self._functions:
+            self._functions[dealer] = {
+                subset: Prf(derive(key, b"mdl: keys of dealer %d" % dealer))
+                for subset, key in self.keys.items()
+                if dealer not in subset
+            }
+        return self._functions[dealer]
+
+    def factors(self, prime: int) -> Mapping[Subset, int]:
+        """f_T(point) mod `prime`, by T: what turns the functions' values into this worker's share."""
+        return {subset: _factor(subset, self.point, prime) for subset in self.keys}
 
     @cached_property
-    def own(self) -> Sequence[Prf]:
-        """K_{i,T} as functions, for this worker as the dealer i, in the order of `subsets`."""
-        return [
-            Prf(key if self.point in subset else _dealers(key, self.point))
-            for subset, key in zip(self.subsets, self.keys, strict=True)
-        ]
-
-    def of(self, dealer: PartyId) -> Sequence[Prf]:
-        """K_{dealer,T} as functions, in the order of `others`."""
-        if dealer not in self._dealers:
-            self._dealers[dealer] = [
-                Prf(_dealers(key, dealer))
-                for subset, key in zip(self.subsets, self.keys, strict=True)
-                if self.point not in subset
-            ]
-        return self._dealers[dealer]
-
-    @cached_property
-    def others(self) -> Sequence[Subset]:
-        """The subsets without this worker."""
-        return [subset for subset in self.subsets if self.point not in subset]
-
-    def factors(self, prime: int) -> list[int]:
-        """f_T(point) mod `prime`, in the order of `others`: what turns functions into this worker's share."""
-        return [_factor(subset, self.point, prime) for subset in self.others]
-
-    @cached_property
-    def _dealers(self) -> dict[PartyId, Sequence[Prf]]:
+    def _functions(self) -> dict[PartyId, Mapping[Subset, Prf]]:
         return {}
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=16)
 def held_keys(point: PartyId, secret: bytes) -> HeldKeys:
     """Read the keys that the authority gave a worker; what they are expanded to is kept for the next call.
 
@@ -154,21 +145,21 @@ def held_keys(point: PartyId, secret: bytes) -> HeldKeys:
     well_formed = len(points) == count and point in points and 1 <= threshold <= count
     if not well_formed or len(secret) != first + key_count(count, threshold) * KEY_BYTES:
         raise InvalidShare(f"what worker {point} holds are no keys of its own")
-    keys = tuple(secret[at : at + KEY_BYTES] for at in range(first, len(secret), KEY_BYTES))
-    return HeldKeys(point, points, threshold, tuple(_subsets(points, threshold)), keys)
-
-
-def _subsets(points: Sequence[PartyId], threshold: int) -> Sequence[Subset]:
-    return list(combinations(points, threshold - 1))
+    subsets = (subset for subset in combinations(points, threshold - 1) if point not in subset)
+    return HeldKeys(
+        point,
+        points,
+        threshold,
+        {
+            subset: secret[at : at + KEY_BYTES]
+            for subset, at in zip(subsets, range(first, len(secret), KEY_BYTES), strict=True)
+        },
+    )
 
 
 def _header(points: Sequence[PartyId], threshold: int) -> bytes:
     counts = threshold.to_bytes(2, "big") + len(points).to_bytes(2, "big")
     return counts + b"".join(point.to_bytes(_POINT_BYTES, "big") for point in points)
-
-
-def _dealers(key: bytes, dealer: PartyId) -> bytes:
-    return derive(key, b"mdl: keys of dealer %d" % dealer)
 
 
 def _digest(key: bytes) -> bytes:
