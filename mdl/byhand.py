@@ -15,6 +15,8 @@ from mdl.errors import ConfigError, party_name
 from mdl.orders import Keys, Orders
 from mdl.party import MANAGER, PartyId
 
+ONCE = "masks made twice with the same keys show the difference of what they hide; deal new: mdl keys deal"
+
 
 def start(
     experiment: Experiment,
@@ -41,8 +43,8 @@ def start(
         rejoin: come back to the run that this party was in, from its newest checkpoint.
 
     Raises:
-        ConfigError: there is no such party, or its key file is not one, or that file or the folder of the
-            sockets is not private, or there is no run that it can come back to.
+        ConfigError: there is no such party, or its key file is not one, or has served a run already, or that
+            file or the folder of the sockets is not private, or there is no run that it can come back to.
     """
     if party not in experiment.system.roster(experiment.workers):
         raise ConfigError([f"--party {party}: this experiment has no {party_name(party)}"], "mdl node")
@@ -51,6 +53,8 @@ def start(
     if set(mine.secrets) != {caller for link in links if party in link for caller in link[1:]}:
         raise ConfigError([f"{keys} is not the key file of {party_name(party)}"], "mdl node --keys")
     _check_sockets(sockets)
+    if not rejoin and _used(keys).exists():
+        raise ConfigError([f"{keys} has served a run, and serves no other: {ONCE}"], "mdl node --keys")
     part = _earlier_part(experiment, party, mine, out, resume) if rejoin else _Part(mine.run.hex(), resume)
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -68,10 +72,15 @@ def start(
             resume=part.resume,
             rejoin=max(files.FileJournal(out, party).epochs("model"), default=0) if rejoin else None,
         )
-        return _perform(orders, out / f"metrics-{party}.jsonl")
+        return _perform(orders, out / f"metrics-{party}.jsonl", _used(keys))
 
 
-def _perform(orders: Orders, path: Path) -> int:
+def _used(keys: Path) -> Path:
+    """Where it is noted that a key file has served a run."""
+    return keys.with_name(keys.name + ".used")
+
+
+def _perform(orders: Orders, path: Path, used: Path) -> int:
     """Perform, and put what is reported on the screen and at the end of a file."""
     from mdl.node import perform  # brings in torch, which dealing keys does not need
 
@@ -81,6 +90,8 @@ def _perform(orders: Orders, path: Path) -> int:
     with path.open("a", buffering=1) as metrics:
 
         def report(event: Mapping[str, Any]) -> None:
+            if event["kind"] == "linked":  # before anything is said that rests on the keys
+                used.touch(mode=0o600)
             line = json.dumps({"seconds": round(time.monotonic() - began, 4), **event})
             metrics.write(line + "\n")
             if event["kind"] != "ledger":

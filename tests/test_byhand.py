@@ -196,3 +196,19 @@ def test_who_comes_back_goes_on_from_its_newest_checkpoint_in_the_run_that_it_wa
     before, after = map(json.loads, (out / "metrics-1.jsonl").read_text().splitlines())
     assert (before["seconds"], after["kind"]) == (40.5, "trained")
     assert 40.5 <= after["seconds"] < 45
+
+
+def test_keys_serve_one_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    key, sockets, out = keys_in(tmp_path / "keys")[1], tmp_path / "sockets", tmp_path / "out"
+    sockets.mkdir(mode=0o700)
+    events = iter(["failed", "linked", "linked"])
+
+    def perform(orders: Orders, report: Report) -> int:
+        report({"kind": next(events)})
+        return 0
+
+    monkeypatch.setattr("mdl.node.perform", perform)
+    for _ in range(2):  # whoever was never linked has said nothing, and may try again
+        start(EXPERIMENT, 1, keys=key, sockets=sockets, out=out, data_dir=None)
+    assert "has served a run, and serves no other" in refused(tmp_path, keys=key, sockets=sockets)
+    start(EXPERIMENT, 1, keys=key, sockets=sockets, out=out, data_dir=None, rejoin=True)

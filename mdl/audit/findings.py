@@ -101,9 +101,7 @@ def findings(system: System, workers: int) -> Iterator[Finding]:
     """
     scheme = system.build_scheme(workers)
     if not isinstance(scheme, ElGamal):
-        raise ConfigError(
-            [f"system.scheme.type: {system.scheme.type!r} hides nothing that could be attacked"]
-        )
+        raise ConfigError([f"system.scheme.type: {_unattacked(system.scheme.type)}"])
     if system.visibility_threshold(workers) == 1:
         raise ConfigError(["system.threshold: m = 1 hides nothing: every worker holds the key"])
     against = _Attacks(system, workers, scheme)
@@ -372,3 +370,12 @@ def _fitting(scheme: ElGamal, members: int) -> ElGamal:
 
 def _with_outsiders(count: int) -> str:
     return f"manager + {count} outsider{'s' if count > 1 else ''}"
+
+
+def _unattacked(scheme: str) -> str:
+    if scheme == "plain":
+        return "'plain' hides nothing that could be attacked"
+    return (
+        f'the attacks are on the printed exchange, which is ElGamal\'s; run them with "elgamal", or see '
+        f"docs/security.md for what is claimed of {scheme!r}"
+    )

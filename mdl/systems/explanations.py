@@ -136,9 +136,12 @@ def _thresholds(
     opened = f"the sum of a block is opened when {enough} have contributed"
     if printed:
         opened += ", by the shares that they gave as they came"
+    elif system.scheme.members_first:
+        opened += "; its set closes before they upload, and if one of them does not deliver, it is missed"
     elif system.scheme.type != "plain":
         opened += f"; {openers} workers answer to open it, members first"
-    return f"Threshold: m = {m} ({given}): {opened}. The run goes on while {max(m, openers)} workers remain."
+    least = m if system.scheme.members_first else max(m, openers)
+    return f"Threshold: m = {m} ({given}): {opened}. The run goes on while {least} workers remain."
 
 
 def _scheme(system: VisibilitySettings, workers: int) -> str:

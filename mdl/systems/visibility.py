@@ -116,6 +116,10 @@ class VisibilitySettings(Settings):
             found.append(
                 f"system.opening_threshold: {self.openers(workers)} is not between m = {m} and n = {workers}"
             )
+        if self.scheme.members_first and self.opening_threshold is not None:
+            found.append(
+                f"system.opening_threshold: with scheme.type = {self.scheme.type!r} nobody answers to open a sum"
+            )
         if self.share != "minimum" and self.share * workers < m - 1e-9:
             found.append(
                 f"system.share: {self.share:g} of the parameters each cannot give m = {m} of {workers}; "
