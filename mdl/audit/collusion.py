@@ -16,7 +16,8 @@ from mdl.audit.views import Elements, Encrypted, Part, View
 from mdl.errors import OutOfRange
 from mdl.party import PartyId
 from mdl.schemes.encodings import encoding
-from mdl.schemes.groups import Group, group, inverses, multiply
+from mdl.schemes.groups import modular_group
+from mdl.schemes.modular import ModularGroup
 from mdl.schemes.shamir import lagrange_at_zero
 from mdl.vectors import Integers
 
@@ -75,7 +76,9 @@ def _one_more(larger: frozenset[Part], smaller: frozenset[Part]) -> PartyId | No
     return next(iter(more - fewer)) if fewer < more and len(more - fewer) == 1 else None
 
 
-def dictionary(chosen: Group, uploads: Mapping[Part, Encrypted], factors: Mapping[int, mpz]) -> Guesses:
+def dictionary(
+    chosen: ModularGroup, uploads: Mapping[Part, Encrypted], factors: Mapping[int, mpz]
+) -> Guesses:
     """Read gradients off single ciphertexts by c^q, with no key and no share: anybody who reads the link can.
 
     c = M * h^r, and h^q = 1, so c^q = M^q. For an M inside the group that is 1 for all; textbook ElGamal in a
@@ -102,7 +105,7 @@ def opened(view: View, parts: frozenset[Part], colluders: Secrets) -> Integers |
 
     With m shares it is the mask; with fewer, some other element.
     """
-    scheme, chosen = view.scheme, group(view.scheme.group)
+    scheme, chosen = view.scheme, modular_group(view.scheme.group)
     shares = dict(_shares_at_hand(view, parts, colluders))
     if not shares:
         return None
@@ -115,33 +118,32 @@ def _shares_at_hand(
     view: View, parts: frozenset[Part], colluders: Secrets
 ) -> Iterator[tuple[PartyId, Elements]]:
     """The manager's shares of the mask of these parts, and one that each colluder makes itself."""
-    chosen = group(view.scheme.group)
+    chosen = modular_group(view.scheme.group)
     yield from ((share.holder, share.elements) for share in view.shares if share.parts == parts)
     if colluders:
-        hints = multiply(chosen, [view.uploads[part].hint for part in parts])
+        hints = chosen.multiply([view.uploads[part].hint for part in parts])
         for worker, secret in colluders.items():
             yield worker, [powmod(hint, secret, chosen.p) for hint in hints]
 
 
-def interpolated(chosen: Group, shares: Mapping[PartyId, Elements]) -> Elements:
+def interpolated(chosen: ModularGroup, shares: Mapping[PartyId, Elements]) -> Elements:
     """Interpolate shares of a mask at zero: the product of share_j^{z_j}."""
     coefficients = lagrange_at_zero(list(shares), int(chosen.q))
-    return multiply(
-        chosen,
+    return chosen.multiply(
         [[powmod(x, coefficients[j], chosen.p) for x in elements] for j, elements in shares.items()],
     )
 
 
 def unmasked(view: View, parts: frozenset[Part], mask: Elements) -> Integers | None:
     """Divide the product of these bodies by a mask and decode; None if it is no sum of so many."""
-    chosen = group(view.scheme.group)
-    bodies = multiply(chosen, [view.uploads[part].body for part in parts])
-    return decoded(view, multiply(chosen, [bodies, inverses(chosen, mask)]), len(parts))
+    chosen = modular_group(view.scheme.group)
+    bodies = chosen.multiply([view.uploads[part].body for part in parts])
+    return decoded(view, chosen.multiply([bodies, chosen.inverses(mask)]), len(parts))
 
 
 def decoded(view: View, elements: Elements, count: int) -> Integers | None:
     """Decode sums of `count` gradients; None if an element stands for none."""
-    scheme, chosen = view.scheme, group(view.scheme.group)
+    scheme, chosen = view.scheme, modular_group(view.scheme.group)
     read = encoding(scheme.encoding, chosen, scheme.fixed_point, scheme.members_limit)
     try:
         return read.decode(list(elements), count)

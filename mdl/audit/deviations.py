@@ -18,8 +18,8 @@ from mdl.party import MANAGER, PartyId
 from mdl.protocols import sets as active
 from mdl.protocols.opening import Answer, Closed, Group, Open, Opener
 from mdl.protocols.versions import Closing, VersionOpener
-from mdl.schemes.groups import Group as CyclicGroup
-from mdl.schemes.groups import group, inverses, multiply, pack, unpack
+from mdl.schemes.groups import modular_group
+from mdl.schemes.modular import ModularGroup
 from mdl.schemes.on_arrival import raise_to_share
 from mdl.schemes.shamir import lagrange_at_zero
 from mdl.schemes.threshold import Ciphertext
@@ -91,7 +91,7 @@ class Crew:
         shown = tuple(hints[member] for member in members if member != worker)
         asked = Group(BLOCKS.astype("<u4").tobytes(), tuple(members), tuple(openers), shown)
         answer: Answer = await self._openers[worker].answer(self._party, Open(1, 1, (asked,)))
-        return unpack(group(self._stage.scheme.group), answer.shares[0])
+        return modular_group(self._stage.scheme.group).unpack(answer.shares[0])
 
     def _opener(self, worker: PartyId) -> Opener | VersionOpener:
         hint = self.uploads[worker].hint
@@ -129,18 +129,18 @@ def raised_hint(stage: Stage) -> Guesses:
     A worker raises what it is shown to its key share, and cannot tell (Algorithm 3, lines 10 and 11).
     """
     scheme = stage.scheme
-    chosen = group(scheme.group)
+    chosen = modular_group(scheme.group)
     members = range(1, scheme.threshold + 1)
     upload = encrypted(scheme, stage.encrypt(members[-1])[0])
     z = lagrange_at_zero(members, int(chosen.q))
     answers = []
     for member in members:
         shown = [chosen.canonical(powmod(hint, z[member], chosen.p)) for hint in upload.hint]
-        answer = raise_to_share(scheme, stage.key_shares[member], pack(chosen, shown), PARAMETERS)
-        answers.append(unpack(chosen, answer))
+        answer = raise_to_share(scheme, stage.key_shares[member], chosen.pack(shown), PARAMETERS)
+        answers.append(chosen.unpack(answer))
     part: Part = (members[-1], 1)
     view = View(scheme, stage.public_key, {part: upload}, [], {})
-    found = unmasked(view, frozenset({part}), multiply(chosen, answers))
+    found = unmasked(view, frozenset({part}), chosen.multiply(answers))
     return {} if found is None else {frozenset({part}): found}
 
 
@@ -155,7 +155,7 @@ async def forged_hints(stage: Stage, system: System) -> Guesses:
         ProtocolError: a worker refuses.
     """
     scheme, crew = stage.scheme, Crew(stage, system)
-    chosen = group(scheme.group)
+    chosen = modular_group(scheme.group)
     members = range(1, system.visibility_threshold(len(stage.key_shares)) + 1)
     openers, victim = range(1, scheme.threshold + 1), members[-1]
     known = [stage.rng.below(chosen.nonce_bound) for _ in range(PARAMETERS)]
@@ -164,13 +164,13 @@ async def forged_hints(stage: Stage, system: System) -> Guesses:
         await crew.tell(opener, members)
         own = [mpz(1)] * PARAMETERS
         if opener in members and opener != victim:
-            own = inverses(chosen, unpack(chosen, crew.uploads[opener].hint))
-        forged = multiply(chosen, [_powers(chosen, known), own])
+            own = chosen.inverses(chosen.unpack(crew.uploads[opener].hint))
+        forged = chosen.multiply([_powers(chosen, known), own])
         rest = [member for member in members if member not in (victim, opener)]
         hints = {member: _identity(chosen) for member in rest}
-        hints |= {rest[0]: pack(chosen, forged), victim: crew.uploads[victim].hint}
+        hints |= {rest[0]: chosen.pack(forged), victim: crew.uploads[victim].hint}
         answers.append(await crew.ask(opener, members, openers, hints))
-    return _less_known(stage, crew, victim, multiply(chosen, answers), known)
+    return _less_known(stage, crew, victim, chosen.multiply(answers), known)
 
 
 async def rogue_hint(stage: Stage, system: System) -> Guesses:
@@ -183,22 +183,22 @@ async def rogue_hint(stage: Stage, system: System) -> Guesses:
         ProtocolError: a worker refuses.
     """
     scheme = stage.scheme
-    chosen = group(scheme.group)
+    chosen = modular_group(scheme.group)
     members = range(1, system.visibility_threshold(len(stage.key_shares)) + 1)
     openers, victim, colluder = range(1, scheme.threshold + 1), members[-1], members[0]
     uploads = {worker: stage.encrypt(worker)[0] for worker in stage.key_shares}
     known = [stage.rng.below(chosen.nonce_bound) for _ in range(PARAMETERS)]
-    others = [unpack(chosen, uploads[w].hint) for w in members if w not in (victim, colluder)]
-    without = [inverses(chosen, multiply(chosen, others))] if others else []
-    rogue = multiply(chosen, [_powers(chosen, known), *without])
-    uploads[colluder] = Ciphertext(uploads[colluder].body, pack(chosen, rogue))
+    others = [chosen.unpack(uploads[w].hint) for w in members if w not in (victim, colluder)]
+    without = [chosen.inverses(chosen.multiply(others))] if others else []
+    rogue = chosen.multiply([_powers(chosen, known), *without])
+    uploads[colluder] = Ciphertext(uploads[colluder].body, chosen.pack(rogue))
     crew = Crew(stage, system, uploads)
     hints = {member: uploads[member].hint for member in members}
     answers = []
     for opener in openers:
         await crew.tell(opener, members)
         answers.append(await crew.ask(opener, members, openers, hints))
-    return _less_known(stage, crew, victim, multiply(chosen, answers), known)
+    return _less_known(stage, crew, victim, chosen.multiply(answers), known)
 
 
 async def two_openings(stage: Stage, system: System) -> Guesses:
@@ -212,7 +212,7 @@ async def two_openings(stage: Stage, system: System) -> Guesses:
         ProtocolError: a worker refuses.
     """
     scheme, crew = stage.scheme, Crew(stage, system)
-    chosen = group(scheme.group)
+    chosen = modular_group(scheme.group)
     m = system.visibility_threshold(len(stage.key_shares))
     exact = isinstance(system, dynamic.Dynamic)
     sets = [range(2, m + 2), range(1, m + 1)] if exact else [range(1, m + 1), range(1, m + 2)]
@@ -225,7 +225,7 @@ async def two_openings(stage: Stage, system: System) -> Guesses:
             await crew.tell(opener, members)
             answers.append(await crew.ask(opener, members, openers, hints))
         parts = frozenset((member, 1) for member in members)
-        totals.append(unmasked(crew.view, parts, multiply(chosen, answers)))
+        totals.append(unmasked(crew.view, parts, chosen.multiply(answers)))
     if totals[0] is None or totals[1] is None:
         return {}
     if exact:
@@ -240,7 +240,7 @@ async def second_answer(stage: Stage, system: System) -> Guesses:
         ProtocolError: a worker refuses, as it must.
     """
     crew = Crew(stage, system)
-    chosen = group(stage.scheme.group)
+    chosen = modular_group(stage.scheme.group)
     m = system.visibility_threshold(len(stage.key_shares))
     members = range(1, m + 1 if isinstance(system, dynamic.Dynamic) else m + 2)
     openers = range(1, stage.scheme.threshold + 1)
@@ -250,7 +250,7 @@ async def second_answer(stage: Stage, system: System) -> Guesses:
     totals = []
     for asked in (members, members[:-1]):
         answers = [await crew.ask(opener, asked, openers, hints) for opener in openers]
-        totals.append(unmasked(crew.view, frozenset((w, 1) for w in asked), multiply(chosen, answers)))
+        totals.append(unmasked(crew.view, frozenset((w, 1) for w in asked), chosen.multiply(answers)))
     assert totals[0] is not None
     assert totals[1] is not None
     return {frozenset({(members[-1], 1)}): totals[0] - totals[1]}
@@ -258,21 +258,21 @@ async def second_answer(stage: Stage, system: System) -> Guesses:
 
 def _less_known(stage: Stage, crew: Crew, victim: PartyId, masks: Elements, known: Sequence[int]) -> Guesses:
     """Divide h^{r_v + a} by h^a, and the victim's body by what is left."""
-    chosen = group(stage.scheme.group)
-    h = unpack(chosen, stage.public_key)[0]
+    chosen = modular_group(stage.scheme.group)
+    h = chosen.unpack(stage.public_key)[0]
     part: Part = (victim, 1)
     extra = [powmod(h, a, chosen.p) for a in known]
     body = crew.view.uploads[part].body
-    found = decoded(crew.view, multiply(chosen, [body, extra, inverses(chosen, masks)]), 1)
+    found = decoded(crew.view, chosen.multiply([body, extra, chosen.inverses(masks)]), 1)
     return {} if found is None else {frozenset({part}): found}
 
 
-def _powers(chosen: CyclicGroup, exponents: Sequence[int]) -> Elements:
+def _powers(chosen: ModularGroup, exponents: Sequence[int]) -> Elements:
     return [chosen.canonical(powmod(chosen.g, exponent, chosen.p)) for exponent in exponents]
 
 
-def _identity(chosen: CyclicGroup) -> bytes:
-    return pack(chosen, [mpz(1)] * PARAMETERS)
+def _identity(chosen: ModularGroup) -> bytes:
+    return chosen.pack([mpz(1)] * PARAMETERS)
 
 
 def _ignore(_fact: Mapping[str, Any]) -> None:

@@ -35,7 +35,8 @@ from mdl.party import PartyId
 from mdl.schemes.elgamal import ElGamal
 from mdl.schemes.encodings import capacity_problems, encoding
 from mdl.schemes.fixed_point import FixedPoint
-from mdl.schemes.groups import Group, SchnorrGroup, group
+from mdl.schemes.groups import modular_group
+from mdl.schemes.modular import ModularGroup, SchnorrGroup
 from mdl.systems import dynamic
 from mdl.vectors import Integers
 
@@ -208,10 +209,10 @@ class _Attacks:
         read = _right(dictionary(chosen, uploads, factors), truth)
         ours: list[Hit] = []
         for block, view in enumerate(self._run.views):
-            own = encoding(view.scheme.encoding, group(view.scheme.group), view.scheme.fixed_point, 1)
+            own = encoding(view.scheme.encoding, modular_group(view.scheme.group), view.scheme.fixed_point, 1)
             candidates = self._candidates(self._run.truth[block])
             known = dict(zip(candidates, own.elements(np.array(candidates)), strict=True))
-            guesses = dictionary(group(view.scheme.group), view.uploads, known)
+            guesses = dictionary(modular_group(view.scheme.group), view.uploads, known)
             ours += _right(guesses, self._run.truth[block], block)
         return Finding(
             "c^q of a ciphertext, looked up",
@@ -331,11 +332,11 @@ def _example(right: Sequence[Hit]) -> Example | None:
     return Example(victims, tuple(true[:PARAMETERS]), tuple(guess[:PARAMETERS]))
 
 
-def _textbook(stage: Stage) -> tuple[Group, Mapping[Part, Encrypted], Truth]:
+def _textbook(stage: Stage) -> tuple[ModularGroup, Mapping[Part, Encrypted], Truth]:
     """Encrypt as printed, M = exp(gradient) and c = M * h^r, in a Schnorr group: p = 2kq + 1 "for some k"."""
-    chosen = group(stage.scheme.group)
+    chosen = modular_group(stage.scheme.group)
     if not isinstance(chosen, SchnorrGroup):
-        chosen = group("insecure_schnorr96" if chosen.insecure else "schnorr2048")
+        chosen = modular_group("insecure_schnorr96" if chosen.insecure else "schnorr2048")
     grid, rng, p = stage.scheme.fixed_point, stage.rng, chosen.p
     h = powmod(chosen.g, rng.below(int(chosen.q)), p)
     limit = min(grid.limit, 1 << grid.fraction_bits)
@@ -359,7 +360,7 @@ def _textbook_factor(value: int, grid: FixedPoint) -> mpz:
 
 def _fitting(scheme: ElGamal, members: int) -> ElGamal:
     """The scheme for sets as large as the print's, on a coarser grid if need be."""
-    grid, chosen = scheme.fixed_point, group(scheme.group)
+    grid, chosen = scheme.fixed_point, modular_group(scheme.group)
     members = max(members, scheme.members_limit)
     while capacity_problems(scheme.encoding, chosen, grid, members):
         if grid.fraction_bits == 0 or grid.limit < 2:

@@ -19,7 +19,7 @@ from mdl.protocols.on_arrival import Raise, Raised, RaisedOwn, RaiseOwn
 from mdl.protocols.opening import Answer, Group, Open
 from mdl.schemes.elgamal import ElGamal
 from mdl.schemes.fixed_point import FixedPoint
-from mdl.schemes.groups import group, unpack
+from mdl.schemes.groups import modular_group
 from mdl.schemes.randomness import insecure_seeded
 from mdl.schemes.shamir import reconstruct
 from mdl.schemes.threshold import KeyShare
@@ -101,7 +101,7 @@ def run(system: coordinated.Coordinated | dynamic.Dynamic, workers: int) -> Run:
 
 def _decrypted(view: View, key_shares: Mapping[PartyId, KeyShare]) -> dict[Part, Integers]:
     """Decrypt every contribution with the whole key, as nobody in a run can."""
-    chosen = group(view.scheme.group)
+    chosen = modular_group(view.scheme.group)
     held = {party: int.from_bytes(share.secret, "big") for party, share in key_shares.items()}
     secret = reconstruct(held, int(chosen.q))
     found = {}
@@ -149,7 +149,7 @@ class _Reader:
     """Goes through a transcript once, as the manager does, and sorts what it finds by block."""
 
     def __init__(self, scheme: ElGamal, transcript: Sequence[Sent]) -> None:
-        self._scheme, self._group = scheme, group(scheme.group)
+        self._scheme, self._group = scheme, modular_group(scheme.group)
         self._uploads: dict[int, dict[Part, Encrypted]] = defaultdict(dict)
         self._shares: dict[int, list[Share]] = defaultdict(list)
         self._registered: dict[Part, bytes] = {}
@@ -195,20 +195,20 @@ class _Reader:
                     self._answer(sent.sender, question.epoch, asked, share)
             case Raised(request, elements):
                 question = self._asked[sent.sender, request]
-                self._raised(sent.sender, question, unpack(self._group, elements))
+                self._raised(sent.sender, question, self._group.unpack(elements))
             case RaisedOwn(request, elements):
                 question = self._asked[sent.sender, request]
-                self._raised_own(sent.sender, question, unpack(self._group, elements))
+                self._raised_own(sent.sender, question, self._group.unpack(elements))
 
     def _upload(self, part: Part, blocks: Sequence[int], body: bytes, hint: bytes) -> None:
-        rows = zip(unpack(self._group, body), unpack(self._group, hint), strict=True)
+        rows = zip(self._group.unpack(body), self._group.unpack(hint), strict=True)
         for block, (c, nonce) in zip(blocks, rows, strict=False):
             self._uploads[block][part] = Encrypted([c], [nonce])
             self._newest[part[0], block] = part[1]
 
     def _answer(self, opener: PartyId, epoch: int, asked: Group, share: bytes) -> None:
         parts = frozenset((member, epoch) for member in asked.members)
-        for block, element in zip(_ids(asked.blocks), unpack(self._group, share), strict=True):
+        for block, element in zip(_ids(asked.blocks), self._group.unpack(share), strict=True):
             self._shares[block].append(share_of(self._scheme, [element], opener, asked.openers, parts))
 
     def _raised(self, newcomer: PartyId, question: Raise, elements: Sequence[mpz]) -> None:

@@ -14,7 +14,7 @@ from gmpy2 import invert, mpz, powmod
 
 from mdl.party import PartyId
 from mdl.schemes.elgamal import ElGamal
-from mdl.schemes.groups import group, unpack
+from mdl.schemes.groups import modular_group
 from mdl.schemes.on_arrival import (
     Arrived,
     encrypt_keeping,
@@ -127,15 +127,15 @@ def staged(scheme: ElGamal, workers: int, *, rng: Randomness | None = None) -> S
 
 def encrypted(scheme: ElGamal, ciphertext: Ciphertext) -> Encrypted:
     """Read a ciphertext's elements."""
-    chosen = group(scheme.group)
-    return Encrypted(unpack(chosen, ciphertext.body), unpack(chosen, ciphertext.hint))
+    chosen = modular_group(scheme.group)
+    return Encrypted(chosen.unpack(ciphertext.body), chosen.unpack(ciphertext.hint))
 
 
 def share_of(
     scheme: ElGamal, answer: Elements, holder: PartyId, among: Sequence[PartyId], parts: frozenset[Part]
 ) -> Share:
     """Take holder's coefficient among `among` off an answer (g^R)^{s_j z_j}."""
-    chosen = group(scheme.group)
+    chosen = modular_group(scheme.group)
     z = lagrange_at_zero(among, int(chosen.q))[holder]
     inverse = invert(z, chosen.q)
     return Share(holder, parts, [chosen.canonical(powmod(x, inverse, chosen.p)) for x in answer])
@@ -147,7 +147,7 @@ def printed_on_arrival(stage: Stage, order: Sequence[PartyId]) -> View:
     Algorithm 4 does not say that a set closes. Where `order` has m workers, it is the protocol with the
     closing rule; where it has more, without.
     """
-    scheme, chosen = stage.scheme, group(stage.scheme.group)
+    scheme, chosen = stage.scheme, modular_group(stage.scheme.group)
     states: Sequence[Arrived] = [Arrived()] * PARAMETERS
     uploads: dict[Part, Encrypted] = {}
     shares: list[Share] = []
@@ -160,7 +160,7 @@ def printed_on_arrival(stage: Stage, order: Sequence[PartyId]) -> View:
         raised = raise_to_nonces(scheme, shown, [len(earlier)] * PARAMETERS, nonces)
         answer = raise_to_share(scheme, stage.key_shares[worker], own, PARAMETERS)
         states = seat(scheme, worker, states, upload, raised=raised, own=answer)
-        columns = unpack(chosen, raised)
+        columns = chosen.unpack(raised)
         for place, member in enumerate(earlier):
             answers = columns[place :: len(earlier)]
             shares.append(share_of(scheme, answers, member, (*earlier, worker), frozenset({(worker, 1)})))
@@ -172,9 +172,9 @@ def printed_on_arrival(stage: Stage, order: Sequence[PartyId]) -> View:
 
 def _of_the_set(scheme: ElGamal, states: Sequence[Arrived]) -> Iterator[Share]:
     """Every member's d-value is a share of the mask of the sum so far."""
-    chosen, members = group(scheme.group), states[0].members
+    chosen, members = modular_group(scheme.group), states[0].members
     for place, member in enumerate(members):
-        answers = [unpack(chosen, state.answers[place])[0] for state in states]
+        answers = [chosen.unpack(state.answers[place])[0] for state in states]
         yield share_of(scheme, answers, member, members, _parts(members))
 
 
@@ -184,7 +184,7 @@ def printed_coordinated(stage: Stage, sets: Sequence[Sequence[PartyId]]) -> View
     The paper opens one set. It does not say what happens when a member fails to answer; who tries again
     without it opens a second.
     """
-    scheme, chosen = stage.scheme, group(stage.scheme.group)
+    scheme, chosen = stage.scheme, modular_group(stage.scheme.group)
     everybody = sorted({worker for members in sets for worker in members})
     ciphertexts = {worker: stage.encrypt(worker)[0] for worker in everybody}
     shares: list[Share] = []
@@ -200,7 +200,7 @@ def printed_coordinated(stage: Stage, sets: Sequence[Sequence[PartyId]]) -> View
         parts = _parts(members)
         sums[parts] = scheme.combine(scheme.add(bodies, context), answers, context).reshape(-1)
         for member, answer in answers.items():
-            shares.append(share_of(scheme, unpack(chosen, answer), member, members, parts))
+            shares.append(share_of(scheme, chosen.unpack(answer), member, members, parts))
     uploads = {(worker, 1): encrypted(scheme, sent) for worker, sent in ciphertexts.items()}
     return View(scheme, stage.public_key, uploads, shares, sums)
 

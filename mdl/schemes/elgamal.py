@@ -19,17 +19,18 @@ of two gradients.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
-from gmpy2 import invert, mpz, powmod_base_list
+from gmpy2 import invert
 
 from mdl.errors import InvalidShare, NotEnoughShares, OutOfRange, SchemeError
 from mdl.party import PartyId
 from mdl.schemes import shamir
 from mdl.schemes.encodings import EncodingName, Exponential, Lifted, encoding
-from mdl.schemes.fixed_base import fixed_base
+from mdl.schemes.fixed_base import kept_table
 from mdl.schemes.fixed_point import FixedPoint, outside
-from mdl.schemes.groups import Group, all_members, group, inverses, multiply, pack, unpack
+from mdl.schemes.groups import group
+from mdl.schemes.prime_order import AnyGroup, Exponents
 from mdl.schemes.threshold import Ciphertext, Context, KeyShare
 from mdl.system import Randomness
 from mdl.vectors import Integers
@@ -125,7 +126,7 @@ class ElGamal:
             point: KeyShare(point, share.to_bytes(width, "big"))
             for point, share in shamir.shares(coefficients, points, q).items()
         }
-        return pack(self._group, shamir.commit(self._group, coefficients)), shares
+        return self._group.pack(shamir.commit(self._group, [coefficients])), shares
 
     def check_key_share(self, public_key: bytes, share: KeyShare) -> None:
         """Verify one's own key share against the public key's commitments.
@@ -139,9 +140,9 @@ class ElGamal:
             len(share.secret) == self._group.scalar_bytes
             and secret < self._group.q
             and 0 < share.point < self._group.q
-            and all_members(self._group, commitments)
+            and self._group.all_members(commitments)
         )
-        if not (well_formed and shamir.lies_on(self._group, commitments, share.point, secret)):
+        if not (well_formed and shamir.lie_on(self._group, commitments, share.point, [secret])):
             raise InvalidShare(f"the key share of worker {share.point} does not fit the public key")
 
     def encrypt(
@@ -162,13 +163,15 @@ class ElGamal:
         assert plaintext.shape == (len(context.blocks), self.block)
         if outside(plaintext, self.fixed_point.limit):
             raise OutOfRange(f"an entry is outside ±{self.fixed_point.limit}")
-        h = self._public_element(public_key)
-        nonces = [rng.below(self._group.nonce_bound) for _ in range(plaintext.size)]
-        hints = fixed_base(self._group, self._group.g).powers(nonces)
-        bodies = fixed_base(self._group, h).times_powers(
-            self._encoding.elements(plaintext.reshape(-1)), nonces
+        chosen, bound = self._group, self._group.nonce_bound
+        g, h = (
+            kept_table(chosen, chosen.pack(base), range(bound))
+            for base in (chosen.generator, self._public_element(public_key))
         )
-        return Ciphertext(body=pack(self._group, bodies), hint=pack(self._group, hints))
+        nonces = Exponents([rng.below(bound) for _ in range(plaintext.size)])
+        hints = chosen.power_products([(g, nonces)])
+        bodies = self._encoding.masked(plaintext.reshape(-1), h, nonces)
+        return Ciphertext(body=chosen.pack(bodies), hint=chosen.pack(hints))
 
     def add(self, bodies: Sequence[bytes], context: Context) -> bytes:
         """Multiply the members' bodies, row by row.
@@ -178,7 +181,7 @@ class ElGamal:
             OutOfRange: more members than members_limit.
         """
         self._check_members(context)
-        return pack(self._group, self._product(bodies, context.members, context))
+        return self._group.pack(self._product(bodies, context.members, context))
 
     def decryption_share(
         self, key_share: KeyShare, hints: Sequence[bytes], context: Context, *, rng: Randomness
@@ -193,7 +196,8 @@ class ElGamal:
         assert key_share.point in context.openers
         z = self._lagrange(context.openers)[key_share.point]
         exponent = z * int.from_bytes(key_share.secret, "big") % self._group.q
-        return self._raise(self._product(hints, context.members, context), exponent)
+        hint = self._product(hints, context.members, context)
+        return self._group.pack(self._group.raised(hint, exponent))
 
     def rebase(self, share: bytes, opener: PartyId, context: Context, openers: tuple[PartyId, ...]) -> bytes:
         """Raise a share to z' / z: from the coefficient among `context.openers` to that among `openers`.
@@ -206,7 +210,8 @@ class ElGamal:
         before = self._lagrange(context.openers)[opener]
         after = self._lagrange(openers)[opener]
         exponent = after * invert(before, self._group.q) % self._group.q
-        return self._raise(self._product([share], [opener], context), exponent)
+        own = self._product([share], [opener], context)
+        return self._group.pack(self._group.raised(own, exponent))
 
     def combine(self, body: bytes, shares: Mapping[PartyId, bytes], context: Context) -> Integers:
         """Divide the body by the product of the shares, and decode: shape (len(context.blocks), block).
@@ -223,11 +228,11 @@ class ElGamal:
             )
         masks = self._product(list(shares.values()), list(shares), context)
         total = self._elements(body, self._rows(context), NOBODY)
-        opened = multiply(self._group, [total, inverses(self._group, masks)])
+        opened = self._group.multiply([total, self._group.inverses(masks)])
         return self._encoding.decode(opened, len(context.members)).reshape(-1, self.block)
 
     @property
-    def _group(self) -> Group:
+    def _group(self) -> AnyGroup:
         return group(self.group)
 
     @property
@@ -241,9 +246,9 @@ class ElGamal:
         if len(context.members) > self.members_limit:
             raise OutOfRange(f"{len(context.members)} members, but sums fit for {self.members_limit} only")
 
-    def _public_element(self, public_key: bytes) -> mpz:
-        h = self._elements(public_key, self.threshold, NOBODY)[0]
-        if not self._group.is_member(h):
+    def _public_element(self, public_key: bytes) -> Any:
+        h = self._elements(public_key, self.threshold, NOBODY)[:1]
+        if not self._group.all_members(h):
             raise InvalidShare("the public key is no element of the group")
         return h
 
@@ -256,17 +261,17 @@ class ElGamal:
             # The manager names the openers, so this is a peer's fault and not a bug.
             raise SchemeError(f"these cannot open anything: {problem}") from None
 
-    def _elements(self, packed: bytes, count: int, culprits: Sequence[PartyId]) -> list[mpz]:
+    def _elements(self, packed: bytes, count: int, culprits: Sequence[PartyId]) -> Any:
         """Read exactly `count` elements; their ranges are checked, membership is not."""
         try:
-            elements = unpack(self._group, packed)
+            elements = self._group.unpack(packed)
         except ValueError as problem:
             raise InvalidShare(str(problem), culprits) from None
         if len(elements) != count:
             raise InvalidShare(f"{len(elements)} elements where {count} were due", culprits)
         return elements
 
-    def _product(self, packed: Sequence[bytes], senders: Sequence[PartyId], context: Context) -> list[mpz]:
+    def _product(self, packed: Sequence[bytes], senders: Sequence[PartyId], context: Context) -> Any:
         """Multiply what the senders sent, row by row, and make sure that the products are elements.
 
         Raises:
@@ -275,16 +280,11 @@ class ElGamal:
         assert len(packed) == len(senders)
         rows = self._rows(context)
         columns = [self._elements(p, rows, [sender]) for p, sender in zip(packed, senders, strict=True)]
-        products = multiply(self._group, columns)
+        products = self._group.multiply(columns)
         # Only the product is raised to a key, or decoded, so its test is the one that counts, and costs a
         # fraction of testing every factor: two alien factors whose flaws cancel do no harm. Factors are
         # tested one by one where somebody is to blame.
-        if not all_members(self._group, products):
-            culprits = [s for s, c in zip(senders, columns, strict=True) if not all_members(self._group, c)]
+        if not self._group.all_members(products):
+            culprits = [s for s, c in zip(senders, columns, strict=True) if not self._group.all_members(c)]
             raise InvalidShare(f"no element of {self.group}", culprits)
         return products
-
-    def _raise(self, elements: Sequence[mpz], exponent: int) -> bytes:
-        # The list call releases the interpreter's lock for all of it.
-        powers = powmod_base_list(list(elements), exponent, self._group.p)
-        return pack(self._group, map(self._group.canonical, powers))

@@ -11,29 +11,25 @@ Both give back exactly the sum of the integers that went in. What fits is proved
 """
 
 import math
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
-from gmpy2 import mpz, powmod
+from gmpy2 import mpz
 from numpy.typing import NDArray
 
 from mdl.errors import OutOfRange
-from mdl.schemes.fixed_base import fixed_base
+from mdl.schemes.fixed_base import kept_table
 from mdl.schemes.fixed_point import FixedPoint
-from mdl.schemes.groups import Group, SafePrimeGroup
+from mdl.schemes.modular import Elements, Prepared, SafePrimeGroup
+from mdl.schemes.prime_order import AnyGroup, Exponents
 from mdl.vectors import Integers
 
 EncodingName: TypeAlias = Literal["lifted", "exponential"]
 
 TABLE_LIMIT: Final = 1 << 22
 """Sums that a decoding table may hold: at 2048 bits 2^22 take about 7 s to build and then 48 MiB."""
-
-KEY_MODULUS: Final = mpz((1 << 64) - 59)
-"""The largest prime of 64 bits; a table's keys are elements modulo it. Plain low bits would not do: with
-generator 2, g^64, g^65 ... have none that are set."""
 
 EXP_BITS: Final = 1000
 """The largest exp(v 2^-f) 2^F, as a power of two, that is safely below the largest double, 2^1024."""
@@ -49,7 +45,7 @@ class Lifted:
         members: the largest number of entries in a sum.
     """
 
-    group: Group
+    group: AnyGroup
     fixed_point: FixedPoint
     members: int
 
@@ -72,29 +68,34 @@ class Lifted:
         """Say why it fits."""
         return f"{self.sums:,} possible sums, of {TABLE_LIMIT:,} that a decoding table may hold"
 
-    def elements(self, values: Integers) -> list[mpz]:
-        """Give g^v, canonical, for v in [-V, V]; shape (rows,)."""
-        # Counted from g^-V, exponents are small and not negative: three products each, where v mod q would
-        # take 32.
-        limit = self.fixed_point.limit
-        lowest = powmod(self.group.g, -limit, self.group.p)
-        powers = fixed_base(self.group, self.group.g)
-        return powers.times_powers([lowest] * len(values), (values + limit).tolist())
+    def elements(self, values: Integers) -> Any:
+        """Give g^v for v in [-V, V], a vector of the group; shape (rows,)."""
+        return self.group.power_products([self._term(values)])
 
-    def decode(self, elements: Sequence[mpz], members: int) -> Integers:
+    def masked(self, values: Integers, base: Any, nonces: Exponents) -> Any:
+        """Give g^v * h^r for each pair, h a prepared base of the group."""
+        return self.group.power_products([(base, nonces), self._term(values)])
+
+    def decode(self, elements: Any, members: int) -> Integers:
         """Find the sums of `members` entries each that these elements stand for; shape (rows,).
 
         Raises:
             OutOfRange: an element stands for no such sum.
         """
-        bound = self.fixed_point.bound(self.members)
-        keys, sums = _sum_table(self.group, bound)
-        wanted = np.array([_key(element) for element in elements], np.uint64)
+        keys, sums = _sum_table(self.group, self.fixed_point.bound(self.members))
+        wanted = self.group.keys(elements)
         places = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
         found = sums[places].astype(np.int64)
         # An alien element has a key of the table by chance once in 2^64 / TABLE_LIMIT = 2^42.
         _refuse_any((keys[places] != wanted) | (np.abs(found) > self.fixed_point.bound(members)), members)
         return found
+
+    def _term(self, values: Integers) -> tuple[Any, Exponents]:
+        # Counted from g^-V, exponents are small and not negative: three products each, where v mod q would
+        # take 32.
+        limit, group = self.fixed_point.limit, self.group
+        base = kept_table(group, group.pack(group.generator), range(-limit, limit + 1))
+        return base, Exponents((values + limit).tolist())
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ class Exponential:
         members: the largest number of entries in a sum.
     """
 
-    group: Group
+    group: AnyGroup
     fixed_point: FixedPoint
     members: int
 
@@ -146,6 +147,7 @@ class Exponential:
     @property
     def room_bits(self) -> float:
         """Bits below p / 2: log2 p - 1."""
+        assert isinstance(self.group, SafePrimeGroup)
         return math.log2(int(self.group.p)) - 1
 
     @property
@@ -176,12 +178,17 @@ class Exponential:
             f"{self.product_bits:.1f} bits, of {self.room_bits:.1f} below p / 2"
         )
 
-    def elements(self, values: Integers) -> list[mpz]:
+    def elements(self, values: Integers) -> Elements:
         """Give M for v in [-V, V]; shape (rows,)."""
         x = values * 2.0**-self.fixed_point.fraction_bits
         return [mpz(M) for M in np.rint(np.ldexp(np.exp(x), self.scale_bits)).tolist()]
 
-    def decode(self, elements: Sequence[mpz], members: int) -> Integers:
+    def masked(self, values: Integers, base: Prepared, nonces: Exponents) -> Elements:
+        """Give M * h^r for each pair, h a prepared base of the group."""
+        assert isinstance(self.group, SafePrimeGroup)
+        return self.group.power_products([(base, nonces)], starts=self.elements(values))
+
+    def decode(self, elements: Elements, members: int) -> Integers:
         """Find the sums of `members` entries each that these elements stand for; shape (rows,).
 
         Raises:
@@ -196,48 +203,36 @@ class Exponential:
         return sums
 
 
-def encoding(name: EncodingName, group: Group, fixed_point: FixedPoint, members: int) -> Lifted | Exponential:
+def encoding(
+    name: EncodingName, group: AnyGroup, fixed_point: FixedPoint, members: int
+) -> Lifted | Exponential:
     """Choose an encoding by its name in the experiment file."""
     kind = Lifted if name == "lifted" else Exponential
     return kind(group=group, fixed_point=fixed_point, members=members)
 
 
-def capacity_problems(name: EncodingName, group: Group, fixed_point: FixedPoint, members: int) -> list[str]:
+def capacity_problems(
+    name: EncodingName, group: AnyGroup, fixed_point: FixedPoint, members: int
+) -> list[str]:
     """Say in words and numbers why sums of `members` entries do not fit; [] if they do."""
     return encoding(name, group, fixed_point, members).problems()
 
 
-def explain_capacity(name: EncodingName, group: Group, fixed_point: FixedPoint, members: int) -> str:
+def explain_capacity(name: EncodingName, group: AnyGroup, fixed_point: FixedPoint, members: int) -> str:
     """Say in words and numbers why sums of `members` entries fit, or why not."""
     chosen = encoding(name, group, fixed_point, members)
     return "; ".join(chosen.problems()) or chosen.explain()
 
 
 @lru_cache(maxsize=2)
-def _sum_table(group: Group, bound: int) -> tuple[NDArray[np.uint64], NDArray[np.int32]]:
-    """Build the table of g^v for v in [-bound, bound], once per process: ascending keys, and the v of each.
-
-    2^20 sums take about 1.5 s at 2048 bits.
-    """
-    count = 2 * bound + 1
-    keys = np.fromiter(map(_key, _powers(group, -bound, count)), np.uint64, count)
+def _sum_table(group: AnyGroup, bound: int) -> tuple[NDArray[np.uint64], NDArray[np.int32]]:
+    """Build the table of g^v for v in [-bound, bound], once per process: ascending keys, the v of each."""
+    keys = group.keys_of_powers(bound)
     order = np.argsort(keys)
     keys = keys[order]
     # Constants decide this, not luck at run time: two of 2^22 keys agree with probability 2^-21.
     assert (keys[1:] != keys[:-1]).all()
     return keys, (order - bound).astype(np.int32)
-
-
-def _powers(group: Group, first: int, count: int) -> Iterator[mpz]:
-    """Yield g^first, g^(first + 1) ...; the elements themselves would fill a gigabyte."""
-    element = powmod(group.g, first, group.p)
-    for _ in range(count):
-        yield group.canonical(element)
-        element = element * group.g % group.p
-
-
-def _key(element: mpz) -> int:
-    return int(element % KEY_MODULUS)
 
 
 def _refuse_any(wrong: NDArray[np.bool_], members: int) -> None:

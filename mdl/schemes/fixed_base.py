@@ -1,68 +1,50 @@
-"""Exponentiation of a base that stays: a table turns it into one product a byte of the exponent.
+"""Exponentiation of a base that stays, or is used many times: which table is worth its making.
 
-The table holds T[i][d] = base^(d * 256^i). Bytes are the digits, because `int.to_bytes` cuts an exponent into
-them in one call; other radices measured slower or took many times the memory. At 2048 bits a table for
-256-bit exponents takes 2.4 MiB and 12 ms.
+A table of width w holds, for each digit i of w bits that an exponent may have, the base's powers to all
+values of that digit: an exponentiation becomes one product a digit. Wider digits are fewer products, but
+more entries to make.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Any, Final
 
-from gmpy2 import mpz
+from mdl.schemes.prime_order import AnyGroup
 
-from mdl.schemes.groups import Group
+KEPT_WIDTH: Final = 8
+"""Of tables that are kept: wider ones measured slower, or took many times the memory."""
 
 
-@dataclass(frozen=True)
-class FixedBase:
-    """Powers of one base.
+def bits_of(exponents: range) -> int:
+    """Give the bits of the longest exponent, counted from the start of its range."""
+    # `len` of a range fails from 2^63 on.
+    return (exponents.stop - exponents.start - 1).bit_length()
 
-    Attributes:
-        group: where the base lives.
-        rows: T, a row for each byte of an exponent, the lowest first; 256 entries each.
+
+def best_width(bits: int, uses: int | None, *, entry: float, digit: float, plain: float) -> int:
+    """Choose the width of a table that serves so many exponentiations, 1 to 8; 0 where none is worth it.
+
+    Args:
+        bits: of the longest exponent.
+        uses: how many exponentiations; None for a table that is kept.
+        entry: the cost of making an entry,
+        digit: of a product,
+        plain: and of an exponentiation without a table.
     """
+    if uses is None:
+        return KEPT_WIDTH
 
-    group: Group
-    rows: tuple[tuple[mpz, ...], ...] = field(repr=False)
+    def each(width: int) -> float:
+        digits = -(-bits // width)
+        return digits * (digit + entry * (1 << width) / uses) if uses else plain
 
-    def times_powers(self, starts: Sequence[mpz], exponents: Sequence[int]) -> list[mpz]:
-        """Compute start * base^exponent for each pair.
-
-        Args:
-            starts: integers modulo p.
-            exponents: one for each start, in [0, 256^len(rows)).
-
-        Returns:
-            Canonical elements.
-        """
-        # One exponent of 32 bytes is 32 turns of the inner loop: everything that can be is outside it.
-        p, rows, canonical = self.group.p, self.rows, self.group.canonical
-        width = max((exponent.bit_length() + 7) // 8 for exponent in exponents) if exponents else 0
-        assert width <= len(rows)
-        powers = []
-        for power, exponent in zip(starts, exponents, strict=True):
-            for row, digit in zip(rows, exponent.to_bytes(width, "little"), strict=False):
-                power = power * row[digit] % p
-            powers.append(canonical(power))
-        return powers
-
-    def powers(self, exponents: Sequence[int]) -> list[mpz]:
-        """Compute base^exponent for each exponent in [0, 256^len(rows)), canonical."""
-        return self.times_powers([mpz(1)] * len(exponents), exponents)
+    best = min(range(1, KEPT_WIDTH + 1), key=each)
+    return best if each(best) < plain else 0
 
 
 @lru_cache(maxsize=8)
-def fixed_base(group: Group, base: mpz) -> FixedBase:
-    """Build the table for exponents below the group's nonce bound, once per process and base.
+def kept_table(group: AnyGroup, base: bytes, exponents: range) -> Any:
+    """Build the table of a packed base once per process.
 
-    Eight tables are kept: g and h of a few keys. All of it is public.
+    Eight are kept: those of g and h for a few keys. All of it is public.
     """
-    rows = []
-    for _ in range(-(-(group.nonce_bound - 1).bit_length() // 8)):
-        row = [mpz(1)]
-        for _ in range(255):
-            row.append(row[-1] * base % group.p)
-        rows.append(tuple(row))
-        base = row[-1] * base % group.p
-    return FixedBase(group=group, rows=tuple(rows))
+    return group.power_table(group.unpack(base), exponents)

@@ -30,14 +30,16 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from gmpy2 import invert, mpz, powmod, powmod_base_list, powmod_exp_list
+from gmpy2 import invert, mpz
 
 from mdl.errors import InvalidShare, NotEnoughShares
 from mdl.party import MANAGER, PartyId
 from mdl.schemes.elgamal import ElGamal
 from mdl.schemes.encodings import encoding
-from mdl.schemes.groups import Group, all_members, group, inverses, multiply, pack, unpack
-from mdl.schemes.shamir import lagrange_at_zero, verification_key
+from mdl.schemes.groups import modular_group
+from mdl.schemes.modular import Elements, ModularGroup
+from mdl.schemes.prime_order import Exponents
+from mdl.schemes.shamir import lagrange_at_zero, verification_keys
 from mdl.schemes.threshold import Ciphertext, Context, KeyShare
 from mdl.system import Randomness
 from mdl.vectors import Integers
@@ -106,13 +108,13 @@ def raise_to_nonces(
     Raises:
         InvalidShare: what is shown is malformed or no element of the group.
     """
-    chosen = group(scheme.group)
+    chosen = modular_group(scheme.group)
     elements = iter(_elements(chosen, shown, sum(counts), MANAGER))
     powers: list[mpz] = []
     for count, own in zip(counts, nonces, strict=True):
         for _ in range(count):
-            powers += powmod_exp_list(next(elements), list(own), chosen.p)
-    return pack(chosen, map(chosen.canonical, powers))
+            powers += chosen.powers([next(elements)], Exponents(own))
+    return chosen.pack(powers)
 
 
 def raise_to_share(scheme: ElGamal, key_share: KeyShare, shown: bytes, blocks: int) -> bytes:
@@ -121,9 +123,9 @@ def raise_to_share(scheme: ElGamal, key_share: KeyShare, shown: bytes, blocks: i
     Raises:
         InvalidShare: what is shown is malformed or no element of the group.
     """
-    chosen = group(scheme.group)
+    chosen = modular_group(scheme.group)
     elements = _elements(chosen, shown, blocks * scheme.block, MANAGER)
-    return pack(chosen, _powers(chosen, elements, int.from_bytes(key_share.secret, "big")))
+    return chosen.pack(chosen.raised(elements, int.from_bytes(key_share.secret, "big")))
 
 
 # manager
@@ -148,15 +150,15 @@ def questions(
     Raises:
         InvalidShare: the public key or the hint is malformed, or no element of the group.
     """
-    chosen = group(scheme.group)
+    chosen = modular_group(scheme.group)
     public_shares: list[mpz] = []
     own: list[mpz] = []
     for state, row in zip(arrived, _rows(scheme, hint, len(arrived), newcomer), strict=True):
         members = (*state.members, newcomer)
         public_shares += _public_shares(scheme, public_key, members)
         z = lagrange_at_zero(members, int(chosen.q))[newcomer]
-        own += _powers(chosen, _times(chosen, state.hint, row), z)
-    return pack(chosen, public_shares), pack(chosen, own)
+        own += chosen.raised(_times(chosen, state.hint, row), z)
+    return chosen.pack(public_shares), chosen.pack(own)
 
 
 def seat(
@@ -176,23 +178,21 @@ def seat(
     Raises:
         InvalidShare: something the newcomer sent is malformed or no element of the group.
     """
-    chosen = group(scheme.group)
+    chosen = modular_group(scheme.group)
     earlier = _rows(scheme, raised, sum(len(state.members) for state in arrived), newcomer)
     rows = (_rows(scheme, packed, len(arrived), newcomer) for packed in (upload.hint, upload.body, own))
     seated = []
     for state, hint, body, answer in zip(arrived, *rows, strict=True):
         answers = [
-            multiply(
-                chosen, [_powers(chosen, unpack(chosen, d), _change(chosen, j, newcomer)), next(earlier)]
-            )
+            chosen.multiply([chosen.raised(chosen.unpack(d), _change(chosen, j, newcomer)), next(earlier)])
             for j, d in zip(state.members, state.answers, strict=True)
         ]
         seated.append(
             Arrived(
                 members=(*state.members, newcomer),
-                answers=tuple(pack(chosen, d) for d in [*answers, answer]),
-                hint=pack(chosen, _times(chosen, state.hint, hint)),
-                body=pack(chosen, _times(chosen, state.body, body)),
+                answers=tuple(chosen.pack(d) for d in [*answers, answer]),
+                hint=chosen.pack(_times(chosen, state.hint, hint)),
+                body=chosen.pack(_times(chosen, state.body, body)),
             )
         )
     return seated
@@ -207,14 +207,14 @@ def open_sets(scheme: ElGamal, arrived: Sequence[Arrived]) -> Integers:
         NotEnoughShares: a set has fewer members than the threshold.
         OutOfRange: a block decodes to no sum of so many members (an answer or a body is wrong).
     """
-    chosen = group(scheme.group)
+    chosen = modular_group(scheme.group)
     decode = encoding(scheme.encoding, chosen, scheme.fixed_point, scheme.members_limit).decode
     sums = np.zeros((len(arrived), scheme.block), np.int64)
     for place, state in enumerate(arrived):
         if len(state.members) < scheme.threshold:
             raise NotEnoughShares(f"{len(state.members)} members, threshold {scheme.threshold}")
-        masks = multiply(chosen, [unpack(chosen, d) for d in state.answers])
-        opened = multiply(chosen, [unpack(chosen, state.body), inverses(chosen, masks)])
+        masks = chosen.multiply([chosen.unpack(d) for d in state.answers])
+        opened = chosen.multiply([chosen.unpack(state.body), chosen.inverses(masks)])
         sums[place] = decode(opened, len(state.members))
     return sums
 
@@ -239,46 +239,40 @@ class _Keeping:
 
 
 @lru_cache(maxsize=1 << 12)
-def _public_shares(scheme: ElGamal, public_key: bytes, members: tuple[PartyId, ...]) -> list[mpz]:
+def _public_shares(scheme: ElGamal, public_key: bytes, members: tuple[PartyId, ...]) -> Elements:
     """Compute (g^{s_j})^{z_j} for all members but the last; once per process, as all of it is public."""
-    chosen = group(scheme.group)
+    chosen = modular_group(scheme.group)
     commitments = _elements(chosen, public_key, scheme.threshold)
     coefficients = lagrange_at_zero(members, int(chosen.q))
-    return [
-        chosen.canonical(powmod(verification_key(chosen, commitments, j), coefficients[j], chosen.p))
-        for j in members[:-1]
-    ]
+    keys = [verification_keys(chosen, commitments, scheme.threshold, j) for j in members[:-1]]
+    return [chosen.raised(key, coefficients[j])[0] for j, key in zip(members[:-1], keys, strict=True)]
 
 
-def _change(chosen: Group, member: PartyId, newcomer: PartyId) -> int:
+def _change(chosen: ModularGroup, member: PartyId, newcomer: PartyId) -> int:
     """Give f = -x_i / (x_j - x_i) mod q: what newcomer i changes in the coefficient of member j."""
     return int(newcomer * invert(newcomer - member, chosen.q) % chosen.q)
 
 
-def _times(chosen: Group, so_far: bytes, row: list[mpz]) -> list[mpz]:
-    return multiply(chosen, [unpack(chosen, so_far), row]) if so_far else row
-
-
-def _powers(chosen: Group, elements: Sequence[mpz], exponent: int) -> list[mpz]:
-    return [chosen.canonical(x) for x in powmod_base_list(list(elements), exponent, chosen.p)]
+def _times(chosen: ModularGroup, so_far: bytes, row: list[mpz]) -> list[mpz]:
+    return chosen.multiply([chosen.unpack(so_far), row]) if so_far else row
 
 
 def _rows(scheme: ElGamal, packed: bytes, count: int, sender: PartyId) -> Iterator[list[mpz]]:
     """Read exactly `count` rows of elements, all checked."""
-    return _cut(_elements(group(scheme.group), packed, count * scheme.block, sender), scheme.block)
+    return _cut(_elements(modular_group(scheme.group), packed, count * scheme.block, sender), scheme.block)
 
 
 def _cut(values: list[int], width: int) -> Iterator[list[int]]:
     return (values[first : first + width] for first in range(0, len(values), width))
 
 
-def _elements(chosen: Group, packed: bytes, count: int, *culprits: PartyId) -> list[mpz]:
+def _elements(chosen: ModularGroup, packed: bytes, count: int, *culprits: PartyId) -> list[mpz]:
     try:
-        elements = unpack(chosen, packed)
+        elements = chosen.unpack(packed)
     except ValueError as problem:
         raise InvalidShare(str(problem), culprits) from None
     if len(elements) != count:
         raise InvalidShare(f"{len(elements)} elements where {count} were due", culprits)
-    if not all_members(chosen, elements):
+    if not chosen.all_members(elements):
         raise InvalidShare(f"no element of {chosen.name}", culprits)
     return elements

@@ -6,11 +6,13 @@ Z_q, and so does all arithmetic here.
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
+from typing import Any
 
-from gmpy2 import invert, mpz, powmod
+from gmpy2 import invert
 
 from mdl.party import PartyId
-from mdl.schemes.groups import Group
+from mdl.schemes.prime_order import AnyGroup, Exponents
 from mdl.system import Randomness
 
 
@@ -50,24 +52,28 @@ def reconstruct(held: Mapping[PartyId, int], q: int) -> int:
     return sum(coefficients[point] * share for point, share in held.items()) % q
 
 
-def commit(group: Group, coefficients: Sequence[int]) -> list[mpz]:
-    """Commit to each coefficient: g^{θ_0} ... g^{θ_{m-1}}; the first is the public key h."""
-    return [group.canonical(powmod(group.g, coefficient, group.p)) for coefficient in coefficients]
+def commit(group: AnyGroup, polynomials: Sequence[Sequence[int]]) -> Any:
+    """Commit to the coefficients of polynomials of one degree: g^{θ_0} of each, then g^{θ_1} of each..."""
+    coefficients = Exponents(list(chain(*zip(*polynomials, strict=True))))
+    g = group.power_table(group.generator, range(int(group.q)), uses=len(coefficients))
+    return group.power_products([(g, coefficients)])
 
 
-def verification_key(group: Group, commitments: Sequence[mpz], point: PartyId) -> mpz:
-    """Derive g^{s_i} of a point from the commitments alone: the product of C_j^(i^j)."""
-    key, exponent = mpz(1), 1
-    for commitment in commitments:
-        key = key * powmod(commitment, exponent, group.p) % group.p
-        exponent = exponent * point % group.q
-    return group.canonical(key)
+def verification_keys(group: AnyGroup, commitments: Any, threshold: int, point: PartyId) -> Any:
+    """Derive g^{s_i} of a point for each polynomial from the commitments alone: the product of C_j^(i^j)."""
+    count = len(commitments) // threshold
+    degrees = [commitments[j * count : (j + 1) * count] for j in range(threshold)]
+    q = int(group.q)
+    return group.multiply([group.raised(degree, pow(point, j, q)) for j, degree in enumerate(degrees)])
 
 
-def lies_on(group: Group, commitments: Sequence[mpz], point: PartyId, share: int) -> bool:
-    """Tell whether a share belongs to the committed polynomial at `point` (Feldman's check)."""
-    own = group.canonical(powmod(group.g, share, group.p))
-    return bool(own == verification_key(group, commitments, point))
+def lie_on(group: AnyGroup, commitments: Any, point: PartyId, shares: Sequence[int]) -> bool:
+    """Tell whether shares, one a polynomial, belong to the committed ones at `point` (Feldman's check)."""
+    threshold = len(commitments) // len(shares)
+    g = group.power_table(group.generator, range(int(group.q)), uses=len(shares))
+    own = group.power_products([(g, Exponents(shares))])
+    expected = verification_keys(group, commitments, threshold, point)
+    return group.pack(own) == group.pack(expected)
 
 
 def _evaluate(coefficients: Sequence[int], point: int, q: int) -> int:

@@ -20,7 +20,7 @@ from mdl.errors import ConfigError
 from mdl.schemes.elgamal import ElGamal
 from mdl.schemes.encodings import EncodingName
 from mdl.schemes.fixed_point import FixedPoint
-from mdl.schemes.groups import group
+from mdl.schemes.groups import modular_group
 from mdl.schemes.randomness import insecure_seeded
 from mdl.schemes.settings import ElGamalSettings, PlainSettings
 from mdl.systems.coordinated import Coordinated
@@ -130,7 +130,7 @@ def test_one_opening_shows_no_single_gradient() -> None:
 
 def test_the_dictionary_reads_nothing_where_all_candidates_look_alike() -> None:
     on = stage()
-    chosen = group(on.scheme.group)
+    chosen = modular_group(on.scheme.group)
     view = printed_on_arrival(on, [1, 2])
     factors = {
         value: chosen.canonical(pow(chosen.g, value % chosen.q, chosen.p)) for value in range(-128, 129)

@@ -18,7 +18,7 @@ from mdl.protocols.on_arrival import Arrivals, ArrivalWorker, Question, Raise, R
 from mdl.schemes.elgamal import ElGamal
 from mdl.schemes.encodings import EncodingName
 from mdl.schemes.fixed_point import FixedPoint
-from mdl.schemes.groups import group
+from mdl.schemes.groups import modular_group
 from mdl.schemes.randomness import insecure_seeded
 from mdl.schemes.threshold import Ciphertext, Context
 from mdl.simulator.loop import VirtualLoop
@@ -139,7 +139,7 @@ def test_blocks_of_one_upload_may_have_different_numbers_of_earlier_members() ->
 def test_it_costs_what_the_paper_says(m: int, block: int) -> None:
     """(m² + 3m) elements a parameter; its l-th contributor computes l + 2 powers."""
     scheme = elgamal("insecure64", "lifted", block, m)
-    width = group(scheme.group).element_bytes
+    width = modular_group(scheme.group).element_bytes
 
     async def story() -> None:
         scene, elements = stage(scheme), 0
@@ -327,7 +327,7 @@ def test_an_answer_of_another_kind_is_blamed_on_the_newcomer(kind: type[Message]
 @pytest.mark.parametrize("alien", [b"\0" * 12, b"", "negated"], ids=["zero", "nothing", "negated"])
 def test_what_is_no_element_is_blamed_on_the_newcomer(spoilt: str, alien: bytes | str) -> None:
     scheme = elgamal("insecure_schnorr96", "lifted", 1, 2)
-    p = int(group(scheme.group).p)
+    p = int(modular_group(scheme.group).p)
 
     def spoil(packed: bytes) -> bytes:
         if isinstance(alien, bytes):

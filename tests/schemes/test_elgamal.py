@@ -12,7 +12,8 @@ from mdl.errors import InvalidShare, NotEnoughShares, OutOfRange, SchemeError
 from mdl.schemes.elgamal import ElGamal
 from mdl.schemes.encodings import EncodingName, encoding
 from mdl.schemes.fixed_point import FixedPoint
-from mdl.schemes.groups import Group, group, inverses, multiply, pack, unpack
+from mdl.schemes.groups import modular_group
+from mdl.schemes.modular import ModularGroup
 from mdl.schemes.randomness import insecure_seeded
 from mdl.schemes.threshold import Context, KeyShare
 from tests.conformance.threshold_encryption import (
@@ -51,7 +52,7 @@ EXPONENTIAL = case("insecure256", "exponential", FixedPoint(range=16, fraction_b
 TIGHT = case("insecure64", "exponential", FixedPoint(range=1, fraction_bits=6), members=4)
 CASES = [LIFTED_SCHNORR, LIFTED_SAFE, EXPONENTIAL, TIGHT]
 
-SCHNORR, SAFE = group("insecure_schnorr96"), group("insecure64")
+SCHNORR, SAFE = modular_group("insecure_schnorr96"), modular_group("insecure64")
 
 
 class StuckRandomness:
@@ -66,14 +67,14 @@ class StuckRandomness:
 
 def encrypt_column(tested: Case, values: list[int], seed: int) -> tuple[list[mpz], list[mpz]]:
     """Encrypt values, one a block and zeros beside it; give their bodies and hints as elements."""
-    scheme, chosen = elgamal(tested), group(elgamal(tested).group)
+    scheme, chosen = elgamal(tested), modular_group(elgamal(tested).group)
     plaintext = np.zeros((len(values), BLOCK), np.int64)
     plaintext[:, 0] = values
     context = Context(b"run", 1, range(len(values)))
     ciphertext = scheme.encrypt(
         keys(tested)[0], keys(tested)[1][1], plaintext, context, rng=insecure_seeded(seed)
     )
-    return unpack(chosen, ciphertext.body)[::BLOCK], unpack(chosen, ciphertext.hint)[::BLOCK]
+    return chosen.unpack(ciphertext.body)[::BLOCK], chosen.unpack(ciphertext.hint)[::BLOCK]
 
 
 def elgamal(tested: Case) -> ElGamal:
@@ -81,7 +82,7 @@ def elgamal(tested: Case) -> ElGamal:
     return tested.scheme
 
 
-def with_element(chosen: Group, packed: bytes, place: int, change: int | None = None) -> bytes:
+def with_element(chosen: ModularGroup, packed: bytes, place: int, change: int | None = None) -> bytes:
     """Negate one element, or put an integer in its place."""
     width = chosen.element_bytes
     old = int.from_bytes(packed[place * width : (place + 1) * width], "big")
@@ -134,7 +135,7 @@ def test_an_integer_outside_the_range_is_blamed_on_its_sender(
     what: str, tested: Case, data: st.DataObject
 ) -> None:
     done = exchange(tested, data)
-    alien = data.draw(st.sampled_from([0, int(group(elgamal(tested).group).largest) + 1]))
+    alien = data.draw(st.sampled_from([0, int(modular_group(elgamal(tested).group).largest) + 1]))
     with pytest.raises(InvalidShare) as refused:
         spoil(done, what, alien)
     assert refused.value.culprits == (spoiler(done, what),)
@@ -146,7 +147,7 @@ def spoiler(done: Exchange, what: str) -> int:
 
 def spoil(done: Exchange, what: str, change: int | None) -> None:
     """Spoil the first element that the last sender sends, and have it used."""
-    chosen = group(elgamal(done.case).group)
+    chosen = modular_group(elgamal(done.case).group)
     if what == "share":
         shares = done.shares()
         last = done.context.openers[-1]
@@ -189,7 +190,7 @@ def test_no_answer_is_given_among_fewer_openers_than_the_threshold(data: st.Data
 
 @pytest.mark.parametrize("openers", [(1, 2, 2), (0, 1, 2), (-1, 1, 2)])
 def test_no_answer_is_given_among_openers_that_are_none(openers: tuple[int, ...]) -> None:
-    hint = pack(SCHNORR, [SCHNORR.g] * BLOCK)
+    hint = SCHNORR.pack([SCHNORR.g] * BLOCK)
     context = Context(b"run", 1, [0], members=(1,), openers=openers)
     key_share = keys(LIFTED_SCHNORR)[1][1]
     with pytest.raises(SchemeError, match="points must be"):
@@ -206,7 +207,7 @@ def test_more_members_than_the_proof_allows_are_refused() -> None:
 
 def test_a_share_for_one_group_of_openers_is_no_share_for_another() -> None:
     _, key_shares = keys(LIFTED_SCHNORR)
-    hint = pack(SCHNORR, [SCHNORR.g] * BLOCK)
+    hint = SCHNORR.pack([SCHNORR.g] * BLOCK)
     answers = {
         LIFTED_SCHNORR.scheme.decryption_share(
             key_shares[1],
@@ -269,7 +270,7 @@ def test_the_bytes_are_the_known_ones(names: tuple[str, str]) -> None:
 
 
 def test_a_ciphertext_is_the_textbooks_lifted_one() -> None:
-    (h, *_), rng, p = unpack(SCHNORR, keys(LIFTED_SCHNORR)[0]), insecure_seeded(11), int(SCHNORR.p)
+    (h, *_), rng, p = SCHNORR.unpack(keys(LIFTED_SCHNORR)[0]), insecure_seeded(11), int(SCHNORR.p)
     nonces = [rng.below(int(SCHNORR.q)) for _ in range(BLOCK)]
     bodies, hints = encrypt_column(LIFTED_SCHNORR, [-37], seed=11)
     assert hints[0] == pow(int(SCHNORR.g), nonces[0], p)
@@ -281,14 +282,14 @@ def test_a_ciphertext_is_the_textbooks_lifted_one() -> None:
 GRADIENTS = [v / 16 for v in range(-16, 17)]
 
 
-def textbook_exponential(chosen: Group, gradient: float, nonce: int) -> mpz:
+def textbook_exponential(chosen: ModularGroup, gradient: float, nonce: int) -> mpz:
     """Encrypt as printed: c = round(2^16 exp(gradient)) * h^r mod p, with a key h = g^s."""
     M = mpz(round(2**16 * np.exp(gradient)))
     h = powmod(square(chosen), 987654321, chosen.p)
     return M * powmod(h, nonce, chosen.p) % chosen.p
 
 
-def square(chosen: Group) -> mpz:
+def square(chosen: ModularGroup) -> mpz:
     """A generator of the subgroup of order q of Z_p* itself, as the paper asks for."""
     return powmod(chosen.g, 2, chosen.p)
 
@@ -327,18 +328,18 @@ def test_our_elements_have_a_legendre_symbol_that_says_nothing() -> None:
 def test_equal_nonces_would_give_the_difference_of_two_gradients_away(tested: Case) -> None:
     public_key, key_shares = keys(tested)
     context = Context(b"run", 1, [0])
-    scheme, chosen = elgamal(tested), group(elgamal(tested).group)
+    scheme, chosen = elgamal(tested), modular_group(elgamal(tested).group)
     mine, yours = np.array([[50, -7]]), np.array([[20, 30]])
     stuck = StuckRandomness()
     first, second = (
-        unpack(chosen, scheme.encrypt(public_key, key_shares[1], plaintext, context, rng=stuck).body)
+        chosen.unpack(scheme.encrypt(public_key, key_shares[1], plaintext, context, rng=stuck).body)
         for plaintext in (mine, yours)
     )
     encoded = encoding(scheme.encoding, chosen, scheme.fixed_point, MEMBERS)
-    same = multiply(chosen, [encoded.elements(yours.reshape(-1)), first])
-    assert same == multiply(chosen, [encoded.elements(mine.reshape(-1)), second])
+    same = chosen.multiply([encoded.elements(yours.reshape(-1)), first])
+    assert same == chosen.multiply([encoded.elements(mine.reshape(-1)), second])
     if scheme.encoding == "lifted":
-        quotient = multiply(chosen, [first, inverses(chosen, second)])
+        quotient = chosen.multiply([first, chosen.inverses(second)])
         assert encoded.decode(quotient, 2).tolist() == [30, -37]
 
 
@@ -356,12 +357,12 @@ def test_with_one_share_missing_what_opens_is_uniform(value: int) -> None:
     single = replace(scheme, block=1)
     context = Context(b"run", 1, range(rows), members=(1,), openers=(2, 4, 5))
     answers = [
-        unpack(
-            SAFE, single.decryption_share(key_shares[o], [pack(SAFE, hints)], context, rng=insecure_seeded(0))
+        SAFE.unpack(
+            single.decryption_share(key_shares[o], [SAFE.pack(hints)], context, rng=insecure_seeded(0))
         )
         for o in (2, 4)
     ]
-    opened = multiply(SAFE, [bodies, *(inverses(SAFE, answer) for answer in answers)])
+    opened = SAFE.multiply([bodies, *(SAFE.inverses(answer) for answer in answers)])
     counts = np.bincount([int((x - 1) * buckets // SAFE.q) for x in opened], minlength=buckets)
     chi_square = ((counts - rows / buckets) ** 2 / (rows / buckets)).sum()
     # With 15 degrees of freedom, 37.7 is passed once in a thousand; the seeds are fixed.

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from mdl.errors import InvalidShare, NotEnoughShares
 from mdl.schemes.elgamal import ElGamal
 from mdl.schemes.fixed_point import FixedPoint
-from mdl.schemes.groups import group, multiply, pack, unpack
+from mdl.schemes.groups import modular_group
 from mdl.schemes.on_arrival import (
     Arrived,
     encrypt_keeping,
@@ -28,7 +28,7 @@ from mdl.schemes.threshold import Context
 
 BLOCK, THRESHOLD, POINTS = 2, 3, range(1, 7)
 SCHEME = ElGamal("insecure_schnorr96", "lifted", BLOCK, THRESHOLD, FixedPoint(2, 6), members_limit=6)
-GROUP = group(SCHEME.group)
+GROUP = modular_group(SCHEME.group)
 PUBLIC_KEY, KEY_SHARES = SCHEME.deal(POINTS, rng=insecure_seeded(1))
 
 
@@ -64,9 +64,9 @@ def test_after_every_arrival_each_answer_is_that_of_the_set_so_far(
         state, nonces = arrive(state, worker, value)
         total = [r + own for r, own in zip(total, nonces, strict=True)]
         z = lagrange_at_zero(state.members, int(GROUP.q))
-        assert unpack(GROUP, state.hint) == [power(r) for r in total]
+        assert GROUP.unpack(state.hint) == [power(r) for r in total]
         for j, d in zip(state.members, state.answers, strict=True):
-            assert unpack(GROUP, d) == [power(secret(j) * z[j] * r) for r in total]
+            assert GROUP.unpack(d) == [power(secret(j) * z[j] * r) for r in total]
     assert state.members == tuple(order)
 
 
@@ -92,8 +92,8 @@ def test_below_m_the_answers_do_not_multiply_to_the_mask() -> None:
     for count, worker in enumerate((1, 2, 5), start=1):
         state, own = arrive(state, worker, 1)
         nonces += own[0]
-        masks = multiply(GROUP, [unpack(GROUP, d) for d in state.answers])
-        h = unpack(GROUP, PUBLIC_KEY)[0]
+        masks = GROUP.multiply([GROUP.unpack(d) for d in state.answers])
+        h = GROUP.unpack(PUBLIC_KEY)[0]
         assert (masks[0] == powmod(h, nonces, GROUP.p)) == (count == THRESHOLD)
 
 
@@ -103,16 +103,16 @@ def test_the_nonces_kept_are_those_of_the_hints() -> None:
         SCHEME, PUBLIC_KEY, KEY_SHARES[1], plaintext, context, rng=insecure_seeded(5)
     )
     assert kept == SCHEME.encrypt(PUBLIC_KEY, KEY_SHARES[1], plaintext, context, rng=insecure_seeded(5))
-    assert unpack(GROUP, kept.hint) == [power(r) for row in nonces for r in row]
+    assert GROUP.unpack(kept.hint) == [power(r) for row in nonces for r in row]
 
 
 def test_the_newcomer_is_shown_public_keys_to_their_coefficients() -> None:
     state = Arrived()
     for worker in (5, 2):
         state, _ = arrive(state, worker, 1)
-    shown, _ = questions(SCHEME, PUBLIC_KEY, 4, [state], pack(GROUP, [GROUP.g] * BLOCK))
+    shown, _ = questions(SCHEME, PUBLIC_KEY, 4, [state], GROUP.pack([GROUP.g] * BLOCK))
     z = lagrange_at_zero([5, 2, 4], int(GROUP.q))
-    assert unpack(GROUP, shown) == [power(secret(j) * z[j]) for j in (5, 2)]
+    assert GROUP.unpack(shown) == [power(secret(j) * z[j]) for j in (5, 2)]
 
 
 def test_what_the_manager_holds_survives_pickling() -> None:
@@ -123,4 +123,4 @@ def test_what_the_manager_holds_survives_pickling() -> None:
 def test_a_public_key_that_is_none_is_refused() -> None:
     state, _ = arrive(Arrived(), 1, 1)
     with pytest.raises(InvalidShare):
-        questions(SCHEME, PUBLIC_KEY[:-1], 2, [state], pack(GROUP, [GROUP.g] * BLOCK))
+        questions(SCHEME, PUBLIC_KEY[:-1], 2, [state], GROUP.pack([GROUP.g] * BLOCK))

@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mdl.schemes import shamir
-from mdl.schemes.groups import group
+from mdl.schemes.groups import modular_group
 from mdl.schemes.randomness import insecure_seeded
 
-GROUP = group("insecure_schnorr96")
+GROUP = modular_group("insecure_schnorr96")
 Q = int(GROUP.q)
 SMALL_Q = 11
 
@@ -56,17 +56,29 @@ def test_the_coefficients_are_those_of_the_paper() -> None:
 @given(threshold=st.integers(1, 4), seed=st.integers(0, 1 << 32), offset=st.integers(1, Q - 1))
 def test_commitments_tell_a_true_share_from_an_altered_one(threshold: int, seed: int, offset: int) -> None:
     coefficients = shamir.polynomial(threshold, Q, rng=insecure_seeded(seed))
-    commitments = shamir.commit(GROUP, coefficients)
+    commitments = shamir.commit(GROUP, [coefficients])
     for point, share in shamir.shares(coefficients, [1, 5], Q).items():
-        assert shamir.lies_on(GROUP, commitments, point, share)
-        assert not shamir.lies_on(GROUP, commitments, point, (share + offset) % Q)
+        assert shamir.lie_on(GROUP, commitments, point, [share])
+        assert not shamir.lie_on(GROUP, commitments, point, [(share + offset) % Q])
+
+
+@given(count=st.integers(1, 5), spoilt=st.integers(0, 4), seed=st.integers(0, 1 << 32))
+def test_shares_of_several_polynomials_are_checked_together(count: int, spoilt: int, seed: int) -> None:
+    rng = insecure_seeded(seed)
+    polynomials = [shamir.polynomial(3, Q, rng=rng) for _ in range(count)]
+    commitments = shamir.commit(GROUP, polynomials)
+    own = [shamir.shares(polynomial, [4], Q)[4] for polynomial in polynomials]
+    assert shamir.lie_on(GROUP, commitments, 4, own)
+    own[spoilt % count] = (own[spoilt % count] + 1) % Q
+    assert not shamir.lie_on(GROUP, commitments, 4, own)
 
 
 def test_each_workers_verification_key_follows_from_the_commitments() -> None:
     coefficients = shamir.polynomial(3, Q, rng=insecure_seeded(0))
-    commitments = shamir.commit(GROUP, coefficients)
+    commitments = shamir.commit(GROUP, [coefficients])
     for point, share in shamir.shares(coefficients, range(1, 7), Q).items():
-        assert shamir.verification_key(GROUP, commitments, point) == pow(int(GROUP.g), share, int(GROUP.p))
+        key = pow(int(GROUP.g), share, int(GROUP.p))
+        assert shamir.verification_keys(GROUP, commitments, 3, point) == [key]
 
 
 def test_every_quorum_finds_the_same_secret() -> None:

@@ -4,7 +4,7 @@ from typing import Literal
 
 from mdl.schemes.elgamal import ElGamal
 from mdl.schemes.encodings import EncodingName, capacity_problems, explain_capacity
-from mdl.schemes.groups import GroupName, SafePrimeGroup, group
+from mdl.schemes.groups import GroupName, group
 from mdl.schemes.settings.base import Exponentiations, Requirements, SchemeSettings
 from mdl.schemes.threshold import ThresholdEncryption
 
@@ -50,11 +50,10 @@ class ElGamalSettings(SchemeSettings):
     def describe(self, wanted: Requirements) -> str:
         """See `SchemeSettings`."""
         chosen = group(self.group)
-        kind = "safe-prime" if isinstance(chosen, SafePrimeGroup) else "Schnorr"
         level = "NO SECURITY" if self.insecure else f"about {chosen.security_bits} bits of security"
         fit = explain_capacity(self.encoding, chosen, wanted.fixed_point, wanted.members)
         return (
-            f"ElGamal in {self.group}, a {kind} group modulo a prime of {chosen.bits} bits ({level}), "
+            f"ElGamal in {self.group}, {chosen.description} ({level}), "
             f"opened by any {wanted.threshold} workers. The {self.encoding} encoding has {fit}."
         )
 
