@@ -59,9 +59,9 @@ def inputs(salts: bytes, epoch: int, positions: NDArray[np.int64]) -> NDArray[np
     if not 0 <= epoch < limit or (count and (positions.min() < 0 or positions.max() >= limit)):
         raise ValueError("an epoch or a position of 2^32 or more")
     laid_out = np.empty((count, INPUT_BYTES), np.uint8)
-    laid_out[:, :SALT_BYTES] = np.frombuffer(salts, np.uint8).reshape(count, SALT_BYTES)
-    laid_out[:, 8:12] = np.frombuffer(epoch.to_bytes(4, "little"), np.uint8)
-    laid_out[:, 12:] = positions.astype("<u4").view(np.uint8).reshape(count, 4)
+    laid_out.view("<u8")[:, 0] = np.frombuffer(salts, "<u8")
+    laid_out.view("<u4")[:, 2] = epoch
+    laid_out.view("<u4")[:, 3] = positions
     return laid_out
 
 
