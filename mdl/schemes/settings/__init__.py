@@ -6,15 +6,22 @@ from pydantic import Field
 
 from mdl.schemes.settings.base import Exponentiations, Requirements, SchemeSettings
 from mdl.schemes.settings.elgamal import ElGamalSettings
+from mdl.schemes.settings.pairwise import PairwiseSettings
 from mdl.schemes.settings.plain import PlainSettings
+from mdl.schemes.settings.prss import PrssSettings
 
-AnyScheme: TypeAlias = Annotated[ElGamalSettings | PlainSettings, Field(discriminator="type")]
+AnyScheme: TypeAlias = Annotated[
+    ElGamalSettings | PrssSettings | PairwiseSettings | PlainSettings,
+    Field(discriminator="type"),
+]
 
 __all__ = [
     "AnyScheme",
     "ElGamalSettings",
     "Exponentiations",
+    "PairwiseSettings",
     "PlainSettings",
+    "PrssSettings",
     "Requirements",
     "SchemeSettings",
 ]
