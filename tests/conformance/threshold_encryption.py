@@ -1,6 +1,8 @@
 """What every scheme must keep: the contract of `mdl.schemes.threshold.ThresholdEncryption`, as scenarios.
 
-A scheme's test gives each scenario a `Case`. `SCENARIOS` hold for every scheme, `HIDING` for those that hide.
+A scheme's test gives each scenario a `Case`. `SCENARIOS` hold for every scheme, `HIDING` for those that hide
+by a threshold of shares. Of these, `KEYED` hold wherever there are keys, and `BOUND` where what hides an entry
+depends on the epoch and the block.
 """
 
 import pickle
@@ -33,6 +35,7 @@ class Case:
         block: parameters in a block.
         limit: largest |entry|.
         members_limit: largest active set.
+        members_least: smallest active set.
     """
 
     name: str
@@ -40,6 +43,7 @@ class Case:
     block: int
     limit: int
     members_limit: int
+    members_least: int = 1
 
 
 @dataclass(frozen=True)
@@ -101,18 +105,26 @@ def parties(least: int, most: int) -> st.SearchStrategy[tuple[PartyId, ...]]:
     )
 
 
-def exchange(case: Case, data: st.DataObject) -> Exchange:
-    """Draw an active set, openers (members or not) and entries, and encrypt."""
-    blocks = data.draw(st.integers(1, 3))
+def block_ids() -> st.SearchStrategy[list[int]]:
+    """One to three blocks, neighbours or not, ascending."""
+    neighbours = st.tuples(st.integers(0, 9), st.integers(1, 3)).map(
+        lambda run: list(range(run[0], sum(run)))
+    )
+    return neighbours | st.sets(st.integers(0, 99), min_size=1, max_size=3).map(sorted)
+
+
+def exchange(case: Case, data: st.DataObject, *, least: int = 1) -> Exchange:
+    """Draw an active set of at least so many, openers (members or not) and entries, and encrypt."""
+    blocks = data.draw(block_ids())
     context = Context(
         run=b"run",
         epoch=1,
-        blocks=range(blocks),
-        members=data.draw(parties(1, case.members_limit)),
+        blocks=blocks,
+        members=data.draw(parties(max(least, case.members_least), case.members_limit)),
         openers=data.draw(parties(case.scheme.threshold, len(POINTS))),
     )
     public_key, key_shares = keys(case)
-    plaintexts = [data.draw(entries(case, blocks)) for _ in context.members]
+    plaintexts = [data.draw(entries(case, len(blocks))) for _ in context.members]
     rng = insecure_seeded(data.draw(st.integers(0, 1 << 32)))
     ciphertexts = [
         case.scheme.encrypt(public_key, key_shares[member], plain, context, rng=rng)
@@ -154,7 +166,7 @@ def rows_have_the_widths_that_are_announced(case: Case, data: st.DataObject) -> 
 
 def blocks_are_rows_that_can_be_cut_apart(case: Case, data: st.DataObject) -> None:
     done = exchange(case, data)
-    context = replace(done.context, blocks=[0])
+    context = replace(done.context, blocks=done.context.blocks[:1])
     body = done.body[: case.scheme.body_bytes]
     shares = {opener: share[: case.scheme.share_bytes] for opener, share in done.shares().items()}
     np.testing.assert_array_equal(case.scheme.combine(body, shares, context), done.sum[:1])
@@ -221,10 +233,16 @@ def one_share_too_few_is_refused(case: Case, data: st.DataObject) -> None:
 def a_share_of_another_secret_never_opens_the_sum(case: Case, data: st.DataObject) -> None:
     done = exchange(case, data)
     forger = data.draw(st.sampled_from(done.context.openers))
-    other = data.draw(st.sampled_from([point for point in POINTS if point != forger]))
+    # A member may know every share of what it encrypted itself: alone, it is no stranger.
+    strangers = [point for point in POINTS if point != forger and (point,) != done.context.members]
+    other = data.draw(st.sampled_from(strangers))
     forged = replace(done.key_shares[other], point=forger)
     tampered = replace(done, key_shares={**done.key_shares, forger: forged})
-    never_the_sum(tampered, tampered.shares())
+    try:
+        shares = tampered.shares()
+    except InvalidShare:
+        return  # what it is shown is not for it to read
+    never_the_sum(tampered, shares)
 
 
 def a_share_with_altered_bytes_never_opens_the_sum(case: Case, data: st.DataObject) -> None:
@@ -234,6 +252,15 @@ def a_share_with_altered_bytes_never_opens_the_sum(case: Case, data: st.DataObje
     altered = bytearray(shares[forger])
     altered[data.draw(st.integers(0, len(altered) - 1))] ^= data.draw(st.integers(1, 255))
     never_the_sum(done, {**shares, forger: bytes(altered)})
+
+
+def shares_for_another_set_never_open_the_sum(case: Case, data: st.DataObject) -> None:
+    done = exchange(case, data, least=2)
+    left_out = data.draw(st.integers(0, len(done.context.members) - 1))
+    members, ciphertexts = list(done.context.members), list(done.ciphertexts)
+    del members[left_out], ciphertexts[left_out]
+    smaller = replace(done, context=replace(done.context, members=tuple(members)), ciphertexts=ciphertexts)
+    never_the_sum(done, smaller.shares())
 
 
 def encrypting_twice_gives_other_bytes(case: Case, data: st.DataObject) -> None:
@@ -253,8 +280,40 @@ def a_foreign_key_share_is_refused(case: Case, data: st.DataObject) -> None:
 
 
 def too_few_points_cannot_be_dealt_to(case: Case, data: st.DataObject) -> None:
+    needed = max(case.scheme.threshold, case.members_least)
     with pytest.raises(NotEnoughShares):
-        case.scheme.deal(POINTS[: case.scheme.threshold - 1], rng=insecure_seeded(0))
+        case.scheme.deal(POINTS[: needed - 1], rng=insecure_seeded(0))
+
+
+def secrets_do_not_print(case: Case, data: st.DataObject) -> None:
+    for share in keys(case)[1].values():
+        printed = f"{share} {share!r}"
+        assert share.secret
+        assert repr(share.secret)[2:-1] not in printed
+        assert share.secret.hex() not in printed
+
+
+def a_body_for_another_epoch_or_block_never_opens_the_sum(case: Case, data: st.DataObject) -> None:
+    done = exchange(case, data, least=2)
+    elsewhere = data.draw(
+        st.sampled_from(
+            [
+                replace(done.context, epoch=2),
+                replace(done.context, blocks=[block + 100 for block in done.context.blocks]),
+            ]
+        )
+    )
+    guilty = data.draw(st.integers(0, len(done.context.members) - 1))
+    ciphertexts = list(done.ciphertexts)
+    ciphertexts[guilty] = case.scheme.encrypt(
+        done.public_key,
+        done.key_shares[done.context.members[guilty]],
+        done.plaintexts[guilty],
+        elsewhere,
+        rng=insecure_seeded(4),
+    )
+    moved = replace(done, ciphertexts=ciphertexts)
+    never_the_sum(moved, moved.shares())
 
 
 SCENARIOS: Final[Sequence[Scenario]] = (
@@ -270,14 +329,22 @@ SCENARIOS: Final[Sequence[Scenario]] = (
     a_scheme_survives_pickling,
 )
 
+KEYED: Final[Sequence[Scenario]] = (
+    a_foreign_key_share_is_refused,
+    too_few_points_cannot_be_dealt_to,
+    secrets_do_not_print,
+)
+
 HIDING: Final[Sequence[Scenario]] = (
     one_share_too_few_is_refused,
     a_share_of_another_secret_never_opens_the_sum,
     a_share_with_altered_bytes_never_opens_the_sum,
+    shares_for_another_set_never_open_the_sum,
     encrypting_twice_gives_other_bytes,
-    a_foreign_key_share_is_refused,
-    too_few_points_cannot_be_dealt_to,
+    *KEYED,
 )
+
+BOUND: Final[Sequence[Scenario]] = (a_body_for_another_epoch_or_block_never_opens_the_sum,)
 
 
 def never_the_sum(done: Exchange, shares: Mapping[PartyId, bytes]) -> None:

@@ -9,9 +9,10 @@ from mdl.schemes.settings.elgamal import ElGamalSettings
 from mdl.schemes.settings.pairwise import PairwiseSettings
 from mdl.schemes.settings.plain import PlainSettings
 from mdl.schemes.settings.prss import PrssSettings
+from mdl.schemes.settings.rlwe import RlweSettings
 
 AnyScheme: TypeAlias = Annotated[
-    ElGamalSettings | PrssSettings | PairwiseSettings | PlainSettings,
+    ElGamalSettings | PrssSettings | RlweSettings | PairwiseSettings | PlainSettings,
     Field(discriminator="type"),
 ]
 
@@ -23,5 +24,6 @@ __all__ = [
     "PlainSettings",
     "PrssSettings",
     "Requirements",
+    "RlweSettings",
     "SchemeSettings",
 ]
