@@ -1,8 +1,8 @@
 """What every scheme must keep: the contract of `mdl.schemes.threshold.ThresholdEncryption`, as scenarios.
 
 A scheme's test gives each scenario a `Case`. `SCENARIOS` hold for every scheme, `HIDING` for those that hide
-by a threshold of shares. Of these, `KEYED` hold wherever there are keys, and `BOUND` where what hides an entry
-depends on the epoch and the block.
+by a threshold of shares. Of these, `KEYED` hold wherever there are keys. `BOUND` hold where what hides an
+entry depends on its epoch and block.
 """
 
 import pickle
