@@ -35,7 +35,7 @@ from mdl.party import PartyId
 from mdl.schemes.elgamal import ElGamal
 from mdl.schemes.encodings import capacity_problems, encoding
 from mdl.schemes.fixed_point import FixedPoint
-from mdl.schemes.groups import modular_group
+from mdl.schemes.groups import MODULAR_NAMES, modular_group
 from mdl.schemes.modular import ModularGroup, SchnorrGroup
 from mdl.systems import dynamic
 from mdl.vectors import Integers
@@ -103,6 +103,8 @@ def findings(system: System, workers: int) -> Iterator[Finding]:
     scheme = system.build_scheme(workers)
     if not isinstance(scheme, ElGamal):
         raise ConfigError([f"system.scheme.type: {_unattacked(system.scheme.type)}"])
+    if scheme.group not in MODULAR_NAMES:
+        raise ConfigError([f"system.scheme.group: the attacks multiply integers; {scheme.group} has none"])
     if system.visibility_threshold(workers) == 1:
         raise ConfigError(["system.threshold: m = 1 hides nothing: every worker holds the key"])
     against = _Attacks(system, workers, scheme)

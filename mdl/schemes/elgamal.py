@@ -104,7 +104,7 @@ class ElGamal:
 
     def prepare(self) -> None:
         """Decode nothing at all: it builds the decoding table, if there is one."""
-        self._encoding.decode([], self.members_limit)
+        self._encoding.decode(self._group.unpack(b""), self.members_limit)
 
     def deal(self, points: Sequence[PartyId], *, rng: Randomness) -> tuple[bytes, Mapping[PartyId, KeyShare]]:
         """Draw a key, share it, commit to it (Algorithm 1).

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from mdl.errors import OutOfRange
 from mdl.schemes.fixed_base import kept_table
 from mdl.schemes.fixed_point import FixedPoint
-from mdl.schemes.modular import Elements, Prepared, SafePrimeGroup
+from mdl.schemes.modular import Elements, ModularGroup, Prepared, SafePrimeGroup
 from mdl.schemes.prime_order import AnyGroup, Exponents
 from mdl.vectors import Integers
 
@@ -157,6 +157,8 @@ class Exponential:
 
     def problems(self) -> list[str]:
         """Say why this cannot work, [] if it can."""
+        if not isinstance(self.group, ModularGroup):
+            return [f"the exponential encoding multiplies integers; {self.group.name} needs the lifted one"]
         if not isinstance(self.group, SafePrimeGroup):
             return [
                 f"the exponential encoding needs a safe-prime group: in {self.group.name} a gradient can be "

@@ -8,8 +8,10 @@ from gmpy2 import mpz, powmod
 from mdl.schemes.group_constants import CONSTANTS
 from mdl.schemes.modular import ModularGroup, SafePrimeGroup, SchnorrGroup
 from mdl.schemes.prime_order import AnyGroup
+from mdl.schemes.secp256k1 import Secp256k1
 
 GroupName: TypeAlias = Literal[
+    "secp256k1",
     "schnorr2048",
     "schnorr3072",
     "ffdhe2048",
@@ -19,6 +21,7 @@ GroupName: TypeAlias = Literal[
     "insecure_schnorr96",
 ]
 GROUP_NAMES: Final[tuple[str, ...]] = get_args(GroupName)
+MODULAR_NAMES: Final = tuple(name for name in GROUP_NAMES if name != "secp256k1")
 
 FFDHE = {"ffdhe2048": (2048, 560316), "ffdhe3072": (3072, 2625351)}
 """Bits and the constant X of the groups of RFC 7919, appendices A.1 and A.2."""
@@ -30,7 +33,9 @@ def group(name: str) -> AnyGroup:
     Raises:
         ValueError: there is no such group.
     """
-    return modular_group(name)
+    if name not in GROUP_NAMES:
+        raise ValueError(f"no group is called {name!r}; there are {', '.join(GROUP_NAMES)}")
+    return Secp256k1() if name == "secp256k1" else modular_group(name)
 
 
 @cache
@@ -40,8 +45,8 @@ def modular_group(name: str) -> ModularGroup:
     Raises:
         ValueError: there is no such group.
     """
-    if name not in GROUP_NAMES:
-        raise ValueError(f"no group is called {name!r}; there are {', '.join(GROUP_NAMES)}")
+    if name not in MODULAR_NAMES:
+        raise ValueError(f"no such group is called {name!r}; there are {', '.join(MODULAR_NAMES)}")
     if name in FFDHE:
         return _safe_prime(name, _ffdhe_prime(*FFDHE[name]) >> 1)
     q = mpz(CONSTANTS[f"{name} q"], 16)

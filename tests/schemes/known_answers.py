@@ -25,6 +25,7 @@ SCHEMES: Final = [
     ("insecure64", "exponential"),
     ("insecure256", "exponential"),
     ("schnorr2048", "lifted"),
+    ("secp256k1", "lifted"),
 ]
 
 

@@ -50,7 +50,9 @@ LIFTED_SCHNORR = case("insecure_schnorr96", "lifted", FixedPoint(range=2, fracti
 LIFTED_SAFE = case("insecure64", "lifted", FixedPoint(range=2, fraction_bits=6))
 EXPONENTIAL = case("insecure256", "exponential", FixedPoint(range=16, fraction_bits=12))
 TIGHT = case("insecure64", "exponential", FixedPoint(range=1, fraction_bits=6), members=4)
-CASES = [LIFTED_SCHNORR, LIFTED_SAFE, EXPONENTIAL, TIGHT]
+CURVE = case("secp256k1", "lifted", FixedPoint(range=2, fraction_bits=3))
+MODULAR = [LIFTED_SCHNORR, LIFTED_SAFE, EXPONENTIAL, TIGHT]
+CASES = [*MODULAR, CURVE]
 
 SCHNORR, SAFE = modular_group("insecure_schnorr96"), modular_group("insecure64")
 
@@ -343,7 +345,7 @@ def test_equal_nonces_would_give_the_difference_of_two_gradients_away(tested: Ca
         assert encoded.decode(quotient, 2).tolist() == [30, -37]
 
 
-@pytest.mark.parametrize("tested", CASES, ids=title)
+@pytest.mark.parametrize("tested", MODULAR, ids=title)
 def test_every_entry_has_a_nonce_of_its_own(tested: Case) -> None:
     bodies, hints = encrypt_column(tested, [0] * 200, seed=8)
     assert len(set(hints)) == len(set(bodies)) == 200

@@ -19,6 +19,7 @@ from mdl.schemes.encodings import (
 from mdl.schemes.fixed_point import FixedPoint
 from mdl.schemes.groups import GROUP_NAMES, group, modular_group
 from mdl.schemes.modular import ModularGroup
+from mdl.schemes.prime_order import AnyGroup, Exponents
 
 SCHNORR, SAFE, PAPER, LARGE = map(
     modular_group, ("insecure_schnorr96", "insecure64", "insecure256", "ffdhe2048")
@@ -36,9 +37,10 @@ def draw_entries(data: st.DataObject, limit: int, members: int) -> list[int]:
     return data.draw(st.lists(entry, min_size=1, max_size=members))
 
 
-@pytest.mark.parametrize("chosen", [SCHNORR, SAFE], ids=lambda chosen: chosen.name)
+@pytest.mark.parametrize("chosen", [SCHNORR, SAFE, group("secp256k1")], ids=lambda chosen: chosen.name)
 @given(data=st.data())
-def test_lifted_sums_are_exact(chosen: ModularGroup, data: st.DataObject) -> None:
+@settings(deadline=None)
+def test_lifted_sums_are_exact(chosen: AnyGroup, data: st.DataObject) -> None:
     lifted = Lifted(chosen, FixedPoint(range=2, fraction_bits=5), members=5)
     entries = draw_entries(data, 64, 5)
     assert sum_of(lifted, entries) == sum(entries)
@@ -120,6 +122,15 @@ def test_every_possible_sum_is_told_from_every_other(name: str) -> None:
     np.testing.assert_array_equal(lifted.decode(lifted.elements(sums), 1), sums)
 
 
+@pytest.mark.parametrize("name", ["lifted", "exponential"])
+def test_a_masked_value_is_its_element_times_the_mask(name: EncodingName) -> None:
+    chosen = encoding(name, PAPER, FixedPoint(range=1, fraction_bits=4), members=2)
+    values, nonces = np.array([-16, 0, 3]), Exponents([5, 0, 1 << 200])
+    base = PAPER.power_table([PAPER.g], range(PAPER.nonce_bound))
+    masks = PAPER.powers([PAPER.g], nonces)
+    assert chosen.masked(values, base, nonces) == PAPER.multiply([chosen.elements(values), masks])
+
+
 def test_lifted_elements_are_powers_of_the_generator() -> None:
     lifted = Lifted(SCHNORR, FixedPoint(range=1, fraction_bits=8), members=3)
     powers = [powmod(SCHNORR.g, v, SCHNORR.p) for v in (-256, -1, 0, 1, 256)]
@@ -165,6 +176,11 @@ def test_the_papers_256_bit_key_has_no_room_for_eight_members_at_32_bits() -> No
 
 def test_a_factor_beyond_double_precision_is_refused() -> None:
     assert capacity_problems("exponential", group("ffdhe3072"), FixedPoint(range=400, fraction_bits=2), 1)
+
+
+def test_exponentials_are_refused_on_a_curve() -> None:
+    (problem,) = capacity_problems("exponential", group("secp256k1"), FixedPoint(range=1, fraction_bits=2), 2)
+    assert "secp256k1 needs the lifted one" in problem
 
 
 def test_exponentials_are_refused_in_a_schnorr_group() -> None:

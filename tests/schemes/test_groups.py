@@ -1,12 +1,14 @@
+from collections.abc import Callable
+
 import pytest
 from gmpy2 import is_prime, jacobi, mpz, powmod
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mdl.schemes.groups import GROUP_NAMES, modular_group
+from mdl.schemes.groups import GROUP_NAMES, MODULAR_NAMES, group, modular_group
 from mdl.schemes.modular import KEY_MODULUS, ModularGroup, SafePrimeGroup, SchnorrGroup
 
-GROUPS = [modular_group(name) for name in GROUP_NAMES]
+GROUPS = [modular_group(name) for name in MODULAR_NAMES]
 SAFE = modular_group("insecure64")
 SCHNORR = modular_group("insecure_schnorr96")
 TOYS = [SAFE, SCHNORR]
@@ -72,9 +74,16 @@ def test_the_rfc_groups_are_those_of_the_rfc() -> None:
     assert f"{int(modular_group('ffdhe3072').p):X}".endswith(FFDHE3072_TAIL)
 
 
-def test_an_unknown_group_is_refused_with_the_names_of_the_known() -> None:
+@pytest.mark.parametrize("find", [group, modular_group])
+def test_an_unknown_group_is_refused_with_the_names_of_the_known(find: Callable[[str], object]) -> None:
     with pytest.raises(ValueError, match="schnorr2048"):
-        modular_group("rot13")
+        find("rot13")
+
+
+def test_the_curve_is_no_group_of_integers() -> None:
+    assert set(GROUP_NAMES) - set(MODULAR_NAMES) == {"secp256k1"}
+    with pytest.raises(ValueError, match="no such group"):
+        modular_group("secp256k1")
 
 
 @given(x=st.integers(1, int(SAFE.p) - 1))

@@ -411,6 +411,10 @@ def test_a_worker_refuses_a_manager_that_counts_it_in_where_it_uploaded_nothing(
         ({"mode": "paper"}, "system.insecure = true"),
         ({"mode": "paper", "insecure": True, "scheme": {"type": "plain"}}, "system.scheme.type"),
         (
+            {"mode": "paper", "insecure": True, "scheme": {"type": "elgamal", "group": "secp256k1"}},
+            "secp256k1 is no such group",
+        ),
+        (
             {"mode": "paper", "insecure": True, "admission": {"type": "deficit"}},
             'admission.type = "first-come"',
         ),

@@ -12,6 +12,7 @@ from mdl.protocols.opening import Answer, Open
 from mdl.protocols.policies import Admission, ContributionDownload, Download, FirstCome
 from mdl.protocols.selection import Selection
 from mdl.protocols.versions import Closing
+from mdl.schemes.groups import MODULAR_NAMES
 from mdl.systems.dynamic.messages import (
     EpochDone,
     Finish,
@@ -80,6 +81,10 @@ class DynamicSettings(VisibilitySettings):
             )
         if self.scheme.type != "elgamal":
             found.append('system.mode: "paper" is about ElGamal: set system.scheme.type = "elgamal"')
+        elif self.scheme.group not in MODULAR_NAMES:
+            found.append(
+                f'system.mode: "paper" is about integers modulo a prime: {self.scheme.group} is no such group'
+            )
         if self.admission.type != "first-come":
             found.append('system.mode: "paper" knows admission.type = "first-come" alone')
         if self.opening_threshold is not None:
