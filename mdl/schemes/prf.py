@@ -5,7 +5,7 @@ keys, so a word costs little more than AES itself. As AES permutes, outputs of o
 inputs that is told from random with probability q^2 / 2^129 at most, 2^-49 for 2^40 inputs (16 TiB).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -95,10 +95,20 @@ def buffer_bytes(inputs: int) -> int:
 
 def stream(seed: bytes, count: int) -> NDArray[np.uint8]:
     """Expand a fresh, secret seed of `KEY_BYTES` into `count` bytes (AES-128-CTR). A seed serves once."""
-    out = np.empty(count + INPUT_BYTES - 1, np.uint8)
+    return np.concatenate([np.empty(0, np.uint8), *stream_pieces(seed, count, max(count, 1))])
+
+
+def stream_pieces(seed: bytes, count: int, size: int) -> Iterator[NDArray[np.uint8]]:
+    """Give what `stream` gives in pieces of `size` bytes (the last may be shorter), which stay in the cache.
+
+    Each lies where the last one lay: use it before the next.
+    """
+    zeros, out = np.zeros(size, np.uint8), np.empty(size + INPUT_BYTES - 1, np.uint8)
     encryptor = Cipher(algorithms.AES(seed), modes.CTR(bytes(INPUT_BYTES))).encryptor()
-    encryptor.update_into(np.zeros(count, np.uint8).data, out.data)
-    return out[:count]
+    for start in range(0, count, size):
+        piece = min(size, count - start)
+        encryptor.update_into(zeros[:piece].data, out.data)
+        yield out[:piece]
 
 
 def prfs(keys: Sequence[bytes]) -> list[Prf]:

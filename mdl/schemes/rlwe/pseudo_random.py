@@ -11,6 +11,8 @@ This term alone is distributed as the errors are: a key of Ring-LWE in normal fo
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from operator import mul
 from typing import Final
 
 import numpy as np
@@ -77,14 +79,14 @@ class PseudoRandomKeys:
         """Sum the values of all functions that this dealer has."""
         functions = subset_keys.held_keys(share.point, share.secret).of(share.point).values()
         hint = new_salt(rng) * len(context.blocks)
-        totals = np.zeros((len(context.blocks), self.degree), np.int32)
-        for here in _chunks(len(totals)):
+        keys = np.zeros((len(context.blocks), self.degree), np.int32)
+        for here in _chunks(len(keys)):
             laid_out = self._inputs(hint, context, here)
-            evaluate = _Evaluation(len(laid_out))
+            evaluate, chunk = _Evaluation(len(laid_out)), keys[here].reshape(-1)
             for function in functions:
-                totals[here] += evaluate(function, laid_out).reshape(-1, self.degree)
-        totals -= binomial.LARGEST * len(functions)
-        return Dealt(totals, hint)
+                chunk += evaluate(function, laid_out)
+        keys -= binomial.LARGEST * len(functions)
+        return Dealt(keys, hint)
 
     def sums(self, share: KeyShare, hints: Sequence[bytes], context: Context) -> Elements:
         """Sum f_T(j) r_T over the members and the sets T without them and without this worker j."""
@@ -94,18 +96,21 @@ class PseudoRandomKeys:
                 raise InvalidShare(f"{len(hint)} bytes are not {rows} salts", [member])
         held = subset_keys.held_keys(share.point, share.secret)
         functions = [held.of(member) for member in context.members]
+        factors = _factors(held)
         # At most `TERMS_LIMIT` terms of less than 2^16 * 2^6: doubles hold their sum exactly.
         totals = np.zeros((rows, self.degree))
         for here in _chunks(rows):
             laid_out = [self._inputs(hint, context, here) for hint in hints]
-            evaluate = _Evaluation(len(laid_out[0]))
-            for subset, factor in held.factors(P).items():
-                dealt = np.zeros(totals[here].shape, np.int32)
+            evaluate, chunk = _Evaluation(len(laid_out[0])), totals[here].reshape(-1)
+            dealt, term = np.empty(chunk.shape, np.uint32), np.empty(chunk.shape)
+            for subset, factor in factors.items():
+                dealt[:] = 0
                 for of, at in zip(functions, laid_out, strict=True):
                     if subset in of:
-                        dealt += evaluate(of[subset], at).reshape(dealt.shape)
-                        dealt -= binomial.LARGEST
-                totals[here] += dealt * float(factor)
+                        dealt += evaluate(of[subset], at)
+                chunk += np.multiply(dealt, float(factor), out=term)
+        dealers = [sum(subset in of for of in functions) for subset in factors]
+        totals -= binomial.LARGEST * sum(map(mul, factors.values(), dealers))
         return reduce(totals)
 
     def _inputs(self, hint: bytes, context: Context, rows: slice) -> NDArray[np.uint8]:
@@ -125,6 +130,11 @@ class _Evaluation:
     def __call__(self, function: Prf, inputs: NDArray[np.uint8]) -> binomial.Counts:
         """Give the values plus `binomial.LARGEST`; they stand until the next call."""
         return binomial.counts(function.words(inputs, self._words), self._counts)
+
+
+@lru_cache(maxsize=16)
+def _factors(held: subset_keys.HeldKeys) -> Mapping[subset_keys.Subset, int]:
+    return held.factors(P)
 
 
 def _chunks(rows: int) -> Iterator[slice]:

@@ -64,6 +64,8 @@ from mdl.vectors import Integers
 KeySharingName: TypeAlias = Literal["prss", "shamir"]
 
 _WORD_BYTES: Final = ring.MODULUS_BITS // 8
+_CHUNK: Final = 1 << 13
+"""Values that are decoded at once: as doubles, 64 KiB, they stay in the cache."""
 
 TERMS_LIMIT: Final = 1 << 16
 """The most binomial values that a coefficient of a sum of keys may be the sum of.
@@ -186,8 +188,7 @@ class Rlwe:
         dealt = self._keys.draw(key_share, context, rng=rng)
         rows = plaintext.astype(np.uint32)
         rows *= _step(self.members_limit)
-        rows += binomial.draw(rows.size, rng=rng).reshape(rows.shape)
-        rows -= binomial.LARGEST
+        binomial.add(rows, rng=rng)
         ring.add_products(rows, dealt.keys)
         return Ciphertext(body=rows.astype("<u4", copy=False).tobytes(), hint=dealt.hint)
 
@@ -265,12 +266,17 @@ class Rlwe:
 
     def _decoded(self, rows: ring.Words, members: int) -> Integers:
         """Round D x + e to x; both must be what so many members can give."""
-        values = rows.view(np.int32).astype(np.int64)
-        step = _step(self.members_limit)
-        # The quotient is 1/(2D) or more away from the middle of two integers, and errs by 2^-21 / D at most.
-        sums = np.rint(values / step).astype(np.int64)
-        values -= step * sums
-        if outside(sums, self.fixed_point.bound(members)) or outside(values, members * binomial.LARGEST):
+        step, largest_error = _step(self.members_limit), members * binomial.LARGEST
+        sums = np.empty(rows.shape, np.int64)
+        decoded, values = sums.reshape(-1), rows.view(np.int32).reshape(-1)
+        for first in range(0, sums.size, _CHUNK):
+            here = slice(first, first + _CHUNK)
+            # No quotient is nearer than 1/(2D) to the middle of two integers; each errs by 2^-22 / D at most.
+            rounded = np.rint(values[here] / step)
+            decoded[here] = rounded
+            if np.abs(values[here] - step * rounded).max() > largest_error:
+                raise OutOfRange(f"not the errors of {members} members: a share or a body is wrong")
+        if outside(sums, self.fixed_point.bound(members)):
             raise OutOfRange(f"a value that is no sum of {members} entries: a share or a body is wrong")
         return sums
 

@@ -95,8 +95,8 @@ class SealedKeys:
         everybody = range(1, self.workers + 1)
         seals = [self._seal(share, context, sender=share.point, receiver=j) for j in everybody]
         rows = len(context.blocks)
-        keys = binomial.draw(rows * self.degree, rng=rng).reshape(rows, self.degree).astype(np.int32)
-        keys -= binomial.LARGEST
+        keys = np.zeros((rows, self.degree), np.int32)
+        binomial.add(keys, rng=rng)
         hint = []
         for block, key in zip(context.blocks, keys, strict=True):
             nonce = rng.bytes(_NONCE_BYTES)

@@ -10,6 +10,8 @@ from mdl.schemes.threshold import ThresholdEncryption
 
 SMALLEST_BLOCK: Final = 256
 """Parameters in a block, at least: opening one costs 4 KiB from each opener, whatever its size."""
+PREFERRED_KEYS: Final = 128
+"""So many keys a worker, at most, unless more are asked for: an opener needs about 1 ms for a block then."""
 SYMMETRIC_BITS: Final = 128
 """Security of AES-128, which keys and errors are drawn and shared with."""
 
@@ -20,7 +22,7 @@ class RlweSettings(SchemeSettings):
     Attributes:
         keys: how short keys are shared: pseudo-randomly (``"prss"``), which costs no message but needs keys
             of all sets of m - 1 workers, or sealed to each worker (``"shamir"``). ``"auto"`` takes the first
-            where the keys are few enough.
+            where a worker needs no more than 128 such keys.
     """
 
     type: Literal["rlwe"] = "rlwe"
@@ -48,11 +50,12 @@ class RlweSettings(SchemeSettings):
                 f"a block of {wanted.block} is below {SMALLEST_BLOCK}, and costs as much to open as one of "
                 'any size: use block = 16384, or scheme.type = "prss" for a set per parameter'
             )
-        if self.keys == "prss" and not _pseudo_random(wanted):
+        terms = key_count(wanted.workers, wanted.threshold)
+        if self.keys == "prss" and (terms > KEYS_LIMIT or terms * wanted.members > TERMS_LIMIT):
             problems.append(
                 f"{wanted.workers} workers with a threshold of {wanted.threshold} need "
-                f"{key_count(wanted.workers, wanted.threshold):,} keys each, more than {KEYS_LIMIT:,} or too "
-                f'many for sums of {wanted.members}: use scheme.keys = "shamir"'
+                f"{terms:,} keys each, more than {min(KEYS_LIMIT, TERMS_LIMIT // wanted.members):,}: use "
+                'scheme.keys = "shamir"'
             )
         return problems + capacity_problems(wanted.fixed_point, wanted.members)
 
@@ -83,10 +86,4 @@ class RlweSettings(SchemeSettings):
     def _sharing(self, wanted: Requirements) -> KeySharingName:
         if self.keys != "auto":
             return self.keys
-        return "prss" if _pseudo_random(wanted) else "shamir"
-
-
-def _pseudo_random(wanted: Requirements) -> bool:
-    """Tell whether there are few enough sets of m - 1 workers for pseudo-random sharing."""
-    terms = key_count(wanted.workers, wanted.threshold)
-    return terms <= KEYS_LIMIT and terms * wanted.members <= TERMS_LIMIT
+        return "prss" if key_count(wanted.workers, wanted.threshold) <= PREFERRED_KEYS else "shamir"
