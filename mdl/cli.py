@@ -30,8 +30,10 @@ keys_app = typer.Typer(help="Keys for parties that are started by hand.", no_arg
 app.add_typer(keys_app, name="keys")
 audit_app = typer.Typer(help="Attacks on the protocols, printed and ours.", no_args_is_help=True)
 app.add_typer(audit_app, name="audit")
+bench_app = typer.Typer(help="What hiding costs on this machine.", no_args_is_help=True)
+app.add_typer(bench_app, name="bench")
 
-EXIT_FAILED, EXIT_CONFIG = 1, 2
+EXIT_FAILED, EXIT_CONFIG, EXIT_INTERRUPTED = 1, 2, 130
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="An experiment file (TOML).")]
 Overrides = Annotated[
@@ -43,6 +45,14 @@ Overrides = Annotated[
 Seed = Annotated[int | None, typer.Option(help="Use another seed than the file's.", min=0)]
 Out = Annotated[Path, typer.Option(metavar="DIR", help="Where run folders are made.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show the closing table only.")]
+
+Parameters = Annotated[int, typer.Option(metavar="T", help="Parameters of the model.", min=1)]
+Workers = Annotated[int, typer.Option(metavar="N", help="Workers.", min=1)]
+Threshold = Annotated[int, typer.Option(metavar="M", help="Members of a set, and openers.", min=1)]
+Kept = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", help="Also write JSON, Markdown and plots here, over earlier ones."),
+]
 
 Watch: TypeAlias = Callable[[Mapping[str, Any]], None]
 """Shown every event of a run."""
@@ -325,6 +335,78 @@ def collusion(file: File, overrides: Overrides = None, seed: Seed = None) -> Non
         found = audit(attackable(experiment.system), experiment.workers)
     Console(highlight=False).print(rendered(found))
     raise typer.Exit(EXIT_FAILED if found.broken_claims else 0)
+
+
+@bench_app.command(name="schemes")
+def bench_schemes(
+    parameters: Parameters = 140_106,
+    workers: Workers = 8,
+    threshold: Threshold = 4,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Only schemes whose name begins so. May be repeated."),
+    ] = None,
+    runs: Annotated[int, typer.Option(metavar="K", help="Take the best of so many.", min=1)] = 5,
+    scaling: Annotated[
+        bool, typer.Option("--scaling", help="Instead: how the cost of rlwe grows with n and with t.")
+    ] = False,
+    out: Kept = None,
+) -> None:
+    """Measure every scheme side by side: CPU time and bytes a parameter, step by step, in one process.
+
+    Ratios are to the printed protocol, at the paper's 256 bits and at 3072, and to a sum of float32.
+
+    Ctrl-C ends early and shows what was measured.
+
+    [dim]Examples:[/dim]
+      mdl bench schemes --out benchmarks/results
+      mdl bench schemes --only rlwe --only prss --workers 10 --threshold 5
+      mdl bench schemes --scaling
+    """
+    _use_one_thread()
+    from mdl.bench import command
+    from mdl.bench.schemes import Size
+
+    size = Size(parameters, workers, threshold, runs)
+    if scaling and only:
+        raise ConfigError(["--scaling measures rlwe; it does not go with --only"], "mdl bench schemes")
+    complete = command.bench_scaling(size, out) if scaling else command.bench_schemes(only or [], size, out)
+    raise typer.Exit(0 if complete else EXIT_INTERRUPTED)
+
+
+@bench_app.command(name="exchange")
+def bench_exchange(
+    parameters: Parameters = 140_106,
+    workers: Workers = 8,
+    threshold: Threshold = 4,
+    scheme: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Schemes whose name begins so; else those that take seconds."),
+    ] = None,
+    runs: Annotated[int, typer.Option(metavar="K", help="Take the median of so many.", min=1)] = 5,
+    out: Kept = None,
+) -> None:
+    """Measure epochs of the coordinated system end to end: real processes, a network that trains in no time.
+
+    Each scheme is held against the plain system with the same blocks, and must give the same model.
+
+    Ctrl-C ends early and shows what was measured.
+
+    [dim]Examples:[/dim]
+      mdl bench exchange
+      mdl bench exchange --scheme rlwe-16k --workers 32 --threshold 16
+    """
+    from mdl.bench import command
+    from mdl.bench.schemes import Size
+
+    size = Size(parameters, workers, threshold, runs)
+    raise typer.Exit(0 if command.bench_exchange(scheme or [], size, out) else EXIT_INTERRUPTED)
+
+
+def _use_one_thread() -> None:
+    """Have numerical libraries compute in one thread; they read this once, when they are loaded."""
+    for library in ("OMP", "OPENBLAS", "MKL"):
+        os.environ[f"{library}_NUM_THREADS"] = "1"
 
 
 @app.command()

@@ -8,7 +8,10 @@ from mdl.cli import main
 
 QUICKSTART = str(Path(__file__).parent.parent / "configs" / "quickstart.toml")
 
-COMMANDS = ["run", "check", "simulate", "report", "list", "keys deal", "audit collusion", "node"]
+COMMANDS = [
+    *("run", "check", "simulate", "report", "list", "keys deal", "audit collusion", "node"),
+    *("bench schemes", "bench exchange"),
+]
 
 
 @pytest.fixture(autouse=True)
