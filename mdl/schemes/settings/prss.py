@@ -52,10 +52,12 @@ class PrssSettings(SchemeSettings):
     def describe(self, wanted: Requirements) -> str:
         """See `SchemeSettings`."""
         keys = key_count(wanted.workers, wanted.threshold)
-        sets = "every parameter has" if wanted.block == 1 else f"every {wanted.block:,} parameters have"
+        sets = "every parameter has an active set of its own"
+        if wanted.block > 1:
+            sets = f"every {wanted.block:,} parameters have an active set"
         bound = wanted.fixed_point.bound(wanted.members)
         return (
             f"Masks from a pseudo-random function alone, AES-128 under {keys:,} keys a worker (128 bits of "
-            f"security, post-quantum): {sets} an active set of their own, opened by any {wanted.threshold} "
+            f"security, post-quantum): {sets}, opened by any {wanted.threshold} "
             f"workers. Sums reach {bound:,}, of {PRIME // 2:,} that a mask has room for."
         )
