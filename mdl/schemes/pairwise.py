@@ -81,8 +81,8 @@ class Pairwise:
     def __post_init__(self) -> None:
         if min(self.block, self.members_least, self.members_limit) < 1:
             raise ValueError(f"block, members_least and members_limit must be at least 1: {self}")
-        if problem := capacity_problem(self.fixed_point, self.members_limit):
-            raise ValueError(problem)
+        if problems := capacity_problems(self.fixed_point, self.members_least, self.members_limit):
+            raise ValueError("; ".join(problems))
 
     @property
     def threshold(self) -> int:
@@ -163,13 +163,14 @@ class Pairwise:
         It draws nothing. It must not be called twice for the same run, epoch and block.
 
         Raises:
-            OutOfRange: an entry is outside ±fixed_point.limit.
+            OutOfRange: an entry is outside ±fixed_point.limit, or there are more members than members_limit.
             SchemeError: this worker is none of the members, one is named twice, or they are too few.
             InvalidShare: a member's public key is missing or makes no secret.
         """
         assert plaintext.shape == (len(context.blocks), self.block)
         if outside(plaintext, self.fixed_point.limit):
             raise OutOfRange(f"an entry is outside ±{self.fixed_point.limit}")
+        self._check_members(context)
         self._check_set(key_share.point, context.members)
         functions = {
             peer: _function(key_share, peer, public_key=public_key, run=context.run)
@@ -261,10 +262,14 @@ class Pairwise:
         return np.frombuffer(body, self._word)
 
 
-def capacity_problem(fixed_point: FixedPoint, members: int) -> str | None:
-    """Say that the sums of so many members are not exact, if so."""
-    bound = fixed_point.bound(members)
-    return None if bound < BOUND_LIMIT else f"sums reach {bound:,}: lower range or fraction_bits"
+def capacity_problems(fixed_point: FixedPoint, least: int, limit: int) -> list[str]:
+    """Say why sums over sets of `least` to `limit` members cannot be, or are not exact; [] if they are."""
+    problems = []
+    if limit < least:
+        problems.append(f"the largest active set, of {limit}, is smaller than the smallest, of {least}")
+    if (bound := fixed_point.bound(limit)) >= BOUND_LIMIT:
+        problems.append(f"sums reach {bound:,}: lower range or fraction_bits")
+    return problems
 
 
 @lru_cache(maxsize=1024)

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from mdl.schemes.pairwise import Pairwise, capacity_problem
+from mdl.schemes.pairwise import Pairwise, capacity_problems
 from mdl.schemes.settings.base import Requirements, SchemeSettings
 from mdl.schemes.threshold import ThresholdEncryption
 
@@ -25,10 +25,7 @@ class PairwiseSettings(SchemeSettings):
 
     def problems(self, wanted: Requirements) -> list[str]:
         """See `SchemeSettings`."""
-        problems = wanted.problems()
-        if problem := capacity_problem(wanted.fixed_point, wanted.members):
-            problems.append(problem)
-        return problems
+        return wanted.problems() or capacity_problems(wanted.fixed_point, wanted.threshold, wanted.members)
 
     @property
     def members_first(self) -> bool:
