@@ -1,11 +1,11 @@
 """What the variants of ∝MDL have in common: ρ-visibility, who contributes what, what hides it."""
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from annotated_types import Ge, Gt, Le
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from mdl.party import PartyId
 from mdl.protocols import selection as select
@@ -13,11 +13,16 @@ from mdl.protocols.rows import MESSAGE_LIMIT_BYTES
 from mdl.protocols.selection import Selection
 from mdl.protocols.sets import WORKERS_LIMIT
 from mdl.schemes.fixed_point import FixedPoint
-from mdl.schemes.settings import AnyScheme, ElGamalSettings, Requirements
+from mdl.schemes.settings import AnyScheme, PrssSettings, Requirements, RlweSettings
+from mdl.schemes.settings.rlwe import SMALLEST_BLOCK
 from mdl.schemes.threshold import ThresholdEncryption
 from mdl.settings import Settings
 from mdl.system import Crypto, Randomness, star
 from mdl.systems.credentials import deal_threshold
+
+
+def _fastest(validated: Mapping[str, Any]) -> PrssSettings | RlweSettings:
+    return RlweSettings() if validated.get("block", 1) >= SMALLEST_BLOCK else PrssSettings()
 
 
 class VisibilitySettings(Settings):
@@ -35,7 +40,8 @@ class VisibilitySettings(Settings):
         range: values of the epoch gradient saturate at ± this (and are counted).
         fraction_bits: binary digits kept after the point.
         insecure: allow what gives the protection away (m below 3, groups below 112 bits), for study.
-        scheme: how gradients are hidden.
+        scheme: how gradients are hidden: by default the fastest that any m workers open, ``"rlwe"`` for
+            blocks that it suits and ``"prss"`` for smaller ones.
     """
 
     visibility: Annotated[float, Gt(0), Le(1)] | None = None
@@ -47,7 +53,7 @@ class VisibilitySettings(Settings):
     range: Annotated[float, Gt(0)] = 16.0
     fraction_bits: Annotated[int, Ge(1), Le(32)] = 12
     insecure: bool = False
-    scheme: AnyScheme = ElGamalSettings()
+    scheme: AnyScheme = Field(default_factory=_fastest)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
