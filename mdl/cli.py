@@ -393,7 +393,7 @@ def bench_exchange(
     Ctrl-C ends early and shows what was measured.
 
     [dim]Examples:[/dim]
-      mdl bench exchange
+      mdl bench exchange --out benchmarks/results
       mdl bench exchange --scheme rlwe-16k --workers 32 --threshold 16
     """
     from mdl.bench import command
