@@ -105,6 +105,18 @@ def test_words_have_four_bytes_where_the_sums_allow() -> None:
     assert 2 * FOUR_BYTES.bound(MEMBERS) + 1 <= 1 << 32 < 2 * EIGHT_BYTES.bound(MEMBERS) + 1
 
 
+@pytest.mark.parametrize("block", [1, 4, 40_000])
+def test_many_entries_are_summed_as_exactly_as_few(block: int) -> None:
+    rows = 40_000 // block
+    context = Context(b"run", 1, range(5, 5 + rows), members=(2, 4, 5))
+    random = np.random.default_rng(0)
+    plaintexts = [random.integers(-GRID.limit, GRID.limit + 1, (rows, block)) for _ in context.members]
+    uploads = uploaded(context, plaintexts, case(block))
+    scheme = case(block).scheme
+    body = scheme.add([upload.body for upload in uploads.values()], context)
+    np.testing.assert_array_equal(scheme.combine(body, {}, context), sum(plaintexts))
+
+
 def test_it_draws_nothing_and_both_ends_of_a_run_agree() -> None:
     context = Context(b"run", 1, range(3), members=(1, 2, 3))
     plaintexts = [np.full((3, 1), value) for value in (1, 2, 3)]
