@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from mdl.protocols import selection as select
+from mdl.schemes.settings import Exponentiations
 from mdl.systems.costs import EpochBytes, VersionBytes
 from mdl.systems.visibility import VisibilitySettings
 from mdl.vectors import Blocks
@@ -82,7 +83,8 @@ def _version_costs(system: VisibilitySettings, workers: int, parameters: int, *,
     scheme = system.build_scheme(workers)
     epoch = VersionBytes(workers, m, blocks, scheme, printed)
     rows = blocks.count * blocks.size
-    work = _work(system, blocks, members=m, openers=scheme.threshold)
+    each = system.scheme.exponentiations(system.requirements(workers))
+    work = _work(each, blocks, members=m, openers=scheme.threshold)
     if printed:
         work = (
             f"{(m * m + 5 * m) // 2 * rows:,} exponentiations by all workers (l + 2 for each parameter by "
@@ -182,14 +184,15 @@ def _costs(system: VisibilitySettings, workers: int, parameters: int) -> str:
     scheme = system.build_scheme(workers)
     epoch = EpochBytes(workers, members, blocks, scheme)
     about = "" if system.selection == "balanced" else "about "
-    work = _work(system, blocks, members=members, openers=scheme.threshold)
+    each = system.scheme.exponentiations(system.requirements(workers))
+    work = _work(each, blocks, members=members, openers=scheme.threshold)
     return (
         f"Costs of an epoch: {about}{_size(epoch.up)} up and {_size(epoch.down)} down, over all links; {work}"
     )
 
 
-def _work(system: VisibilitySettings, blocks: Blocks, *, members: int, openers: int) -> str:
-    each, count = system.scheme.exponentiations(blocks.size), blocks.count
+def _work(each: Exponentiations, blocks: Blocks, *, members: int, openers: int) -> str:
+    count = blocks.count
     encrypt, share, manager = (
         each.encrypt * count * members,
         each.share * count * openers,

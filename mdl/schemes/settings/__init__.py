@@ -6,13 +6,14 @@ from pydantic import Field
 
 from mdl.schemes.settings.base import Exponentiations, Requirements, SchemeSettings
 from mdl.schemes.settings.elgamal import ElGamalSettings
+from mdl.schemes.settings.paillier import PaillierSettings
 from mdl.schemes.settings.pairwise import PairwiseSettings
 from mdl.schemes.settings.plain import PlainSettings
 from mdl.schemes.settings.prss import PrssSettings
 from mdl.schemes.settings.rlwe import RlweSettings
 
 AnyScheme: TypeAlias = Annotated[
-    ElGamalSettings | PrssSettings | RlweSettings | PairwiseSettings | PlainSettings,
+    ElGamalSettings | PaillierSettings | PrssSettings | RlweSettings | PairwiseSettings | PlainSettings,
     Field(discriminator="type"),
 ]
 
@@ -20,6 +21,7 @@ __all__ = [
     "AnyScheme",
     "ElGamalSettings",
     "Exponentiations",
+    "PaillierSettings",
     "PairwiseSettings",
     "PlainSettings",
     "PrssSettings",

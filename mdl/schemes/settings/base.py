@@ -93,6 +93,6 @@ class SchemeSettings(Settings):
         """See `ThresholdEncryption`."""
         return False
 
-    def exponentiations(self, block: int) -> Exponentiations:
-        """Give what a block of so many parameters costs."""
+    def exponentiations(self, wanted: Requirements) -> Exponentiations:
+        """Give what a block costs."""
         return Exponentiations()

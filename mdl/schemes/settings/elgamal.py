@@ -57,6 +57,6 @@ class ElGamalSettings(SchemeSettings):
             f"opened by any {wanted.threshold} workers. The {self.encoding} encoding has {fit}."
         )
 
-    def exponentiations(self, block: int) -> Exponentiations:
+    def exponentiations(self, wanted: Requirements) -> Exponentiations:
         """See `SchemeSettings`."""
-        return Exponentiations(encrypt=2 * block, share=block)
+        return Exponentiations(encrypt=2 * wanted.block, share=wanted.block)
