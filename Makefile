@@ -38,7 +38,9 @@ format: $(READY)      ## put the code into shape
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(READY)      ## measure schemes, transport and the launcher on this machine
+bench: $(READY)      ## measure schemes, exchanges, transport and the launcher on this machine
+	$(BIN)/mdl bench schemes
+	$(BIN)/mdl bench exchange
 	for bench in benchmarks/bench_*.py; do $(BIN)/python -m benchmarks.$$(basename $$bench .py) || exit 1; done
 
 report: $(READY)      ## draw all runs side by side (RUNS="runs/*")
