@@ -6,7 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 MESSAGE_LIMIT_BYTES = 1 << 20
-"""No message carries more bytes of vector than this, so that none holds up its link for long."""
+"""A message carries no more bytes of vector, so that none holds up its link for long; or else one row."""
+
+ROW_LIMIT_BYTES = 24 << 20
+"""No row is longer: it fits a frame."""
 
 CALL_LIMIT_BYTES = 1 << 24
 """No call of a scheme makes more bytes than this. Schemes with tables serve many rows by each."""

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from mdl.party import PartyId
 from mdl.protocols import selection as select
-from mdl.protocols.rows import MESSAGE_LIMIT_BYTES
+from mdl.protocols.rows import ROW_LIMIT_BYTES
 from mdl.protocols.selection import Selection
 from mdl.protocols.sets import WORKERS_LIMIT
 from mdl.schemes.fixed_point import FixedPoint
@@ -124,7 +124,8 @@ class VisibilitySettings(Settings):
             )
         if self.scheme.members_first and self.opening_threshold is not None:
             found.append(
-                f"system.opening_threshold: with scheme.type = {self.scheme.type!r} nobody answers to open a sum"
+                f"system.opening_threshold: with scheme.type = {self.scheme.type!r} nobody answers to open "
+                "a sum"
             )
         if self.share != "minimum" and self.share * workers < m - 1e-9:
             found.append(
@@ -162,12 +163,12 @@ class VisibilitySettings(Settings):
         """A block is never divided among messages, so what is sent of one must fit a message."""
         scheme = self.build_scheme(workers)
         shown = scheme.shown_bytes * self.largest_set(workers)
-        largest = max(shown, scheme.body_bytes + scheme.hint_bytes, 4 * self.block)
-        if largest <= MESSAGE_LIMIT_BYTES:
+        largest = max(shown, scheme.share_bytes, scheme.body_bytes + scheme.hint_bytes, 4 * self.block)
+        if largest <= ROW_LIMIT_BYTES:
             return []
         return [
             f"system.block: {self.block} parameters need {largest:,} bytes in one message, "
-            f"which holds {MESSAGE_LIMIT_BYTES:,}; use at most {self.block * MESSAGE_LIMIT_BYTES // largest}"
+            f"which holds {ROW_LIMIT_BYTES:,}; use at most {self.block * ROW_LIMIT_BYTES // largest}"
         ]
 
     def agreed(self, workers: int) -> Mapping[str, str]:

@@ -8,9 +8,9 @@ from typing import Final
 
 from mdl.errors import FrameTooLarge, MalformedMessage
 
-FRAME_LIMIT: Final = 2 * 1024 * 1024
-"""Bytes a frame's body may have. Protocols send vectors in chunks of at most 1 MiB, so every message is one
-frame."""
+FRAME_LIMIT: Final = 32 * 1024 * 1024
+"""Bytes a frame's body may have. Protocols send vectors in chunks of at most 1 MiB, or one block of
+parameters where that is more, so every message is one frame."""
 
 PREFIX_BYTES: Final = 4
 

@@ -22,6 +22,9 @@ _READ_BYTES: Final = 256 * 1024
 _STREAM_LIMIT: Final = 1024 * 1024
 """asyncio stops reading a socket once twice as much is buffered."""
 
+_WRITE_BUFFER: Final = 2 * 1024 * 1024
+"""Bytes that wait to be written before whoever sends must wait."""
+
 _SOCKET_BYTES: Final = 1024 * 1024
 _RETRY_SECONDS: Final = 0.02
 _BACKLOG: Final = 1024
@@ -123,7 +126,7 @@ class Link:
 
 def _prepare(writer: asyncio.StreamWriter) -> socket.socket:
     """Set a connection's buffers; give a second descriptor of its socket."""
-    writer.transport.set_write_buffer_limits(high=FRAME_LIMIT)
+    writer.transport.set_write_buffer_limits(high=_WRITE_BUFFER)
     shared = writer.get_extra_info("socket")
     spare = socket.socket(fileno=os.dup(shared.fileno()))
     for buffer in (socket.SO_SNDBUF, socket.SO_RCVBUF):

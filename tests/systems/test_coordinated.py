@@ -380,7 +380,7 @@ def test_workers_refuse_a_manager_that_closes_a_repeated_epoch_over_other_sets()
         ({"share": 0.3}, "system.share"),
         ({"insecure": False}, "system.scheme"),
         ({"range": 1e6, "fraction_bits": 20}, "system.scheme"),
-        ({"block": 100_000}, "system.block"),
+        ({"block": 2_000_000}, "system.block"),
     ],
 )
 def test_impossible_and_unsafe_settings_are_refused_by_place(change: dict[str, object], place: str) -> None:

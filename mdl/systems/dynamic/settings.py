@@ -65,8 +65,8 @@ class DynamicSettings(VisibilitySettings):
         found += self.admission.problems(self.visibility_threshold(workers))
         if self.scheme.members_first:
             found.append(
-                f"system.scheme.type: {self.scheme.type!r} must know an active set before its members upload, "
-                'which type = "dynamic" does not: take another scheme, or system.type = "coordinated"'
+                f"system.scheme.type: {self.scheme.type!r} must know an active set before its members "
+                'upload, which type = "dynamic" does not: take another scheme, or type = "coordinated"'
             )
         if self.mode == "paper":
             found += self._printed_problems()
