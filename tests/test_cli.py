@@ -189,7 +189,7 @@ def test_a_party_that_is_not_there_cannot_be_started(
 def test_checking_explains_and_says_valid(capsys: pytest.CaptureFixture[str]) -> None:
     ended = Ended(capsys, "check", QUICKSTART)
     assert (ended.code, ended.err) == (0, "")
-    assert "about 112 bits of security" in ended.out
+    assert "128 bits of security" in ended.out
     assert ended.out.rstrip().endswith("The file is valid.")
 
 

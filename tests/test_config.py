@@ -202,12 +202,21 @@ def test_a_new_type_drops_the_keys_it_does_not_know_and_says_so() -> None:
     assert note.startswith("system.type is now 'fedavg': dropped system.visibility, system.share,")
 
 
-def test_a_new_type_keeps_the_keys_that_it_knows() -> None:
-    found, notes = load(QUICKSTART, ["system.scheme.type=plain"])
+def test_a_new_type_keeps_the_keys_that_it_knows(tmp_path: Path) -> None:
+    file = tmp_path / "elgamal.toml"
+    elgamal = 'type = "elgamal"\ngroup = "schnorr2048"'
+    file.write_text(QUICKSTART.read_text().replace('type = "prss"', elgamal))
+    found, notes = load(file, ["system.scheme.type=plain"])
     assert found.system.type == "coordinated"
     assert found.system.scheme.type == "plain"
     assert found.system.visibility == 0.5
     assert notes == ["system.scheme.type is now 'plain': dropped system.scheme.group"]
+
+
+@pytest.mark.parametrize(("block", "scheme"), [(1, "prss"), (255, "prss"), (256, "rlwe"), (16384, "rlwe")])
+def test_the_default_scheme_is_the_fastest_for_the_block(block: int, scheme: str) -> None:
+    found = quickstart(f'system={{type="coordinated", visibility=0.5, block={block}}}')
+    assert found.system.scheme.type == scheme
 
 
 def test_the_same_type_again_drops_nothing() -> None:

@@ -150,7 +150,7 @@ def test_saturation_is_warned_of_above_one_in_a_thousand() -> None:
 
 
 def test_an_explanation_gives_threshold_key_size_security_capacity_and_costs() -> None:
-    text = explained(experiment())
+    text = explained(experiment(scheme={"type": "elgamal"}))
     for expected in (
         "8 workers train digits-mlp (2,410 parameters) on digits for 3 epochs",
         "m = 4 (ρ = 0.5 of n = 8)",

@@ -1,11 +1,11 @@
 """What the variants of ∝MDL have in common: ρ-visibility, who contributes what, what hides it."""
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 import numpy as np
 from annotated_types import Ge, Gt, Le
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
 from mdl.party import PartyId
 from mdl.protocols import selection as select
@@ -13,16 +13,12 @@ from mdl.protocols.rows import ROW_LIMIT_BYTES
 from mdl.protocols.selection import Selection
 from mdl.protocols.sets import WORKERS_LIMIT
 from mdl.schemes.fixed_point import FixedPoint
-from mdl.schemes.settings import AnyScheme, PrssSettings, Requirements, RlweSettings
+from mdl.schemes.settings import AnyScheme, PrssSettings, Requirements
 from mdl.schemes.settings.rlwe import SMALLEST_BLOCK
 from mdl.schemes.threshold import ThresholdEncryption
 from mdl.settings import Settings
 from mdl.system import Crypto, Randomness, star
 from mdl.systems.credentials import deal_threshold
-
-
-def _fastest(validated: Mapping[str, Any]) -> PrssSettings | RlweSettings:
-    return RlweSettings() if validated.get("block", 1) >= SMALLEST_BLOCK else PrssSettings()
 
 
 class VisibilitySettings(Settings):
@@ -53,7 +49,16 @@ class VisibilitySettings(Settings):
     range: Annotated[float, Gt(0)] = 16.0
     fraction_bits: Annotated[int, Ge(1), Le(32)] = 12
     insecure: bool = False
-    scheme: AnyScheme = Field(default_factory=_fastest)
+    scheme: AnyScheme = PrssSettings()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fastest_scheme(cls, table: object) -> object:
+        if isinstance(table, dict) and "scheme" not in table:
+            block = table.get("block")
+            if isinstance(block, int) and block >= SMALLEST_BLOCK:
+                return {**table, "scheme": {"type": "rlwe"}}
+        return table
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
