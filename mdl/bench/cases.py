@@ -15,8 +15,8 @@ from mdl.schemes.threshold import ThresholdEncryption
 GRID: Final = FixedPoint(range=16.0, fraction_bits=12)
 """The default encoding of gradients, for every scheme."""
 
-LARGEST_BLOCK: Final = 200_000
-"""A model "in one block" has blocks of this size at most: with what goes with it, one fits a message."""
+LARGEST_BLOCK: Final = 1 << 20
+"""A model "in one block" has blocks of this size at most."""
 
 FLOAT32: Final = "float32"
 """The sum of vectors that nobody hides and nobody encodes: the floor."""
@@ -41,12 +41,14 @@ class Case:
         table: the ``scheme`` table.
         block: parameters in a block; None for the whole model in one, up to `LARGEST_BLOCK`.
         sample: at most so many parameters are measured, where a step takes long; None for all.
+        stride: from one block of the active set to the next; above 1 where sets are drawn block by block.
     """
 
     name: str
     table: Mapping[str, Any]
     block: int | None = 1
     sample: int | None = None
+    stride: int = 1
 
     @property
     def settings(self) -> SchemeSettings:
@@ -84,6 +86,7 @@ _ALL: Final[Sequence[Case]] = (
     Case("secp256k1-grid", _elgamal("secp256k1", "grid"), block=150, sample=150 * 150),
     Case("paillier-2048", {"type": "paillier"}, block=16_384),
     Case("prss", {"type": "prss"}),
+    Case("prss-scattered", {"type": "prss"}, stride=4),
     Case("rlwe-16k", {"type": "rlwe"}, block=16_384),
     Case("rlwe-32k", {"type": "rlwe"}, block=32_768),
     Case("rlwe", {"type": "rlwe"}, block=None),

@@ -156,7 +156,7 @@ def measure_case(case: Case, size: Size) -> Row | Refused:
     if problems := settings.problems(wanted):
         return Refused(case.name, problems)
     scheme = settings.build(wanted)
-    exchange = Exchange(scheme, wanted, parameters)
+    exchange = Exchange(scheme, wanted, parameters, stride=case.stride)
     first, least = measure(exchange, size.runs)
     each = _MICRO / parameters
     up, down = _bytes(scheme, wanted, exchange.blocks)

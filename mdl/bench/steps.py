@@ -40,15 +40,18 @@ class StepSeconds:
 
 
 class Exchange:
-    """The parties of one epoch: all blocks have one active set, the workers 1 to |A|, and 1 to m open it.
+    """The parties of one epoch: all its blocks have one active set, the workers 1 to |A|, and 1 to m open it.
 
     Args:
         scheme: how sums are hidden.
         wanted: what it was built for.
         parameters: how many are exchanged; the last block is filled up.
+        stride: from one block's id to the next one's.
     """
 
-    def __init__(self, scheme: ThresholdEncryption, wanted: Requirements, parameters: int) -> None:
+    def __init__(
+        self, scheme: ThresholdEncryption, wanted: Requirements, parameters: int, *, stride: int = 1
+    ) -> None:
         self.members = tuple(range(1, wanted.members + 1))
         self.openers = tuple(range(1, scheme.threshold + 1))
         self.blocks = -(-parameters // wanted.block)
@@ -59,12 +62,12 @@ class Exchange:
         self._entries = np.random.default_rng(1).integers(-limit, limit, shape, endpoint=True)
         known = self.members if scheme.members_first else ()
         self._calls = [
-            (part, Context(_RUN, 1, _ids(part), known))
+            (part, Context(_RUN, 1, _ids(part, stride), known))
             for part in calls(self.blocks, scheme.body_bytes + scheme.hint_bytes)
         ]
         asked = max(scheme.shown_bytes * len(self.members), scheme.share_bytes, scheme.body_bytes)
         self._openings = [
-            (part, Context(_RUN, 1, _ids(part), self.members, self.openers))
+            (part, Context(_RUN, 1, _ids(part, stride), self.members, self.openers))
             for part in parts(self.blocks, asked)
         ]
 
@@ -185,5 +188,5 @@ def _sharing(
     return lambda: exchange.share(opener, shown)
 
 
-def _ids(part: slice) -> Sequence[int]:
-    return list(range(part.start, part.stop))
+def _ids(part: slice, stride: int) -> Sequence[int]:
+    return list(range(stride * part.start, stride * part.stop, stride))
