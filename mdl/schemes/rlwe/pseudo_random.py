@@ -123,13 +123,13 @@ class PseudoRandomKeys:
 class _Evaluation:
     """Functions of as many inputs, one after the other, as binomial values in one buffer."""
 
-    def __init__(self, inputs: int) -> None:
-        self._words = np.empty(buffer_bytes(inputs), np.uint8)
-        self._counts = np.empty(inputs * _VALUES, np.uint8)
+    def __init__(self, count: int) -> None:
+        self._words = np.empty(buffer_bytes(count), np.uint8)
+        self._counts = np.empty(count * _VALUES, np.uint8)
 
-    def __call__(self, function: Prf, inputs: NDArray[np.uint8]) -> binomial.Counts:
+    def __call__(self, function: Prf, laid_out: NDArray[np.uint8]) -> binomial.Counts:
         """Give the values plus `binomial.LARGEST`; they stand until the next call."""
-        return binomial.counts(function.words(inputs, self._words), self._counts)
+        return binomial.counts(function.words(laid_out, self._words), self._counts)
 
 
 @lru_cache(maxsize=16)

@@ -183,6 +183,7 @@ class Rlwe:
             OutOfRange: an entry is outside ±fixed_point.limit.
         """
         assert plaintext.shape == (len(context.blocks), self.block)
+        assert len(set(context.blocks)) == len(context.blocks)  # two rows of one block would share a key
         if outside(plaintext, self.fixed_point.limit):
             raise OutOfRange(f"an entry is outside ±{self.fixed_point.limit}")
         dealt = self._keys.draw(key_share, context, rng=rng)

@@ -13,11 +13,13 @@ way, and a quantum computer that reads what is recorded today learns nothing.
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from numpy.typing import NDArray
 
 from mdl.errors import InvalidShare, NotEnoughShares, SchemeError
 from mdl.party import PartyId
@@ -146,7 +148,8 @@ class SealedKeys:
         return AESGCM(derive(key, b"mdl: seals from %d to %d in " % (sender, receiver) + context.run))
 
 
-def _powers(workers: int, threshold: int) -> np.typing.NDArray[np.float64]:
+@lru_cache(maxsize=4)
+def _powers(workers: int, threshold: int) -> NDArray[np.float64]:
     """Give x^k mod p for the points x and k < m: shape (workers, threshold)."""
     powers = [[pow(point, k, P) for k in range(threshold)] for point in range(1, workers + 1)]
     return np.array(powers, np.float64)
