@@ -103,6 +103,8 @@ def findings(system: System, workers: int) -> Iterator[Finding]:
     scheme = system.build_scheme(workers)
     if not isinstance(scheme, ElGamal):
         raise ConfigError([f"system.scheme.type: {_unattacked(system.scheme.type)}"])
+    if scheme.form != "single":
+        raise ConfigError(['system.scheme.form: the attacks are on the form "single"'])
     if scheme.group not in MODULAR_NAMES:
         raise ConfigError([f"system.scheme.group: the attacks multiply integers; {scheme.group} has none"])
     if system.visibility_threshold(workers) == 1:

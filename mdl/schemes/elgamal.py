@@ -9,28 +9,33 @@ Where the paper's text is departed from, and why:
 
 - The key and its shares live in Z_q, not Z_p: they are exponents.
 - The opener multiplies the hints itself and folds z_i into its exponent: the manager raises nothing to a
-  power.
+  power. (In the naive form it does.)
 - Any `threshold` workers open a sum; they need not be its members.
 - exp(gradient) is used in safe-prime groups only. In a Schnorr group c^q = M^q, which tells the gradient.
 
-Every nonce is drawn afresh, one a parameter: two ciphertexts under one nonce divide to M / M', the difference
-of two gradients.
+Every nonce is drawn afresh: two ciphertexts under one nonce and key divide to M / M', the difference of two
+gradients. How many keys and nonces there are is the form's to say (`mdl.schemes.elgamal_forms`).
+
+It rests on the decisional Diffie-Hellman assumption in the group (with short exponents where nonces are
+short). Any `threshold` shares open a sum, fewer tell nothing about it; `threshold` workers together, or the
+authority, could open everything. Nothing shows that a body or a share was made as it should be: an altered
+one gives a product that is no sum and is refused, but for a chance of (possible sums) / q in the lifted
+encoding and a large one in a tight exponential encoding. Whoever knows what it does can shift a sum: times
+g^1 is plus 1.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
-
-from gmpy2 import invert
 
 from mdl.errors import InvalidShare, NotEnoughShares, OutOfRange, SchemeError
 from mdl.party import PartyId
 from mdl.schemes import shamir
+from mdl.schemes.elgamal_forms import FORMS, Form, FormName
 from mdl.schemes.encodings import EncodingName, Exponential, Lifted, encoding
-from mdl.schemes.fixed_base import kept_table
 from mdl.schemes.fixed_point import FixedPoint, outside
 from mdl.schemes.groups import group
-from mdl.schemes.prime_order import AnyGroup, Exponents
+from mdl.schemes.prime_order import AnyGroup
 from mdl.schemes.threshold import Ciphertext, Context, KeyShare
 from mdl.system import Randomness
 from mdl.vectors import Integers
@@ -49,6 +54,7 @@ class ElGamal:
         threshold: m, openers needed; at least 1.
         fixed_point: the grid of the entries.
         members_limit: size of the largest active set; sums are proved to fit up to it.
+        form: how many keys and nonces there are (`mdl.schemes.elgamal_forms`).
 
     Raises:
         ValueError: the sums do not fit (`mdl.schemes.encodings.capacity_problems`), or a field makes no
@@ -61,10 +67,13 @@ class ElGamal:
     threshold: int
     fixed_point: FixedPoint
     members_limit: int
+    form: FormName = "single"
 
     def __post_init__(self) -> None:
         if min(self.block, self.threshold, self.members_limit) < 1:
             raise ValueError(f"block, threshold and members_limit must be at least 1: {self}")
+        if self.form == "grid" and self.block < 2:
+            raise ValueError("a grid has blocks of 2 parameters or more")
         if problems := self._encoding.problems():
             raise ValueError("; ".join(problems))
 
@@ -80,8 +89,8 @@ class ElGamal:
 
     @property
     def hint_bytes(self) -> int:
-        """An element for each parameter."""
-        return self.block * self._group.element_bytes
+        """An element for each nonce: one a parameter, or one a block in a grid."""
+        return self._form.hints(self.block) * self._group.element_bytes
 
     @property
     def shown_bytes(self) -> int:
@@ -110,8 +119,8 @@ class ElGamal:
         """Draw a key, share it, commit to it (Algorithm 1).
 
         Returns:
-            The public key, which is h = g^{θ_0} and Feldman's other commitments g^{θ_1} ... g^{θ_{m-1}}, and
-            a key share for each point.
+            The public key, which is h = g^{θ_0} and Feldman's other commitments g^{θ_1} ... g^{θ_{m-1}}, for
+            each key side by side; and a share of every key for each point.
 
         Raises:
             NotEnoughShares: fewer points than the threshold: nobody could ever open anything.
@@ -119,14 +128,14 @@ class ElGamal:
         """
         if len(points) < self.threshold:
             raise NotEnoughShares(f"{len(points)} key shares cannot reach a threshold of {self.threshold}")
-        q = int(self._group.q)
-        coefficients = shamir.polynomial(self.threshold, q, rng=rng)
-        width = self._group.scalar_bytes
+        chosen, q = self._group, int(self._group.q)
+        polynomials = [shamir.polynomial(self.threshold, q, rng=rng) for _ in range(self._keys)]
+        dealt = [shamir.shares(polynomial, points, q) for polynomial in polynomials]
         shares = {
-            point: KeyShare(point, share.to_bytes(width, "big"))
-            for point, share in shamir.shares(coefficients, points, q).items()
+            point: KeyShare(point, b"".join([s[point].to_bytes(chosen.scalar_bytes, "big") for s in dealt]))
+            for point in points
         }
-        return self._group.pack(shamir.commit(self._group, [coefficients])), shares
+        return chosen.pack(shamir.commit(chosen, polynomials)), shares
 
     def check_key_share(self, public_key: bytes, share: KeyShare) -> None:
         """Verify one's own key share against the public key's commitments.
@@ -134,15 +143,15 @@ class ElGamal:
         Raises:
             InvalidShare: it does not lie on the committed polynomial, or one of the two is malformed.
         """
-        commitments = self._elements(public_key, self.threshold, NOBODY)
-        secret = int.from_bytes(share.secret, "big")
+        commitments = self._elements(public_key, self.threshold * self._keys, NOBODY)
+        secrets = self._secrets(share)
         well_formed = (
-            len(share.secret) == self._group.scalar_bytes
-            and secret < self._group.q
+            len(share.secret) == self._keys * self._group.scalar_bytes
+            and all(secret < self._group.q for secret in secrets)
             and 0 < share.point < self._group.q
             and self._group.all_members(commitments)
         )
-        if not (well_formed and shamir.lie_on(self._group, commitments, share.point, [secret])):
+        if not (well_formed and shamir.lie_on(self._group, commitments, share.point, secrets)):
             raise InvalidShare(f"the key share of worker {share.point} does not fit the public key")
 
     def encrypt(
@@ -154,7 +163,7 @@ class ElGamal:
         *,
         rng: Randomness,
     ) -> Ciphertext:
-        """Encrypt each entry as c = M * h^r and g^r, r fresh; shape (len(context.blocks), block).
+        """Encrypt each entry as c = M * h^r and give g^r; shape (len(context.blocks), block).
 
         Raises:
             OutOfRange: an entry is outside ±fixed_point.limit.
@@ -163,15 +172,7 @@ class ElGamal:
         assert plaintext.shape == (len(context.blocks), self.block)
         if outside(plaintext, self.fixed_point.limit):
             raise OutOfRange(f"an entry is outside ±{self.fixed_point.limit}")
-        chosen, bound = self._group, self._group.nonce_bound
-        g, h = (
-            kept_table(chosen, chosen.pack(base), range(bound))
-            for base in (chosen.generator, self._public_element(public_key))
-        )
-        nonces = Exponents([rng.below(bound) for _ in range(plaintext.size)])
-        hints = chosen.power_products([(g, nonces)])
-        bodies = self._encoding.masked(plaintext.reshape(-1), h, nonces)
-        return Ciphertext(body=chosen.pack(bodies), hint=chosen.pack(hints))
+        return self._form.encrypt(self._encoding, self._public_elements(public_key), plaintext, rng=rng)
 
     def add(self, bodies: Sequence[bytes], context: Context) -> bytes:
         """Multiply the members' bodies, row by row.
@@ -181,7 +182,7 @@ class ElGamal:
             OutOfRange: more members than members_limit.
         """
         self._check_members(context)
-        return self._group.pack(self._product(bodies, context.members, context))
+        return self._group.pack(self._product(bodies, context.members, self._rows(context)))
 
     def decryption_share(
         self, key_share: KeyShare, hints: Sequence[bytes], context: Context, *, rng: Randomness
@@ -189,15 +190,19 @@ class ElGamal:
         """Answer (g^R)^(z_i s_i), g^R the product of the hints: one exponentiation a parameter.
 
         Raises:
-            InvalidShare: a hint is malformed or no element of the group.
+            InvalidShare: a hint is malformed, no element of the group, or unsafe to answer for.
             NotEnoughShares: fewer openers than the threshold.
-            SchemeError: an opener is named twice, or is no point.
+            SchemeError: an opener is named twice, or is no point; or a block is asked for twice.
         """
         assert key_share.point in context.openers
+        if len(set(context.blocks)) < len(context.blocks):
+            raise SchemeError("asked to answer for a block twice")
         z = self._lagrange(context.openers)[key_share.point]
-        exponent = z * int.from_bytes(key_share.secret, "big") % self._group.q
-        hint = self._product(hints, context.members, context)
-        return self._group.pack(self._group.raised(hint, exponent))
+        count = len(context.blocks) * self._form.hints(self.block)
+        hint = self._product(hints, context.members, count)
+        if self._form.one_block_a_nonce:
+            self._refuse_repeats(hints, context.members)
+        return self._form.answer(self._group, hint, self._secrets(key_share), z)
 
     def rebase(self, share: bytes, opener: PartyId, context: Context, openers: tuple[PartyId, ...]) -> bytes:
         """Raise a share to z' / z: from the coefficient among `context.openers` to that among `openers`.
@@ -209,9 +214,8 @@ class ElGamal:
         """
         before = self._lagrange(context.openers)[opener]
         after = self._lagrange(openers)[opener]
-        exponent = after * invert(before, self._group.q) % self._group.q
-        own = self._product([share], [opener], context)
-        return self._group.pack(self._group.raised(own, exponent))
+        own = self._product([share], [opener], self._rows(context))
+        return self._group.pack(self._form.rebased(self._group, own, before, after))
 
     def combine(self, body: bytes, shares: Mapping[PartyId, bytes], context: Context) -> Integers:
         """Divide the body by the product of the shares, and decode: shape (len(context.blocks), block).
@@ -226,7 +230,13 @@ class ElGamal:
             raise NotEnoughShares(
                 f"shares of {sorted(shares)}, openers {sorted(context.openers)}, threshold {self.threshold}"
             )
-        masks = self._product(list(shares.values()), list(shares), context)
+        z = self._lagrange(context.openers)
+        masks = self._product(
+            [shares[opener] for opener in context.openers],
+            context.openers,
+            self._rows(context),
+            lambda columns: self._form.masks(self._group, columns, [z[opener] for opener in context.openers]),
+        )
         total = self._elements(body, self._rows(context), NOBODY)
         opened = self._group.multiply([total, self._group.inverses(masks)])
         return self._encoding.decode(opened, len(context.members)).reshape(-1, self.block)
@@ -239,6 +249,14 @@ class ElGamal:
     def _encoding(self) -> Lifted | Exponential:
         return encoding(self.encoding, self._group, self.fixed_point, self.members_limit)
 
+    @property
+    def _form(self) -> Form:
+        return FORMS[self.form]
+
+    @property
+    def _keys(self) -> int:
+        return self._form.keys(self.block)
+
     def _rows(self, context: Context) -> int:
         return len(context.blocks) * self.block
 
@@ -246,11 +264,16 @@ class ElGamal:
         if len(context.members) > self.members_limit:
             raise OutOfRange(f"{len(context.members)} members, but sums fit for {self.members_limit} only")
 
-    def _public_element(self, public_key: bytes) -> Any:
-        h = self._elements(public_key, self.threshold, NOBODY)[:1]
+    def _public_elements(self, public_key: bytes) -> Any:
+        h = self._elements(public_key, self.threshold * self._keys, NOBODY)[: self._keys]
         if not self._group.all_members(h):
             raise InvalidShare("the public key is no element of the group")
         return h
+
+    def _secrets(self, share: KeyShare) -> list[int]:
+        width = self._group.scalar_bytes
+        cut = [share.secret[i * width : (i + 1) * width] for i in range(self._keys)]
+        return [int.from_bytes(secret, "big") for secret in cut]
 
     def _lagrange(self, openers: Sequence[PartyId]) -> Mapping[PartyId, int]:
         if len(openers) < self.threshold:
@@ -260,6 +283,16 @@ class ElGamal:
         except ValueError as problem:
             # The manager names the openers, so this is a peer's fault and not a bug.
             raise SchemeError(f"these cannot open anything: {problem}") from None
+
+    def _refuse_repeats(self, hints: Sequence[bytes], members: Sequence[PartyId]) -> None:
+        width = self._group.element_bytes
+        culprits = [
+            member
+            for member, packed in zip(members, hints, strict=True)
+            if len({packed[i : i + width] for i in range(0, len(packed), width)}) * width < len(packed)
+        ]
+        if culprits:
+            raise InvalidShare("two blocks under one nonce", culprits)
 
     def _elements(self, packed: bytes, count: int, culprits: Sequence[PartyId]) -> Any:
         """Read exactly `count` elements; their ranges are checked, membership is not."""
@@ -271,16 +304,21 @@ class ElGamal:
             raise InvalidShare(f"{len(elements)} elements where {count} were due", culprits)
         return elements
 
-    def _product(self, packed: Sequence[bytes], senders: Sequence[PartyId], context: Context) -> Any:
-        """Multiply what the senders sent, row by row, and make sure that the products are elements.
+    def _product(
+        self,
+        packed: Sequence[bytes],
+        senders: Sequence[PartyId],
+        count: int,
+        multiply: Callable[[Sequence[Any]], Any] | None = None,
+    ) -> Any:
+        """Multiply what the senders sent, `count` elements each, and make sure that products are elements.
 
         Raises:
             InvalidShare: with the senders of what is malformed or no element.
         """
         assert len(packed) == len(senders)
-        rows = self._rows(context)
-        columns = [self._elements(p, rows, [sender]) for p, sender in zip(packed, senders, strict=True)]
-        products = self._group.multiply(columns)
+        columns = [self._elements(p, count, [sender]) for p, sender in zip(packed, senders, strict=True)]
+        products = (multiply or self._group.multiply)(columns)
         # Only the product is raised to a key, or decoded, so its test is the one that counts, and costs a
         # fraction of testing every factor: two alien factors whose flaws cancel do no harm. Factors are
         # tested one by one where somebody is to blame.

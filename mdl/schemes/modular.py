@@ -195,13 +195,11 @@ class ModularGroup(Group[Elements, Prepared]):
         width = best_width(bits, uses, entry=1, digit=1, plain=bits / 2)
         if not width:
             return PlainBase(self.p, x, first)
-        rows = []
+        p, rows = self.p, []
         for _ in range(max(1, -(-bits // width))):
-            row = [mpz(1)]
-            for _ in range((1 << width) - 1):
-                row.append(row[-1] * x % self.p)
-            rows.append(row)
-            x = row[-1] * x % self.p
+            power = mpz(1)
+            rows.append([power, *(power := power * x % p for _ in range((1 << width) - 1))])
+            x = power * x % p
         rows[0] = [first * entry % self.p for entry in rows[0]]
         return PowerTable(self.p, width, rows)
 

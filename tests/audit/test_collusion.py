@@ -294,6 +294,7 @@ def test_the_grid_is_coarser_where_the_prints_larger_sets_would_not_fit() -> Non
         (Coordinated(threshold=3, scheme=PlainSettings()), "hides nothing"),
         (Coordinated(**{**TOY, "threshold": 1}), "every worker holds the key"),
         (Coordinated(**{**TOY, "scheme": ElGamalSettings(group="secp256k1")}), "multiply integers"),
+        (Coordinated(**{**TOY, "block": 2, "scheme": ElGamalSettings(form="grid")}), 'form "single"'),
     ],
 )
 def test_where_nothing_is_hidden_there_is_nothing_to_attack(system: System, reason: str) -> None:

@@ -5,6 +5,7 @@ bytes are meant to change.
 """
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,16 +21,19 @@ FILE: Final = Path(__file__).parents[1] / "vectors" / "elgamal.json"
 PLAINTEXTS: Final = {1: [[16, -16], [3, 0]], 4: [[16, -16], [-4, 1]]}
 """By member, two blocks of two."""
 
-SCHEMES: Final = [
+SCHEMES: Final[Sequence[Sequence[str]]] = [
     ("insecure_schnorr96", "lifted"),
     ("insecure64", "exponential"),
     ("insecure256", "exponential"),
     ("schnorr2048", "lifted"),
     ("secp256k1", "lifted"),
+    ("insecure256", "exponential", "grid"),
+    ("secp256k1", "lifted", "grid"),
 ]
+"""Group, encoding, and the form where it is not the single one."""
 
 
-def scheme(group: str, encoding: Any) -> ElGamal:
+def scheme(group: str, encoding: Any, form: Any = "single") -> ElGamal:
     return ElGamal(
         group=group,
         encoding=encoding,
@@ -37,12 +41,13 @@ def scheme(group: str, encoding: Any) -> ElGamal:
         threshold=2,
         fixed_point=FixedPoint(range=1, fraction_bits=4),
         members_limit=2,
+        form=form,
     )
 
 
-def known_answer(group: str, encoding: str) -> dict[str, Any]:
+def known_answer(group: str, encoding: str, *form: str) -> dict[str, Any]:
     """Play a whole exchange: members 1 and 4, openers 2 and 4."""
-    elgamal, rng = scheme(group, encoding), insecure_seeded(2017)
+    elgamal, rng = scheme(group, encoding, *form), insecure_seeded(2017)
     context = Context(b"known answer", 1, blocks=[0, 1], members=(1, 4), openers=(2, 4))
     public_key, key_shares = elgamal.deal((1, 2, 3, 4), rng=rng)
     ciphertexts = {
@@ -53,8 +58,7 @@ def known_answer(group: str, encoding: str) -> dict[str, Any]:
     hints = [ciphertexts[member].hint for member in context.members]
     shares = {o: elgamal.decryption_share(key_shares[o], hints, context, rng=rng) for o in context.openers}
     return {
-        "group": group,
-        "encoding": encoding,
+        "names": [group, encoding, *form],
         "public_key": public_key.hex(),
         "key_shares": {str(point): share.secret.hex() for point, share in key_shares.items()},
         "bodies": {str(member): ciphertext.body.hex() for member, ciphertext in ciphertexts.items()},

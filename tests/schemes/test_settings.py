@@ -129,6 +129,31 @@ def test_an_insecure_group_is_described_as_such() -> None:
     assert settings.insecure
 
 
+def test_the_curve_and_the_forms_are_described_by_their_names() -> None:
+    curve = ElGamalSettings(group="secp256k1", form="grid")
+    assert curve.describe(wanted(block=374)).startswith(
+        "ElGamal as a grid, a key for each position in a block and a nonce for each block, in secp256k1, an "
+        "elliptic curve over a prime field of 256 bits (about 128 bits of security), opened by any 4 workers."
+    )
+    assert not curve.insecure
+    assert "the slow baseline" in ElGamalSettings(form="naive").describe(wanted())
+    assert not ElGamalSettings(form="naive").insecure
+
+
+def test_a_grid_of_single_parameters_is_a_problem() -> None:
+    (problem,) = ElGamalSettings(form="grid").problems(wanted(block=1))
+    assert "blocks of 2" in problem
+    assert ElGamalSettings(form="grid").problems(wanted(block=2)) == []
+    built = ElGamalSettings(form="grid").build(wanted(block=2))
+    assert isinstance(built, ElGamal)
+    assert built.form == "grid"
+
+
+def test_exponentials_on_the_curve_are_a_problem() -> None:
+    (problem,) = ElGamalSettings(group="secp256k1", encoding="exponential").problems(wanted())
+    assert "needs the lifted one" in problem
+
+
 def test_the_plain_scheme_says_that_it_hides_nothing() -> None:
     assert "No cryptography" in PlainSettings().describe(wanted(threshold=4, fixed_point=DEFAULT, members=8))
     assert PlainSettings().security_bits is None
@@ -138,5 +163,7 @@ def test_the_plain_scheme_says_that_it_hides_nothing() -> None:
 def test_costs_are_told_before_a_run() -> None:
     elgamal, plain = ElGamalSettings(), PlainSettings()
     assert elgamal.exponentiations(wanted(block=3)) == Exponentiations(6, 3, 0)
+    assert ElGamalSettings(form="grid").exponentiations(wanted(block=3)) == Exponentiations(4, 3, 0)
+    assert ElGamalSettings(form="naive").exponentiations(wanted(block=3)) == Exponentiations(6, 3, 12)
     assert plain.exponentiations(wanted(block=3)) == Exponentiations(0, 0, 0)
     assert (elgamal.security_bits, elgamal.insecure) == (112, False)

@@ -415,6 +415,10 @@ def test_a_worker_refuses_a_manager_that_counts_it_in_where_it_uploaded_nothing(
             "secp256k1 is no such group",
         ),
         (
+            {"mode": "paper", "insecure": True, "scheme": {"type": "elgamal", "form": "naive"}},
+            'system.scheme.form = "single"',
+        ),
+        (
             {"mode": "paper", "insecure": True, "admission": {"type": "deficit"}},
             'admission.type = "first-come"',
         ),

@@ -81,6 +81,8 @@ class DynamicSettings(VisibilitySettings):
             )
         if self.scheme.type != "elgamal":
             found.append('system.mode: "paper" is about ElGamal: set system.scheme.type = "elgamal"')
+        elif self.scheme.form != "single":
+            found.append('system.mode: "paper" has a nonce a parameter: set system.scheme.form = "single"')
         elif self.scheme.group not in MODULAR_NAMES:
             found.append(
                 f'system.mode: "paper" is about integers modulo a prime: {self.scheme.group} is no such group'
