@@ -216,6 +216,7 @@ def test_a_new_type_keeps_the_keys_that_it_knows(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("block", "scheme"), [(1, "prss"), (255, "prss"), (256, "rlwe"), (16384, "rlwe")])
 def test_the_default_scheme_is_the_fastest_for_the_block(block: int, scheme: str) -> None:
     found = quickstart(f'system={{type="coordinated", visibility=0.5, block={block}}}')
+    assert isinstance(found.system, Coordinated)
     assert found.system.scheme.type == scheme
 
 

@@ -71,10 +71,9 @@ async def ended(node: asyncio.subprocess.Process) -> None:
     assert node.returncode == 0, errors.decode()
 
 
-@pytest.mark.parametrize("scheme", ["plain", "elgamal"])
+@pytest.mark.parametrize("scheme", ["pairwise", "elgamal"])
 async def test_a_killed_worker_comes_back_and_takes_part_again(tmp_path: Path, scheme: str) -> None:
-    settings = ("--set", "system.scheme.type=plain") if scheme == "plain" else ()
-    here = await hall(tmp_path, *settings)
+    here = await hall(tmp_path, "--set", f"system.scheme.type={scheme}")
     nodes = {party: await here.node(party) for party in range(5)}
     await until(lambda: 2 in here.updated(VICTIM))
     processes = family(nodes[VICTIM].pid)
@@ -101,7 +100,9 @@ async def test_a_killed_worker_comes_back_and_takes_part_again(tmp_path: Path, s
 
 async def test_at_its_own_pace_it_takes_part_again_at_once(tmp_path: Path) -> None:
     """∝MDL^d: what it contributes it has not contributed before, so there is no epoch to sit out."""
-    here = await hall(tmp_path, "--set", "system.type=dynamic", "--set", "epochs=10")
+    here = await hall(
+        tmp_path, *("--set", "system.type=dynamic", "--set", "epochs=10", "--set", "system.scheme.type=prss")
+    )
     nodes = {party: await here.node(party) for party in range(5)}
     await until(lambda: 2 in here.updated(VICTIM))
     nodes[VICTIM].send_signal(signal.SIGKILL)

@@ -5,14 +5,17 @@ from typing import Any
 
 import pytest
 
+from mdl.schemes.settings import ElGamalSettings
 from mdl.systems.coordinated import Coordinated
 from mdl.systems.costs import EpochBytes
 from mdl.systems.dynamic import Dynamic
 from mdl.vectors import Blocks
 
+ELGAMAL = {"type": "elgamal"}
+
 
 def paragraphs(workers: int = 8, parameters: int = 1000, **keys: Any) -> Sequence[str]:
-    return Coordinated(**{"visibility": 0.5, **keys}).explain(workers, parameters)
+    return Coordinated(**{"visibility": 0.5, "scheme": ELGAMAL, **keys}).explain(workers, parameters)
 
 
 def test_there_is_a_paragraph_on_each_question() -> None:
@@ -46,7 +49,7 @@ def test_the_padding_of_the_last_block_is_paid_for() -> None:
 
 
 def test_bytes_are_those_of_the_formula() -> None:
-    system = Coordinated(visibility=0.5)
+    system = Coordinated(visibility=0.5, scheme=ElGamalSettings())
     epoch = EpochBytes(8, 4, Blocks(1000, 1), system.build_scheme(8))
     assert f"{epoch.up / 1e6:,.1f} MB up and {epoch.down / 1e6:,.1f} MB down" in paragraphs()[-1]
 
@@ -65,7 +68,7 @@ def test_the_plain_scheme_costs_no_exponentiation_and_opens_without_anybody() ->
 
 
 def own_pace(workers: int = 8, **keys: Any) -> Sequence[str]:
-    return Dynamic(**{"visibility": 0.5, **keys}).explain(workers, 1000)
+    return Dynamic(**{"visibility": 0.5, "scheme": ELGAMAL, **keys}).explain(workers, 1000)
 
 
 def test_at_their_own_pace_there_is_a_paragraph_on_each_question() -> None:
@@ -105,3 +108,9 @@ def test_as_printed_nobody_is_asked_once_a_set_is_closed() -> None:
     _, threshold, *_ = own_pace(mode="paper", insecure=True)
     assert "by the shares that they gave as they came" in threshold
     assert "members first" not in threshold
+
+
+def test_masks_that_cancel_need_no_openers_but_every_member() -> None:
+    _, threshold, *_ = paragraphs(scheme={"type": "pairwise"}, opening_threshold=None)
+    assert "if one of them does not deliver, it is missed" in threshold
+    assert "answer to open" not in threshold

@@ -33,7 +33,7 @@ class PrssSettings(SchemeSettings):
         if keys > KEYS_LIMIT:
             problems.append(
                 f"{keys:,} keys for each of {wanted.workers} workers, of whom {wanted.threshold} open, are "
-                f'more than {KEYS_LIMIT:,}: use scheme.type = "rlwe", which has another way for many workers'
+                f'more than {KEYS_LIMIT:,}: use scheme.type = "rlwe" (and block = 16384), or "elgamal"'
             )
         if problem := capacity_problem(wanted.fixed_point, wanted.members):
             problems.append(problem)
