@@ -142,8 +142,7 @@ def _thresholds(
         opened += "; its set closes before they upload, and if one of them does not deliver, it is missed"
     elif system.scheme.type != "plain":
         opened += f"; {openers} workers answer to open it, members first"
-    least = m if system.scheme.members_first else max(m, openers)
-    return f"Threshold: m = {m} ({given}): {opened}. The run goes on while {least} workers remain."
+    return f"Threshold: m = {m} ({given}): {opened}. The run goes on while {max(m, openers)} workers remain."
 
 
 def _scheme(system: VisibilitySettings, workers: int) -> str:

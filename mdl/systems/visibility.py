@@ -76,7 +76,9 @@ class VisibilitySettings(Settings):
         return select.threshold_of(self.visibility, workers)
 
     def openers(self, workers: int) -> int:
-        """Give the number of workers that must answer to open a sum."""
+        """Give the number of workers that it takes to open a sum."""
+        if self.scheme.members_first:
+            return self.visibility_threshold(workers)
         return self.opening_threshold or self.visibility_threshold(workers)
 
     def contributors(self, workers: int) -> int:
