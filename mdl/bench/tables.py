@@ -39,7 +39,7 @@ class Sheet(Generic[R]):
         )
         for column in self.columns:
             justify: JustifyMethod = "left" if column.words else "right"
-            table.add_column(column.heading, justify=justify)
+            table.add_column(column.heading, justify=justify, overflow="fold")
         for row in self.rows:
             table.add_row(*(Text(column.of(row)) for column in self.columns))
         return table
