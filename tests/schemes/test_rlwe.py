@@ -13,8 +13,9 @@ from mdl.schemes.fixed_point import FixedPoint
 from mdl.schemes.randomness import insecure_seeded
 from mdl.schemes.rlwe import KeySharingName, Rlwe, binomial, capacity_problems, explain_capacity, field, ring
 from mdl.schemes.rlwe.hardness import standard_bits
+from mdl.schemes.settings import Requirements, RlweSettings
 from mdl.schemes.threshold import Context
-from tests.conformance.threshold_encryption import HIDING, SCENARIOS, Case, Exchange, Scenario, title
+from tests.conformance.threshold_encryption import BOUND, HIDING, SCENARIOS, Case, Exchange, Scenario, title
 
 SMALL: Final = FixedPoint(range=4, fraction_bits=4)
 DEFAULT: Final = FixedPoint(range=16, fraction_bits=12)
@@ -58,7 +59,7 @@ CASES: Final = [
 
 
 @pytest.mark.parametrize("case", CASES, ids=title)
-@pytest.mark.parametrize("scenario", [*SCENARIOS, *HIDING], ids=title)
+@pytest.mark.parametrize("scenario", [*SCENARIOS, *HIDING, *BOUND], ids=title)
 @given(data=st.data())
 @settings(max_examples=20, deadline=None)
 def test_masks_keep_the_contract(scenario: Scenario, case: Case, data: st.DataObject) -> None:
@@ -201,7 +202,7 @@ def test_an_altered_body_is_another_plaintext_where_the_sum_stays_possible() -> 
 
 
 def test_a_body_looks_uniform() -> None:
-    """Chi-square over 256 classes of the upper byte, below 255 + 5 standard deviations, of entries all zero."""
+    """Chi-square over 256 classes of the upper bytes, below 255 + 5 standard deviations, of all zeros."""
     done = exchange(full_size(block=50_000))
     plaintext = np.zeros((2, 50_000), np.int64)
     body = done.encrypt(plaintext, insecure_seeded(4)).body
@@ -407,7 +408,7 @@ def test_what_cannot_be_built_is_said_with_what_to_do(
     table, asked = RlweSettings(keys=keys), wanted(**changes)
     problem = table.problems(asked)[0]
     assert all(words in problem for words in named), problem
-    with pytest.raises(ValueError, match="at least 1|sums|keys|block"):
+    with pytest.raises(ValueError, match=r"at least 1|sums|keys|block"):
         table.build(asked)
 
 
