@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from mdl.party import PartyId
 from mdl.schemes.randomness import SystemRandomness
-from mdl.schemes.threshold import Ciphertext, Context, KeyShare, ThresholdEncryption
+from mdl.schemes.threshold import AnswersTogether, Ciphertext, Context, KeyShare, ThresholdEncryption
 from mdl.vectors import Integers
 
 Request: TypeAlias = tuple[list[bytes], Context]
@@ -33,6 +33,8 @@ def encrypted(
 
 def shares_of(scheme: ThresholdEncryption, key_share: KeyShare, requests: Sequence[Request]) -> list[bytes]:
     """Make one decryption share a request."""
+    if isinstance(scheme, AnswersTogether):
+        return list(scheme.decryption_shares(key_share, requests))
     rng = SystemRandomness()
     return [scheme.decryption_share(key_share, hints, context, rng=rng) for hints, context in requests]
 

@@ -34,6 +34,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mdl.errors import InvalidShare, NotEnoughShares, OutOfRange, SchemeError
 from mdl.party import PartyId
@@ -43,10 +44,19 @@ from mdl.schemes.mersenne import PRIME, RESIDUE_BYTES, Residues
 from mdl.schemes.prf import SALT_BYTES, WORDS, new_salt
 from mdl.schemes.subset_keys import held_keys
 from mdl.schemes.threshold import Ciphertext, Context, KeyShare
-from mdl.schemes.word_layout import Salts, lay_out
+from mdl.schemes.word_layout import Salts, ids, lay_out
 from mdl.schemes.word_sums import Term, weighted_sums
 from mdl.system import Randomness
 from mdl.vectors import Integers
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Rows of one dealer: their blocks, ascending, their salts, and where they stand among all rows."""
+
+    blocks: NDArray[np.int64]
+    salts: Salts
+    at: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -147,7 +157,8 @@ class Prss:
         own = held_keys(key_share.point, key_share.secret).of(key_share.point)
         salt = new_salt(rng)
         salts: Salts = np.full(len(context.blocks), np.frombuffer(salt, np.uint64)[0])
-        masks = self._sums([Term(function, 1, 0) for function in own.values()], [salts], context)
+        terms = [Term(function, 1, 0) for function in own.values()]
+        masks = self._sums(terms, [salts], context.blocks, context.epoch)
         return Ciphertext(
             body=mersenne.residues(plaintext + masks).tobytes(), hint=salt * len(context.blocks)
         )
@@ -181,7 +192,53 @@ class Prss:
             for row, member in enumerate(context.members)
             for subset, function in held.of(member).items()
         ]
-        return self._sums(terms, self._salts(hints, context), context).tobytes()
+        salts = self._salts(hints, context)
+        return self._sums(terms, salts, context.blocks, context.epoch).tobytes()
+
+    def decryption_shares(
+        self, key_share: KeyShare, requests: Sequence[tuple[Sequence[bytes], Context]]
+    ) -> Sequence[bytes]:
+        """Answer many requests of one epoch, each as `decryption_share` does.
+
+        A function's words are made for all rows of a dealer at once, in the order of the blocks: few calls,
+        and where blocks are small, neighbours share an output though they have different sets.
+
+        Raises:
+            InvalidShare: a hint has the wrong length.
+            NotEnoughShares: fewer openers than the threshold.
+            SchemeError: an opener is named twice or is no point, or a member has no keys.
+        """
+        (epoch,) = {context.epoch for _, context in requests}
+        held = held_keys(key_share.point, key_share.secret)
+        factors = held.factors(PRIME)
+        sizes = [len(context.blocks) for _, context in requests]
+        starts = np.cumsum([0, *sizes])
+        totals = np.zeros((int(starts[-1]), self.block), np.int64)
+        for dealer, rows in self._rows_by_dealer(requests, starts).items():
+            terms = [Term(function, factors[subset], 0) for subset, function in held.of(dealer).items()]
+            totals[rows.at] += self._sums(terms, [rows.salts], rows.blocks, epoch)
+        shares = mersenne.residues(totals)
+        return [
+            mersenne.times(shares[start:stop], self._lagrange(context.openers)[key_share.point]).tobytes()
+            for start, stop, (_, context) in zip(starts, starts[1:], requests, strict=False)
+        ]
+
+    def _rows_by_dealer(
+        self, requests: Sequence[tuple[Sequence[bytes], Context]], starts: NDArray[np.int64]
+    ) -> Mapping[PartyId, _Rows]:
+        """Sort the rows of all requests by the members that they are of, and then by block."""
+        found: dict[PartyId, list[tuple[NDArray[np.int64], Salts, NDArray[np.int64]]]] = {}
+        for start, (hints, context) in zip(starts.tolist(), requests, strict=False):
+            blocks = ids(context.blocks)
+            at = start + np.arange(len(blocks))
+            for member, salts in zip(context.members, self._salts(hints, context), strict=True):
+                found.setdefault(member, []).append((blocks, salts, at))
+        rows = {}
+        for member, pieces in found.items():
+            blocks, salts, at = (np.concatenate(column) for column in zip(*pieces, strict=True))
+            order = np.argsort(blocks, kind="stable")
+            rows[member] = _Rows(blocks[order], salts[order], at[order])
+        return rows
 
     def rebase(self, share: bytes, opener: PartyId, context: Context, openers: tuple[PartyId, ...]) -> bytes:
         """Multiply a share by z' / z: from the coefficient among `context.openers` to that among `openers`.
@@ -217,9 +274,15 @@ class Prss:
             raise OutOfRange(f"a sum is outside ±{largest}: a share or a body is wrong")
         return opened.reshape(-1, self.block)
 
-    def _sums(self, terms: Sequence[Term], salts: Sequence[Salts], context: Context) -> Residues:
-        layout = lay_out(context.blocks, self.block, WORDS, salts)
-        return layout.entries(weighted_sums(terms, layout, salts, context.epoch))
+    def _sums(
+        self,
+        terms: Sequence[Term],
+        salts: Sequence[Salts],
+        blocks: Sequence[int] | NDArray[np.int64],
+        epoch: int,
+    ) -> Residues:
+        layout = lay_out(blocks, self.block, WORDS, salts)
+        return layout.entries(weighted_sums(terms, layout, salts, epoch))
 
     def _salts(self, hints: Sequence[bytes], context: Context) -> Sequence[Salts]:
         assert len(hints) == len(context.members)

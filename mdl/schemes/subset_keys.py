@@ -124,7 +124,13 @@ class HeldKeys:
 
     def factors(self, prime: int) -> Mapping[Subset, int]:
         """f_T(point) mod `prime`, by T: what turns the functions' values into this worker's share."""
-        return {subset: _factor(subset, self.point, prime) for subset in self.keys}
+        if prime not in self._factors:
+            self._factors[prime] = {subset: _factor(subset, self.point, prime) for subset in self.keys}
+        return self._factors[prime]
+
+    @cached_property
+    def _factors(self) -> dict[int, Mapping[Subset, int]]:
+        return {}
 
     @cached_property
     def _functions(self) -> dict[PartyId, Mapping[Subset, Prf]]:
@@ -142,7 +148,7 @@ def held_keys(point: PartyId, secret: bytes) -> HeldKeys:
     threshold, count = read(secret[:2], "big"), read(secret[2:4], "big")
     first = 4 + _POINT_BYTES * count
     points = tuple(read(secret[at : at + _POINT_BYTES], "big") for at in range(4, first, _POINT_BYTES))
-    well_formed = len(points) == count and point in points and 1 <= threshold <= count
+    well_formed = len(set(points)) == len(points) == count and point in points and 1 <= threshold <= count
     if not well_formed or len(secret) != first + key_count(count, threshold) * KEY_BYTES:
         raise InvalidShare(f"what worker {point} holds are no keys of its own")
     subsets = (subset for subset in combinations(points, threshold - 1) if point not in subset)

@@ -10,7 +10,7 @@ its own, never two sums of the same gradients) live once, above the schemes, in 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from mdl.party import PartyId
 from mdl.system import Randomness
@@ -155,3 +155,13 @@ class ThresholdEncryption(Protocol):
             NotEnoughShares: the shares are not those of `context.openers`, or fewer than `threshold`.
             OutOfRange: a row decodes to no sum in the proved range (a share or a body is wrong).
         """
+
+
+@runtime_checkable
+class AnswersTogether(Protocol):
+    """A scheme that answers many requests of one epoch for less than it takes to answer each."""
+
+    def decryption_shares(
+        self, key_share: KeyShare, requests: Sequence[tuple[Sequence[bytes], Context]]
+    ) -> Sequence[bytes]:
+        """Give what `ThresholdEncryption.decryption_share` gives for each request's hints and context."""

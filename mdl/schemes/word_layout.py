@@ -45,7 +45,9 @@ class WordLayout:
         return words.reshape(-1, self.cell)[self.cells, : self.block]
 
 
-def lay_out(blocks: Sequence[int], block: int, words: int, salts: Sequence[Salts] = ()) -> WordLayout:
+def lay_out(
+    blocks: Sequence[int] | NDArray[np.int64], block: int, words: int, salts: Sequence[Salts] = ()
+) -> WordLayout:
     """Lay out `blocks` of `block` entries over outputs of `words` words.
 
     Args:
@@ -57,30 +59,37 @@ def lay_out(blocks: Sequence[int], block: int, words: int, salts: Sequence[Salts
     together = words // block if words % block == 0 else 1
     if together > 1 and _consecutive(blocks) and all((salt == salt[0]).all() for salt in salts):
         return _consecutive_layout(blocks, block, together)
-    ids = np.fromiter(blocks, np.int64, len(blocks))
+    numbers = ids(blocks)
     if together == 1:
         outputs = -(-block // words)
-        positions = (ids[:, None] * outputs + np.arange(outputs)).reshape(-1)
-        rows = np.repeat(np.arange(len(ids)), outputs)
+        positions = (numbers[:, None] * outputs + np.arange(outputs)).reshape(-1)
+        rows = np.repeat(np.arange(len(numbers)), outputs)
         return WordLayout(block, positions, rows, outputs * words, slice(None))
-    output = ids // together
-    first = np.ones(len(ids), np.bool_)
+    output = numbers // together
+    first = np.ones(len(numbers), np.bool_)
     first[1:] = output[1:] != output[:-1]
     for salt in salts:
         first[1:] |= salt[1:] != salt[:-1]
     rows = np.flatnonzero(first)
-    cells = (np.cumsum(first) - 1) * together + ids % together
+    cells = (np.cumsum(first) - 1) * together + numbers % together
     return WordLayout(block, output[rows], rows, block, cells)
 
 
-def _consecutive_layout(blocks: Sequence[int], block: int, together: int) -> WordLayout:
+def ids(blocks: Sequence[int] | NDArray[np.int64]) -> NDArray[np.int64]:
+    """Give the numbers of blocks as an array."""
+    if isinstance(blocks, range):
+        return np.arange(blocks.start, blocks.stop, blocks.step)
+    return np.asarray(blocks, np.int64)
+
+
+def _consecutive_layout(blocks: Sequence[int] | NDArray[np.int64], block: int, together: int) -> WordLayout:
     """Lay out consecutive blocks with one salt: the same words, found without looking at each block."""
     positions = np.arange(blocks[0] // together, blocks[-1] // together + 1)
     start = blocks[0] % together
     return WordLayout(block, positions, np.zeros_like(positions), block, slice(start, start + len(blocks)))
 
 
-def _consecutive(blocks: Sequence[int]) -> bool:
-    if not blocks or blocks[-1] - blocks[0] != len(blocks) - 1:
+def _consecutive(blocks: Sequence[int] | NDArray[np.int64]) -> bool:
+    if not len(blocks) or blocks[-1] - blocks[0] != len(blocks) - 1:
         return False
-    return isinstance(blocks, range) or bool((np.diff(np.fromiter(blocks, np.int64, len(blocks))) == 1).all())
+    return isinstance(blocks, range) or bool((np.diff(ids(blocks)) == 1).all())

@@ -447,3 +447,33 @@ def test_it_is_described_with_its_assumption_and_its_capacity() -> None:
         "524,288, of 1,073,741,823 that a mask has room for."
     )
     assert "every 4 parameters have an active set" in PrssSettings().describe(wanted(block=4))
+
+
+@pytest.mark.parametrize("tested", CASES, ids=title)
+@given(data=st.data())
+@settings(max_examples=20, deadline=None)
+def test_many_requests_are_answered_together_as_one_by_one(tested: Case, data: st.DataObject) -> None:
+    """Groups of scattered blocks with sets, salts and openers of their own; a member may occur in several."""
+    scheme, (_, key_shares) = prss(tested), keys(tested)
+    me = data.draw(st.sampled_from(POINTS))
+    numbers = data.draw(st.permutations(range(30)))
+    cuts = sorted(data.draw(st.sets(st.integers(1, 29), min_size=1, max_size=4)))
+    requests = []
+    for first, last in zip([0, *cuts], [*cuts, 30], strict=True):
+        blocks = sorted(numbers[first:last])
+        others = [point for point in POINTS if point != me]
+        context = Context(
+            b"run",
+            7,
+            blocks,
+            members=tuple(sorted(data.draw(st.permutations(POINTS))[:MEMBERS])),
+            openers=tuple(sorted([me, *data.draw(st.permutations(others))[: tested.scheme.threshold - 1]])),
+        )
+        salts = data.draw(st.lists(st.binary(min_size=8, max_size=8), min_size=4, max_size=4))
+        requests.append(([salt * len(blocks) for salt in salts], context))
+    together = scheme.decryption_shares(key_shares[me], requests)
+    rng = insecure_seeded(0)
+    one_by_one = [
+        scheme.decryption_share(key_shares[me], hints, context, rng=rng) for hints, context in requests
+    ]
+    assert list(together) == one_by_one
