@@ -6,18 +6,22 @@ import shlex
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from typer.main import get_command
 
+from mdl.bench.cases import NAMES
 from mdl.cli import app
 from mdl.config import load
+from mdl.schemes.settings import AnyScheme
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SECURITY = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
 
+SCHEMES = get_args(get_args(AnyScheme)[0])
 COMMANDS = get_command(app).commands  # type: ignore[attr-defined]  # of a group, which ours is
 
 
@@ -123,6 +127,14 @@ def test_the_experiment_that_the_readme_prints_is_valid(tmp_path: Path) -> None:
     experiment, notes = load(file)
     assert experiment.workers == 3
     assert not notes
+
+
+def test_the_page_of_the_schemes_has_every_type_and_every_row_of_the_benchmark() -> None:
+    page = (ROOT / "docs" / "schemes.md").read_text(encoding="utf-8")
+    types = [table.model_fields["type"].default for table in SCHEMES]
+    assert re.findall(r"^\*\*`(\w+)`\*\*", page, re.MULTILINE) == types
+    costs = page.partition("<!-- costs begin -->")[2].partition("<!-- costs end -->")[0]
+    assert re.findall(r"^\| `([\w-]+)` \|", costs, re.MULTILINE) == list(NAMES)
 
 
 @pytest.mark.parametrize("page", ["coordinated.md", "dynamic.md"])

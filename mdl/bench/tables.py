@@ -2,13 +2,16 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from rich.console import JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
 R = TypeVar("R")
+
+_SHORT: Final = 30
+"""Cells of so many characters are kept on one line."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,8 @@ class Sheet(Generic[R]):
         )
         for column in self.columns:
             justify: JustifyMethod = "left" if column.words else "right"
-            table.add_column(column.heading, justify=justify, overflow="fold")
+            longest = max((len(column.of(row)) for row in self.rows), default=0)
+            table.add_column(column.heading, justify=justify, no_wrap=longest <= _SHORT)
         for row in self.rows:
             table.add_row(*(Text(column.of(row)) for column in self.columns))
         return table
