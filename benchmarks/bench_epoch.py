@@ -2,8 +2,8 @@
 
 Runs an experiment under the plain oracle and under each scheme, in turn, several times; each time once with
 a single epoch and once with more. An epoch is the difference, so that start-up is not counted. Prints medians
-of wall and CPU seconds over all processes, bytes up, and the ratios to plain. By default MLP-MNIST (`MDL_DATA`
-names the folder) with Ring-LWE masks.
+of wall and CPU seconds over all processes, bytes up, and the ratios to plain. By default MLP-MNIST with
+Ring-LWE masks; `MDL_DATA` names the folder of the data.
 """
 
 import argparse
@@ -43,9 +43,8 @@ def main() -> None:
             found = epoch(options.file, scheme, options.overrides, options.epochs)
             measured[scheme].append(found)
             print(f"run {turn + 1}, {scheme}: {found.wall:.3f} s, {found.cpu:.3f} s CPU", flush=True)
-    print(
-        f"\n{'an epoch':10}{'s wall':>9}{'ratio':>8}{'s CPU':>9}{'ratio':>8}{'MB up':>9}{'ratio':>8}   medians"
-    )
+    heads = "".join(f"{unit:>9}{'ratio':>8}" for unit in ("s wall", "s CPU", "MB up"))
+    print(f"\n{'an epoch':10}{heads}   medians of {options.runs}")
     base = medians(measured["plain"])
     for scheme in schemes:
         own = medians(measured[scheme])
