@@ -136,11 +136,12 @@ def test_capacity_is_explained() -> None:
         {"members_limit": 0},
         {"fixed_point": FixedPoint(range=2**20, fraction_bits=12)},
         {"workers": 16, "threshold": 8, "members_limit": 16},  # 6,435 terms
+        {"workers": 3},  # an opener's share would tell its own key
     ],
     ids=str,
 )
 def test_a_scheme_that_makes_no_sense_or_does_not_fit_cannot_be_made(change: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=r"must be at least 1|sums"):
+    with pytest.raises(ValueError, match=r"must be at least 1|sums|its key"):
         replace(full_size(), **change)
 
 
@@ -361,7 +362,14 @@ def wanted(**changes: Any) -> Requirements:
 
 @pytest.mark.parametrize(
     ("workers", "threshold", "keys"),
-    [(8, 4, "prss"), (10, 5, "prss"), (11, 5, "shamir"), (32, 16, "shamir"), (129, 2, "prss")],
+    [
+        (8, 4, "prss"),
+        (10, 5, "prss"),
+        (11, 5, "shamir"),
+        (32, 16, "shamir"),
+        (129, 2, "prss"),
+        (4, 4, "shamir"),
+    ],
 )
 def test_keys_are_shared_pseudo_randomly_while_that_takes_few_keys(
     workers: int, threshold: int, keys: KeySharingName
@@ -397,6 +405,7 @@ def test_the_way_to_share_keys_may_be_asked_for(keys: KeySharingName) -> None:
         ({"workers": 14, "threshold": 7}, "prss", ["1,716 keys each, more than 1,000", 'keys = "shamir"']),
         ({"workers": 91, "threshold": 3, "members": 8}, "prss", ["4,005 keys each"]),
         ({"workers": 45, "threshold": 3, "members": 100}, "prss", ["946 keys each, more than 655"]),
+        ({"threshold": 8}, "prss", ["with all of 8 workers needed", 'keys = "shamir"']),
         ({"members": 32}, "auto", ["sums reach 2,097,152", "lower range"]),
         ({"threshold": 0}, "auto", ["the threshold must be at least 1"]),
     ],

@@ -1,6 +1,6 @@
 """Short keys: their distribution, the field they are shared in, and the two ways to share them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Final
@@ -209,6 +209,60 @@ def test_fresh_keys_do_not_print(sharing: KeySharing) -> None:
 
 
 # ------------------------------------------------------------------------------------------ what is hidden
+
+
+@pytest.mark.parametrize(("workers", "threshold"), [(n, m) for n in range(3, 6) for m in range(2, n)])
+def test_no_coalition_below_the_threshold_learns_more_of_the_keys_than_their_sum(
+    workers: int, threshold: int
+) -> None:
+    """By linear algebra over Z_p, for all active sets and coalitions with the manager.
+
+    What is unknown are the terms r_{i,T} of the honest members i, where the whole coalition is in T. The
+    manager knows every worker's share of the sum. Of all combinations of the honest members' keys, that
+    leaves one to be computed, their sum.
+    """
+    points = range(1, workers + 1)
+    _, secrets = subset_keys.deal(points, threshold, rng=insecure_seeded(1))
+    factors = [subset_keys.held_keys(point, secrets[point]).factors(P) for point in points]
+    for members, coalition in _sets_and_coalitions(workers, threshold):
+        honest = [member for member in members if member not in coalition]
+        unknown = [
+            (member, subset)
+            for member in honest
+            for subset in combinations(points, threshold - 1)
+            if member not in subset and coalition <= {*subset}
+        ]
+        shares = [[of.get(subset, 0) for _, subset in unknown] for of in factors]
+        keys = [[int(dealer == member) for dealer, _ in unknown] for member in honest]
+        computable = _rank(shares) + _rank(keys) - _rank(shares + keys)
+        assert computable == 1
+
+
+def _sets_and_coalitions(workers: int, threshold: int) -> Iterator[tuple[set[PartyId], set[PartyId]]]:
+    """Give all that leave two members honest: the sum shows a single one anyway."""
+    points = range(1, workers + 1)
+    for size in range(threshold, workers + 1):
+        for members in map(set, combinations(points, size)):
+            for colluders in range(threshold):
+                for coalition in map(set, combinations(points, colluders)):
+                    if len(members - coalition) >= 2:
+                        yield members, coalition
+
+
+def _rank(matrix: Sequence[Sequence[int]]) -> int:
+    """Eliminate over Z_p."""
+    rows, rank = [list(row) for row in matrix], 0
+    for column in range(len(rows[0])):
+        pivot = next((at for at in range(rank, len(rows)) if rows[at][column]), None)
+        if pivot is None:
+            continue
+        rows[rank], rows[pivot] = rows[pivot], rows[rank]
+        inverse = pow(rows[rank][column], -1, P)
+        for at in range(rank + 1, len(rows)):
+            factor = rows[at][column] * inverse
+            rows[at] = [(low - factor * high) % P for low, high in zip(rows[at], rows[rank], strict=True)]
+        rank += 1
+    return rank
 
 
 def test_threshold_less_one_workers_lack_a_term_that_is_distributed_as_an_error_is() -> None:

@@ -7,6 +7,10 @@ encrypt once more for the same epoch and block, does so under other keys.
 
 A coalition of m - 1 workers knows all terms of an honest dealer's key but one, r_T of the T that they are.
 This term alone is distributed as the errors are: a key of Ring-LWE in normal form.
+
+The manager sees the openers' shares of a sum too. With m - 1 workers it could have computed these; and for
+any two honest members there is such a coalition without them, as long as n > m. With n = m a worker's share
+would be its own key, for all others are in the one set that it is not in: that is refused.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -39,7 +43,7 @@ class PseudoRandomKeys:
     """See `mdl.schemes.rlwe.keys.KeySharing`.
 
     Attributes:
-        workers: n.
+        workers: n, above the threshold.
         threshold: m.
         degree: N.
     """

@@ -110,6 +110,8 @@ class Rlwe:
             raise ValueError(f"block, threshold, workers and members_limit must be at least 1: {self}")
         if problems := capacity_problems(self.fixed_point, self.members_limit):
             raise ValueError("; ".join(problems))
+        if self.keys == "prss" and self.workers <= self.threshold:
+            raise ValueError(f"an opener's share would tell its key: {self.workers} workers, as many open")
         if self._keys.terms * self.members_limit > TERMS_LIMIT:
             raise ValueError(f"sums of {self.members_limit} keys of {self._keys.terms} terms are too long")
 

@@ -22,7 +22,7 @@ class RlweSettings(SchemeSettings):
     Attributes:
         keys: how short keys are shared: pseudo-randomly (``"prss"``), which costs no message but needs keys
             of all sets of m - 1 workers, or sealed to each worker (``"shamir"``). ``"auto"`` takes the first
-            where a worker needs no more than 128 such keys.
+            where a worker needs no more than 128 such keys, and fewer than all workers open.
     """
 
     type: Literal["rlwe"] = "rlwe"
@@ -49,6 +49,11 @@ class RlweSettings(SchemeSettings):
             problems.append(
                 f"a block of {wanted.block} is below {SMALLEST_BLOCK}, and costs as much to open as one of "
                 'any size: use block = 16384, or scheme.type = "prss" for a set per parameter'
+            )
+        if self.keys == "prss" and wanted.workers <= wanted.threshold:
+            problems.append(
+                f"with all of {wanted.workers} workers needed to open, an opener's share would tell its own "
+                'key: use scheme.keys = "shamir"'
             )
         terms = key_count(wanted.workers, wanted.threshold)
         if self.keys == "prss" and (terms > KEYS_LIMIT or terms * wanted.members > TERMS_LIMIT):
@@ -86,4 +91,5 @@ class RlweSettings(SchemeSettings):
     def _sharing(self, wanted: Requirements) -> KeySharingName:
         if self.keys != "auto":
             return self.keys
-        return "prss" if key_count(wanted.workers, wanted.threshold) <= PREFERRED_KEYS else "shamir"
+        few = key_count(wanted.workers, wanted.threshold) <= PREFERRED_KEYS
+        return "prss" if few and wanted.workers > wanted.threshold else "shamir"
