@@ -41,14 +41,14 @@ class Case:
         table: the ``scheme`` table.
         block: parameters in a block; None for the whole model in one, up to `LARGEST_BLOCK`.
         sample: at most so many parameters are measured, where a step takes long; None for all.
-        stride: from one block of the active set to the next; above 1 where sets are drawn block by block.
+        drawn: whether balanced selection draws a set for each block; else all blocks have one.
     """
 
     name: str
     table: Mapping[str, Any]
     block: int | None = 1
     sample: int | None = None
-    stride: int = 1
+    drawn: bool = False
 
     @property
     def settings(self) -> SchemeSettings:
@@ -85,7 +85,7 @@ CASES: Final[Sequence[Case]] = (
     Case("secp256k1-grid", _elgamal("secp256k1", "grid"), block=374, sample=374 * 374),
     Case("paillier-2048", {"type": "paillier"}, block=16_384),
     Case("prss", {"type": "prss"}),
-    Case("prss-scattered", {"type": "prss"}, stride=4),
+    Case("prss-drawn-sets", {"type": "prss"}, drawn=True),
     Case("rlwe-16k", {"type": "rlwe"}, block=16_384),
     Case("rlwe-32k", {"type": "rlwe"}, block=32_768),
     Case("rlwe", {"type": "rlwe"}, block=None),

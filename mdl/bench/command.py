@@ -13,7 +13,7 @@ from mdl.bench.tables import Sheet
 from mdl.errors import ConfigError
 from mdl.report.drawing import Picture
 
-_WIDTH = 160
+_WIDTH = 180
 """Columns that the widest table takes; where nobody reads along, it has them."""
 
 

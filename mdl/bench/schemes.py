@@ -156,7 +156,7 @@ def measure_case(case: Case, size: Size) -> Row | Refused:
     if problems := settings.problems(wanted):
         return Refused(case.name, problems)
     scheme = settings.build(wanted)
-    exchange = Exchange(scheme, wanted, parameters, stride=case.stride)
+    exchange = Exchange(scheme, wanted, parameters, drawn=case.drawn)
     first, least = measure(exchange, size.runs)
     each = _MICRO / parameters
     up, down = _bytes(scheme, wanted, exchange.blocks)
@@ -167,7 +167,7 @@ def measure_case(case: Case, size: Size) -> Row | Refused:
         encrypt=each * least.encrypt,
         share=each * least.share,
         manager=each * least.manager,
-        all_parties=each * all_parties(exchange, least),
+        all_parties=each * all_parties(wanted, scheme, least),
         first_call=1e3 * max(0.0, first.total - least.total),
         up=up / parameters,
         down=down / parameters,
@@ -177,9 +177,9 @@ def measure_case(case: Case, size: Size) -> Row | Refused:
     )
 
 
-def all_parties(exchange: Exchange, seconds: StepSeconds) -> float:
+def all_parties(wanted: Requirements, scheme: ThresholdEncryption, seconds: StepSeconds) -> float:
     """Give the CPU seconds of all members, all openers and the manager."""
-    return len(exchange.members) * seconds.encrypt + len(exchange.openers) * seconds.share + seconds.manager
+    return wanted.members * seconds.encrypt + scheme.threshold * seconds.share + seconds.manager
 
 
 def _bytes(scheme: ThresholdEncryption, wanted: Requirements, blocks: int) -> tuple[int, int]:

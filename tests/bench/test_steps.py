@@ -30,9 +30,27 @@ def test_the_sums_are_those_of_the_entries(settings: SchemeSettings) -> None:
 
 
 def test_where_nobody_answers_answers_cost_nothing() -> None:
-    assert exchange(PairwiseSettings()).openers == ()
+    assert exchange(PairwiseSettings()).openers == []
     assert measure(exchange(PairwiseSettings()), runs=1)[1].share == 0
     assert measure(exchange(PrssSettings()), runs=1)[1].share > 0
+
+
+@pytest.mark.parametrize("settings", [PlainSettings(), PrssSettings(), PairwiseSettings()])
+def test_sets_may_be_drawn_block_by_block_as_balanced_selection_does(settings: SchemeSettings) -> None:
+    drawn = Exchange(settings.build(WANTED), WANTED, 400, drawn=True)
+    assert drawn.members == [1, 2, 3, 4, 5]
+    assert drawn.part(1) == pytest.approx(3 / 5)
+    uploads = {member: drawn.encrypt(member) for member in drawn.members}
+    sets = {each.context.members for each in drawn.arrived(uploads)}
+    assert {len(members) for members in sets} == {3}
+    assert len(sets) > 5
+    measure(drawn, runs=1)
+
+
+def test_one_set_is_the_first_workers() -> None:
+    single = exchange(PrssSettings())
+    assert single.members == single.openers == [1, 2, 3]
+    assert single.part(1) == 1
 
 
 @pytest.mark.parametrize(
@@ -44,9 +62,9 @@ def test_what_does_not_fit_one_call_is_cut(
     """A block has 24 bytes of ciphertext, and an opener is shown 24 of its members."""
     monkeypatch.setattr(f"mdl.protocols.rows.{limit}", 25 * 24 if calls > 1 else 19 * 24)
     cut = exchange(PrssSettings(), 75 * 4)
-    uploads = [cut.encrypt(member) for member in cut.members]
-    assert [len(upload) for upload in uploads] == [calls] * 3
-    assert len(cut.arrived(uploads)[0]) == openings
+    uploads = {member: cut.encrypt(member) for member in cut.members}
+    assert [len(upload) for upload in uploads.values()] == [calls] * 3
+    assert len(cut.arrived(uploads)) == openings
     measure(cut, runs=1)
 
 
