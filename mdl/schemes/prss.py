@@ -154,7 +154,7 @@ class Prss:
         assert plaintext.shape == (len(context.blocks), self.block)
         if outside(plaintext, self.fixed_point.limit):
             raise OutOfRange(f"an entry is outside ±{self.fixed_point.limit}")
-        own = held_keys(key_share.point, key_share.secret).of(key_share.point)
+        own = held_keys(key_share.point, key_share.secret).secret
         salt = new_salt(rng)
         salts: Salts = np.full(len(context.blocks), np.frombuffer(salt, np.uint64)[0])
         terms = [Term(function, 1, 0) for function in own.values()]

@@ -15,17 +15,25 @@ input x:
 
 Any m - 1 workers C lack K_C, hence K_{i,C} of each dealer i that is not among them, which masks the dealer's
 secret from them. With their own shares and the secret itself they compute all other shares, so these tell
-them nothing more. A dealer needs no keys for the sets that it is in, as no coalition with the dealer need be
-kept from the dealer's secret; [CDI05] shares secrets that no worker knows, and has these keys too.
+them nothing more. Of several dealers' secrets, of which only the sum is opened: a smaller coalition, the
+manager alone for instance, knows no more than m - 1 workers do whom it is part of. For any two dealers
+outside it these can be chosen without either, if n > m; so it learns nothing but the sum over the two.
 
-Every worker stores C(n-1, m-1) keys of 16 bytes.
+A dealer needs no keys for the sets that it is in, as no coalition with the dealer need be kept from the
+dealer's secret; [CDI05] shares secrets that no worker knows, and has these keys too. *If n = m they are
+needed.* Then every set without the dealer is the set of all others, a dealer's secret has one term, which the
+dealer alone holds, and its share would be its own mask, bare. So there the authority gives dealer i also
+K_{i,T} for the sets T that it is in, and all sums are over all T: the secret is split among all workers, and
+an opened share is a sum over all dealers.
+
+Every worker stores C(n-1, m-1) keys of 16 bytes; n of them if n = m.
 """
 
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from itertools import combinations
+from itertools import chain, combinations
 from math import comb
 from typing import Final
 
@@ -44,8 +52,8 @@ Subset = tuple[PartyId, ...]
 
 
 def key_count(workers: int, threshold: int) -> int:
-    """Give C(n-1, m-1): the keys that each worker stores."""
-    return comb(workers - 1, threshold - 1)
+    """Give C(n-1, m-1), or n where n = m: the keys that each worker stores."""
+    return comb(workers - 1, threshold - 1) + (workers - 1 if workers == threshold else 0)
 
 
 def deal(
@@ -66,11 +74,18 @@ def deal(
         raise ValueError(f"points must be distinct and in [1, 2^16): {list(points)}")
     header = _header(points, threshold)
     keys = {subset: rng.bytes(KEY_BYTES) for subset in combinations(points, threshold - 1)}
+    own = {point: _own_keys(keys, point) if len(points) == threshold else [] for point in points}
     secrets = {
-        point: header + b"".join(key for subset, key in keys.items() if point not in subset)
+        point: header + b"".join([key for subset, key in keys.items() if point not in subset] + own[point])
         for point in points
     }
-    return header + b"".join(map(_digest, keys.values())), secrets
+    digests = [_digest(key) for key in [*keys.values(), *chain.from_iterable(own.values())]]
+    return header + b"".join(digests), secrets
+
+
+def _own_keys(keys: Mapping[Subset, bytes], dealer: PartyId) -> list[bytes]:
+    """Derive the dealer's keys of the sets that it is in."""
+    return [_dealers(key, dealer) for subset, key in keys.items() if dealer in subset]
 
 
 def check(public: bytes, point: PartyId, secret: bytes) -> None:
@@ -82,11 +97,15 @@ def check(public: bytes, point: PartyId, secret: bytes) -> None:
     held = held_keys(point, secret)
     header = _header(held.points, held.threshold)
     subsets = list(combinations(held.points, held.threshold - 1))
-    if not public.startswith(header) or len(public) != len(header) + len(subsets) * _DIGEST_BYTES:
+    count = len(subsets) + len(held.points) * len(held.own)
+    if not public.startswith(header) or len(public) != len(header) + count * _DIGEST_BYTES:
         raise InvalidShare(f"the public digests are not those of the keys that worker {point} holds")
-    for at, subset in enumerate(subsets):
+    mine = {at: held.keys[subset] for at, subset in enumerate(subsets) if subset in held.keys}
+    first = len(subsets) + held.points.index(point) * len(held.own)
+    mine |= dict(enumerate(held.own.values(), first))
+    for at, key in mine.items():
         start = len(header) + at * _DIGEST_BYTES
-        if subset in held.keys and _digest(held.keys[subset]) != public[start : start + _DIGEST_BYTES]:
+        if _digest(key) != public[start : start + _DIGEST_BYTES]:
             raise InvalidShare(f"the keys of worker {point} do not fit the public digests")
 
 
@@ -99,15 +118,22 @@ class HeldKeys:
         points: everybody, as they were dealt to.
         threshold: m.
         keys: K_T for every T without the point.
+        own: K_{point,T} for every T with the point, if n = m; else none.
     """
 
     point: PartyId
     points: tuple[PartyId, ...]
     threshold: int
     keys: Mapping[Subset, bytes] = field(repr=False)
+    own: Mapping[Subset, bytes] = field(repr=False)
+
+    @cached_property
+    def secret(self) -> Mapping[Subset, Prf]:
+        """F(K_{point,T}, ·) for every T that counts: this worker's own secret is the sum of all."""
+        return {**self.of(self.point), **{subset: Prf(key) for subset, key in self.own.items()}}
 
     def of(self, dealer: PartyId) -> Mapping[Subset, Prf]:
-        """F(K_{dealer,T}, ·) for every T without the dealer and without the point: for the point itself, all.
+        """F(K_{dealer,T}, ·) for every T that counts and is without the point: what a share is made of.
 
         Raises:
             SchemeError: `dealer` is no point that was dealt to.
@@ -116,9 +142,9 @@ class HeldKeys:
             raise SchemeError(f"worker {dealer} has no keys: they were dealt to {list(self.points)}")
         if dealer not in self._functions:
             self._functions[dealer] = {
-                subset: Prf(derive(key, b"mdl: keys of dealer %d" % dealer))
+                subset: Prf(_dealers(key, dealer))
                 for subset, key in self.keys.items()
-                if dealer not in subset
+                if self.own or dealer not in subset
             }
         return self._functions[dealer]
 
@@ -151,21 +177,26 @@ def held_keys(point: PartyId, secret: bytes) -> HeldKeys:
     well_formed = len(set(points)) == len(points) == count and point in points and 1 <= threshold <= count
     if not well_formed or len(secret) != first + key_count(count, threshold) * KEY_BYTES:
         raise InvalidShare(f"what worker {point} holds are no keys of its own")
-    subsets = (subset for subset in combinations(points, threshold - 1) if point not in subset)
+    keys = [secret[at : at + KEY_BYTES] for at in range(first, len(secret), KEY_BYTES)]
+    subsets = list(combinations(points, threshold - 1))
+    without = [subset for subset in subsets if point not in subset]
+    within = [subset for subset in subsets if point in subset] if count == threshold else []
     return HeldKeys(
         point,
         points,
         threshold,
-        {
-            subset: secret[at : at + KEY_BYTES]
-            for subset, at in zip(subsets, range(first, len(secret), KEY_BYTES), strict=True)
-        },
+        dict(zip(without, keys, strict=False)),
+        dict(zip(within, keys[len(without) :], strict=True)),
     )
 
 
 def _header(points: Sequence[PartyId], threshold: int) -> bytes:
     counts = threshold.to_bytes(2, "big") + len(points).to_bytes(2, "big")
     return counts + b"".join(point.to_bytes(_POINT_BYTES, "big") for point in points)
+
+
+def _dealers(key: bytes, dealer: PartyId) -> bytes:
+    return derive(key, b"mdl: keys of dealer %d" % dealer)
 
 
 def _digest(key: bytes) -> bytes:

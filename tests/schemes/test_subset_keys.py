@@ -32,7 +32,7 @@ def everybody(workers: int, threshold: int) -> dict[PartyId, HeldKeys]:
 
 def secret_of(dealer: HeldKeys) -> int:
     """The sum of all functions of a dealer at `INPUT`."""
-    return sum(int(function.words(INPUT)[0]) for function in dealer.of(dealer.point).values()) % PRIME
+    return sum(int(function.words(INPUT)[0]) for function in dealer.secret.values()) % PRIME
 
 
 def share_of(holder: HeldKeys, dealer: PartyId) -> int:
@@ -44,8 +44,10 @@ def share_of(holder: HeldKeys, dealer: PartyId) -> int:
 @pytest.mark.parametrize(("workers", "threshold"), SIZES)
 def test_every_worker_stores_as_many_keys_as_announced(workers: int, threshold: int) -> None:
     for held in everybody(workers, threshold).values():
-        assert len(held.keys) == key_count(workers, threshold) == comb(workers - 1, threshold - 1)
-        assert len(held.of(held.point)) == len(held.keys)
+        extra = workers - 1 if workers == threshold else 0
+        assert len(held.keys) == comb(workers - 1, threshold - 1)
+        assert len(held.own) == extra
+        assert len(held.secret) == key_count(workers, threshold) == len(held.keys) + extra
         assert (held.points, held.threshold) == (tuple(range(1, workers + 1)), threshold)
 
 
@@ -64,15 +66,17 @@ def test_every_coalition_lacks_a_key_of_every_dealer_outside_it(workers: int, th
     held = everybody(workers, threshold)
     for size in range(threshold):
         for coalition in combinations(held, size):
-            theirs = {key for point in coalition for key in held[point].keys.values()}
+            theirs = {
+                key for point in coalition for key in [*held[point].keys.values(), *held[point].own.values()]
+            }
             known = {
                 function.key
                 for point in coalition
                 for dealer in held
-                for function in held[point].of(dealer).values()
+                for function in [*held[point].of(dealer).values(), *held[point].secret.values()]
             }
             for dealer in set(held) - set(coalition):
-                own = {function.key for function in held[dealer].of(dealer).values()}
+                own = {function.key for function in held[dealer].secret.values()}
                 assert own - known
                 # What it lacks does not follow from what it holds: the key above is not its either.
                 lacking = [T for T in held[dealer].keys if set(coalition) <= set(T)]
@@ -80,15 +84,79 @@ def test_every_coalition_lacks_a_key_of_every_dealer_outside_it(workers: int, th
                 assert not {held[dealer].keys[T] for T in lacking} & theirs
 
 
+Row = list[int]
+
+
+def rank(rows: Sequence[Row]) -> int:
+    """The rank over Z_p, p = PRIME, by elimination."""
+    left, found = [list(row) for row in rows], 0
+    for column in range(len(rows[0]) if rows else 0):
+        pivot = next((row for row in left if row[column]), None)
+        if pivot is None:
+            continue
+        left.remove(pivot)
+        found += 1
+        inverse = pow(pivot[column], -1, PRIME)
+        left = [
+            [(a - row[column] * inverse * b) % PRIME for a, b in zip(row, pivot, strict=True)] for row in left
+        ]
+    return found
+
+
+def learnt(held: dict[PartyId, HeldKeys], members: Sequence[PartyId], coalition: Sequence[PartyId]) -> int:
+    """How many independent sums of the honest members' secrets a coalition and the manager compute.
+
+    Unknowns are the honest members' functions that nobody in the coalition has; seen are all shares of the
+    members' secrets, which follow from any m.
+    """
+    honest = [member for member in members if member not in coalition]
+    theirs = {(i, T) for point in coalition for i in honest for T in held[point].of(i)}
+    unknown = [(i, T) for i in honest for T in held[i].secret if (i, T) not in theirs]
+    shares = [
+        [holder.factors(PRIME)[T] if T in holder.of(i) else 0 for i, T in unknown] for holder in held.values()
+    ]
+    secrets = [[int(i == member) for i, _ in unknown] for member in honest]
+    return rank(shares) + rank(secrets) - rank([*shares, *secrets])
+
+
+@pytest.mark.parametrize(("workers", "threshold"), [(n, m) for n, m in SIZES if m >= 2 and n <= 5])
+def test_no_coalition_below_m_learns_more_of_the_secrets_than_their_sum(workers: int, threshold: int) -> None:
+    """All active sets of at least two, all coalitions that leave two of them honest."""
+    held = everybody(workers, threshold)
+    for size in range(2, workers + 1):
+        for members in combinations(held, size):
+            for count in range(threshold):
+                for coalition in combinations(held, count):
+                    if len(set(members) - set(coalition)) >= 2:
+                        assert learnt(held, members, coalition) == 1
+
+
+def test_m_workers_have_every_function() -> None:
+    held = everybody(4, 2)
+    for coalition in combinations(held, 2):
+        for dealer in set(held) - set(coalition):
+            theirs = {f.key for point in coalition for f in held[point].of(dealer).values()}
+            assert {f.key for f in held[dealer].secret.values()} == theirs
+
+
+def test_without_the_keys_of_its_own_sets_a_share_would_be_a_dealers_bare_secret() -> None:
+    """If n = m; so it is that the authority gives dealers these keys there."""
+    bare = {
+        point: HeldKeys(held.point, held.points, held.threshold, held.keys, {})
+        for point, held in everybody(3, 3).items()
+    }
+    assert learnt(bare, (1, 2, 3), ()) == 3
+
+
 def test_two_dealers_and_two_sets_have_functions_of_their_own() -> None:
     held = everybody(5, 3)
-    functions = [f.key for dealer in held for f in held[dealer].of(dealer).values()]
+    functions = [f.key for dealer in held for f in held[dealer].secret.values()]
     assert len(set(functions)) == len(functions) == 5 * comb(4, 2)
 
 
 def test_dealer_and_holder_have_the_same_functions() -> None:
     held = everybody(5, 3)
-    own = held[2].of(2)
+    own = held[2].secret
     shared = held[4].of(2)
     assert set(shared) == {subset for subset in own if 4 not in subset}
     assert all(own[subset].key == function.key for subset, function in shared.items())
