@@ -323,8 +323,8 @@ def collusion(file: File, overrides: Overrides = None, seed: Seed = None) -> Non
     Exit code 1: a claim of docs/security.md does not hold.
 
     [dim]Examples:[/dim]
-      mdl audit collusion configs/quickstart.toml
-      mdl audit collusion configs/quickstart.toml --set system.type=dynamic
+      mdl audit collusion configs/quickstart.toml --set system.scheme.type=elgamal
+      mdl audit collusion configs/dynamic.toml --set system.scheme.type=elgamal
     """
     from mdl.audit.audit import attackable, audit
     from mdl.audit.tables import rendered

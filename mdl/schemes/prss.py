@@ -6,7 +6,7 @@ sum of rho_i. Opener j answers z_j times its share of the latter,
 
     sum over i in A, T without i and j of f_T(j) F(K_{i,T}, input),
 
-with z_j its Lagrange coefficient among the openers, so that the answers add to the sum of the masks. Nothing
+(if n = m: over all T, and over all T without j, as `subset_keys` explains) with z_j its Lagrange coefficient among the openers, so that the answers add to the sum of the masks. Nothing
 but PRF outputs is computed, and workers send each other nothing.
 
 The input is a salt, the epoch and a position (`mdl.schemes.word_layout`). The salt is fresh in every call and

@@ -8,7 +8,7 @@ from mdl.audit import audit as audits
 from mdl.cli import main
 from tests.test_cli import QUICKSTART, Ended
 
-TOY = ["--set", "system.insecure=true", "--set", "system.scheme.group=insecure64"]
+TOY = ["--set", "system.insecure=true", "--set", 'system.scheme={type="elgamal", group="insecure64"}']
 
 
 @pytest.fixture(autouse=True)

@@ -44,7 +44,7 @@ def test_whoever_leaves_and_comes_back_it_completes_or_ends_by_name(case: Case) 
 def test_so_it_is_where_the_gradients_are_hidden_in_both_modes(case: Case) -> None:
     opened: dict[bytes, bytes] = {}
     with pytest.MonkeyPatch.context() as patch:
-        spy(patch, worker, "encrypted", lambda result: result, opened)
+        spy(patch, worker, "encrypted", lambda result: result[0], opened)
         spy(patch, on_arrival, "encrypt_keeping", lambda result: result[0], opened)
         simulation = case.run()
     if MANAGER not in simulation.errors:
@@ -62,8 +62,10 @@ def spy(
     """Note the plaintext of every row that is encrypted."""
     encrypt = getattr(module, name)
 
-    def noting(scheme: Any, public_key: Any, plaintext: Any, context: Any, **rest: Any) -> Any:
-        result = encrypt(scheme, public_key, plaintext, context, **rest)
+    def noting(scheme: Any, *given: Any, **rest: Any) -> Any:
+        result = encrypt(scheme, *given, **rest)
+        # One call of `encrypted` is for many plaintexts; here there is one.
+        plaintext = given[2][0] if isinstance(given[2], list) else given[2]
         body, width = ciphertext(result).body, scheme.body_bytes
         for at, row in enumerate(plaintext):
             seen[body[at * width : (at + 1) * width]] = row.astype("<i4").tobytes()
