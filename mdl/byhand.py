@@ -80,6 +80,19 @@ def _used(keys: Path) -> Path:
     return keys.with_name(keys.name + ".used")
 
 
+def _use(used: Path, *, again: bool) -> None:
+    """Note that the keys serve this run.
+
+    Raises:
+        ConfigError: they serve another one that began meanwhile.
+    """
+    try:
+        used.touch(mode=0o600, exist_ok=again)
+    except FileExistsError:
+        problem = f"{used.stem} serves another run, which began meanwhile: {ONCE}"
+        raise ConfigError([problem], "mdl node --keys") from None
+
+
 def _perform(orders: Orders, path: Path, used: Path) -> int:
     """Perform, and put what is reported on the screen and at the end of a file."""
     from mdl.node import perform  # brings in torch, which dealing keys does not need
@@ -91,7 +104,7 @@ def _perform(orders: Orders, path: Path, used: Path) -> int:
 
         def report(event: Mapping[str, Any]) -> None:
             if event["kind"] == "linked":  # before anything is said that rests on the keys
-                used.touch(mode=0o600)
+                _use(used, again=orders.rejoin is not None)
             line = json.dumps({"seconds": round(time.monotonic() - began, 4), **event})
             metrics.write(line + "\n")
             if event["kind"] != "ledger":

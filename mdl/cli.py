@@ -60,6 +60,9 @@ Watch: TypeAlias = Callable[[Mapping[str, Any]], None]
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; errors of ours are told in words, without a traceback."""
+    # Parties share the machine's cores: BLAS threads of each would spin against those of the others. Said
+    # before NumPy is imported, and handed down to every process.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # A model of the user's own is imported from where the command is given, as `python -m mdl` does; last,
     # so that nothing there can stand in for a package.
     if (here := str(Path.cwd())) not in sys.path:

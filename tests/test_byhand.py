@@ -212,3 +212,20 @@ def test_keys_serve_one_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         start(EXPERIMENT, 1, keys=key, sockets=sockets, out=out, data_dir=None)
     assert "has served a run, and serves no other" in refused(tmp_path, keys=key, sockets=sockets)
     start(EXPERIMENT, 1, keys=key, sockets=sockets, out=out, data_dir=None, rejoin=True)
+
+
+def test_of_two_runs_that_begin_with_the_same_keys_only_one_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, sockets = keys_in(tmp_path / "keys")[1], tmp_path / "sockets"
+    sockets.mkdir(mode=0o700)
+
+    def perform(orders: Orders, report: Report) -> int:
+        if orders.run_folder.endswith("first"):  # while it waits for its peers, another is started
+            start(EXPERIMENT, 1, keys=key, sockets=sockets, out=tmp_path / "second", data_dir=None)
+        report({"kind": "linked"})
+        return 0
+
+    monkeypatch.setattr("mdl.node.perform", perform)
+    with pytest.raises(ConfigError, match="serves another run, which began meanwhile"):
+        start(EXPERIMENT, 1, keys=key, sockets=sockets, out=tmp_path / "first", data_dir=None)

@@ -128,6 +128,8 @@ class OpeningRules(ABC):
         Raises:
             ProtocolError: it asks for what may not be opened.
         """
+        if not message.groups:
+            raise blame_manager("asked to open nothing")
         return [self._checked(message.epoch, group) for group in message.groups]
 
     async def give(self, party: Party, message: Open, requests: Sequence[Request]) -> Answer:

@@ -6,8 +6,9 @@ sum of rho_i. Opener j answers z_j times its share of the latter,
 
     sum over i in A, T without i and j of f_T(j) F(K_{i,T}, input),
 
-(if n = m: over all T, and over all T without j, as `subset_keys` explains) with z_j its Lagrange coefficient among the openers, so that the answers add to the sum of the masks. Nothing
-but PRF outputs is computed, and workers send each other nothing.
+(if n = m: over all T, and over all T without j, as `subset_keys` explains) with z_j its Lagrange coefficient
+among the openers, so that the answers add to the sum of the masks. Nothing but PRF outputs is computed, and
+workers send each other nothing.
 
 The input is a salt, the epoch and a position (`mdl.schemes.word_layout`). The salt is fresh in every call and
 is the hint that openers are shown: a worker that has restarted may encrypt again for the same epoch and
@@ -32,6 +33,7 @@ output of AES has four words: blocks of four, or neighbours with one set, cost a
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +50,9 @@ from mdl.schemes.word_layout import Salts, ids, lay_out
 from mdl.schemes.word_sums import Term, weighted_sums
 from mdl.system import Randomness
 from mdl.vectors import Integers
+
+LARGE: Final = 1000
+"""Parameters of a request, on average, from which on requests are answered for less one by one."""
 
 
 @dataclass(frozen=True)
@@ -183,6 +188,9 @@ class Prss:
             NotEnoughShares: fewer openers than the threshold.
             SchemeError: an opener is named twice or is no point, or a member has no keys.
         """
+        return self._share(key_share, hints, context)
+
+    def _share(self, key_share: KeyShare, hints: Sequence[bytes], context: Context) -> bytes:
         assert key_share.point in context.openers
         held = held_keys(key_share.point, key_share.secret)
         z = self._lagrange(context.openers)[key_share.point]
@@ -209,6 +217,8 @@ class Prss:
             SchemeError: an opener is named twice or is no point, or a member has no keys.
         """
         (epoch,) = {context.epoch for _, context in requests}
+        if sum(len(context.blocks) for _, context in requests) * self.block >= LARGE * len(requests):
+            return [self._share(key_share, hints, context) for hints, context in requests]
         held = held_keys(key_share.point, key_share.secret)
         factors = held.factors(PRIME)
         sizes = [len(context.blocks) for _, context in requests]

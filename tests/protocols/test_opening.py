@@ -183,6 +183,17 @@ def test_it_refuses_to_open(asked: str) -> None:
     play(story)
 
 
+def test_it_refuses_to_open_nothing() -> None:
+    async def story() -> None:
+        stage = scene()
+        await stage.tell()
+        with pytest.raises(ProtocolError, match="asked to open nothing") as caught:
+            await stage.ask()
+        assert caught.value.culprits == (0,)
+
+    play(story)
+
+
 def test_it_refuses_to_upload_twice_in_an_epoch() -> None:
     stage = scene()
     with pytest.raises(ProtocolError, match="upload twice"):

@@ -13,7 +13,7 @@ from mdl.party import MANAGER
 from mdl.protocols import sets as active
 from mdl.protocols.opening import Closed
 from mdl.protocols.selection import Selection, Share
-from mdl.schemes.settings import ElGamalSettings, PlainSettings
+from mdl.schemes.settings import ElGamalSettings, PairwiseSettings, PlainSettings, SchemeSettings
 from mdl.simulator import MemoryJournal, Network, Simulation, simulate
 from mdl.system import Stop
 from mdl.systems.coordinated import CallbackDownload, Coordinated, Download, Upload
@@ -330,18 +330,14 @@ def opened_sets(simulation: Simulation, epoch: int) -> active.Sets:
     return active.from_bytes(journal["sets"].tobytes(), 5)
 
 
-def test_a_repeated_epoch_opens_no_second_sum_over_another_set() -> None:
+@pytest.mark.parametrize("scheme", [INSECURE_TOY, PairwiseSettings()], ids=lambda scheme: scheme.type)
+def test_a_repeated_epoch_opens_no_second_sum_over_another_set(scheme: SchemeSettings) -> None:
     """Epoch 3 is run, then again without worker 1: its blocks are missed, not opened over smaller sets."""
-    before = simulate(TOY.model_copy(update={"spare": 1}), tiny(30), workers=5, epochs=3)
+    system = TOY.model_copy(update={"spare": 1, "scheme": scheme})
+    before = simulate(system, tiny(30), workers=5, epochs=3)
     sets = opened_sets(before, 3)
     again = simulate(
-        TOY.model_copy(update={"spare": 1}),
-        tiny(30),
-        workers=5,
-        epochs=3,
-        resume=2,
-        journals=before.journals,
-        leave={1: 0.0},
+        system, tiny(30), workers=5, epochs=3, resume=2, journals=before.journals, leave={1: 0.0}
     )
     assert not again.errors
     told = [sent.message for sent in again.transcript if isinstance(sent.message, Closed)]
@@ -349,6 +345,8 @@ def test_a_repeated_epoch_opens_no_second_sum_over_another_set() -> None:
     reopened = closed != 0
     assert (closed[reopened] == sets[reopened]).all()
     assert (~reopened).any()
+    (epoch,) = [record for record in again.records if record["kind"] == "epoch"]
+    assert epoch["opened"] == reopened.sum()
 
 
 def test_workers_refuse_a_manager_that_closes_a_repeated_epoch_over_other_sets() -> None:

@@ -1,6 +1,7 @@
 """∝MDL^c with workers that come and go, or hang: it goes on, and opens no gradient a second time."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
@@ -14,7 +15,9 @@ from mdl.errors import MdlError, PeerLeft, ProtocolError, TooFewWorkers
 from mdl.party import MANAGER, Message, Party, PartyId
 from mdl.protocols import sets as active
 from mdl.protocols.opening import Answer, Closed, Open
-from mdl.schemes.settings import ElGamalSettings, PlainSettings
+from mdl.protocols.pooled import encrypted
+from mdl.schemes.settings import ElGamalSettings, PairwiseSettings, PlainSettings
+from mdl.schemes.threshold import Ciphertext, Context, KeyShare, ThresholdEncryption
 from mdl.simulator import Absence, Network, Simulation, simulate
 from mdl.system import Learner, Outcome, Task, Training
 from mdl.systems.coordinated import (
@@ -27,7 +30,8 @@ from mdl.systems.coordinated import (
     Register,
     Upload,
 )
-from mdl.vectors import Floats, fingerprint, unpack_flags
+from mdl.systems.coordinated import worker as coordinated_worker
+from mdl.vectors import Floats, Integers, fingerprint, unpack_flags
 from tests.tiny import TinyLearner, tiny
 
 WORKERS = 5
@@ -125,6 +129,41 @@ def test_no_gradient_is_opened_twice_whoever_comes_and_goes(
         if active.contains(sets, worker).any()
     ]
     assert len(opened) == len(set(opened))
+
+
+@settings(deadline=None, max_examples=40)
+@given(away=absences(), schedule=st.integers(0, 2**32), spare=st.integers(0, 1))
+def test_with_masks_that_cancel_nobody_encrypts_twice_for_an_epoch_and_block(
+    away: Mapping[PartyId, Sequence[Absence]], schedule: int, spare: int
+) -> None:
+    """Not in all its lives: the masks of `pairwise` follow from epoch and block, and would be the same."""
+    system = TOY.model_copy(update={"spare": spare, "scheme": PairwiseSettings()})
+    seen: Counter[tuple[PartyId, int, int]] = Counter()
+
+    def noting(
+        scheme: ThresholdEncryption,
+        public_key: bytes,
+        key_share: KeyShare,
+        plaintexts: Sequence[Integers],
+        contexts: Sequence[Context],
+    ) -> list[Ciphertext]:
+        seen.update((key_share.point, c.epoch, block) for c in contexts for block in c.blocks)
+        return encrypted(scheme, public_key, key_share, plaintexts, contexts)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(coordinated_worker, "encrypted", noting)
+        simulation = simulate(
+            system,
+            tiny(),
+            workers=WORKERS,
+            epochs=8,
+            absences=away,
+            schedule=schedule,
+            network=NETWORK,
+            delays=seconds_each,
+        )
+    assert set(seen.values()) <= {1}
+    assert seen or MANAGER in simulation.errors
 
 
 def sent_by(simulation: Simulation, worker: PartyId, kind: type[Message]) -> list[tuple[float, int]]:

@@ -117,7 +117,9 @@ class Manager:
         """Sets close over what was registered, and are kept where every member then uploads."""
         closed = await self._close(epoch, called)
         ready = await self._announce(epoch, closed, [worker for worker in told if worker in called])
-        uploads = await self._collect(epoch, {worker: called[worker] for worker in ready})
+        # A set that was recorded otherwise, in an earlier attempt at this epoch, is missed: nobody is in it.
+        members = {worker: called[worker] & active.contains(closed, worker) for worker in ready}
+        uploads = await self._collect(epoch, members)
         return uploads, self._delivered(closed, uploads), ready
 
     def _present(self, otherwise: str) -> Sequence[PartyId]:
