@@ -25,8 +25,9 @@ member's key. Who holds m workers' secrets, or the authority, opens everything.
 What opening tells: the sum of the plaintexts, and beside it those of the keys and of the errors. Given these,
 of two honest members the key and the error of one are hypergeometric, coefficient by coefficient, with known
 means and σ = 2.84: the assumption must hold for that distribution. (This is Hint-LWE; for Gaussian values
-[KLSS23] proves that such hints cost no more than the width.) More honest members leave more: σ^2 is about
-16 (1 - 1/h) for h of them.
+[KLSS23] proves that such hints cost no more than the width.) With sealed keys more honest members leave more:
+σ^2 is about 16 (1 - 1/h) for h of them. With pseudo-random ones the answers tell more than the sum, namely
+sums of the members' terms; count on a pair's 2.84, for which any m - 1 others may know all of it.
 
 A key is opened once, and for one set. Two openings of one key over two sets, {1, 2, 3, 4} and {1, 2, 3, 5},
 give the difference x_4 - x_5. Hence sets are per block, every block has its own key, and every call draws
