@@ -1,12 +1,16 @@
 """What a run of ∝MDL will do, in words, for `mdl check`."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from mdl.protocols import selection as select
 from mdl.schemes.settings import Exponentiations
 from mdl.systems.costs import EpochBytes, VersionBytes
 from mdl.systems.visibility import VisibilitySettings
 from mdl.vectors import Blocks
+
+PADDING_NOTED: Final = 0.02
+"""Zeros that are sent beside the parameters, as a part of them, from which on it is said."""
 
 
 def explain_coordinated(system: VisibilitySettings, *, workers: int, parameters: int) -> Sequence[str]:
@@ -51,9 +55,7 @@ def _printed_leak(system: VisibilitySettings, workers: int) -> str:
 def _pace(system: VisibilitySettings, workers: int, parameters: int, *, download: str, admission: str) -> str:
     blocks = Blocks(parameters, system.block).count
     m = system.visibility_threshold(workers)
-    what = f"{parameters:,} parameters" + (
-        f" in {blocks:,} blocks of {system.block:,}" if system.block > 1 else ""
-    )
+    what = _divided(parameters, system.block)
     took = f"{system.blocks_each(workers, blocks):,} blocks"
     offered = {
         "random": f"offers {took}, drawn at random",
@@ -76,6 +78,20 @@ def _pace(system: VisibilitySettings, workers: int, parameters: int, *, download
         f"{_ordinal(m)} contribution; its seats {seats}. New values are downloaded {got}. An epoch of the "
         "run is complete when blocks have been updated once on average."
     )
+
+
+def _divided(parameters: int, size: int) -> str:
+    """Say how the parameters lie in blocks, and how much of what is sent is padding, if it is noticeable."""
+    blocks = Blocks(parameters, size)
+    padding = blocks.count * size - parameters
+    if size == 1:
+        return f"{parameters:,} parameters"
+    count = f"{blocks.count:,} blocks" if blocks.count > 1 else "one block"
+    said = f"{parameters:,} parameters in {count} of {size:,}"
+    if padding > PADDING_NOTED * parameters:
+        fitting = -(-parameters // blocks.count)
+        said += f" ({padding:,} zeros fill up the last; block = {fitting} would need hardly any)"
+    return said
 
 
 def _version_costs(system: VisibilitySettings, workers: int, parameters: int, *, printed: bool) -> str:
@@ -156,9 +172,7 @@ def _scheme(system: VisibilitySettings, workers: int) -> str:
 def _coverage(system: VisibilitySettings, workers: int, parameters: int) -> str:
     blocks = Blocks(parameters, system.block).count
     m = system.visibility_threshold(workers)
-    what = f"{parameters:,} parameters" + (
-        f" in {blocks:,} blocks of {system.block:,}" if system.block > 1 else ""
-    )
+    what = _divided(parameters, system.block)
     least = select.minimum_share(m, blocks, workers)
     if system.selection == "balanced":
         return (

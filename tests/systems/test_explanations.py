@@ -114,3 +114,10 @@ def test_masks_that_cancel_need_no_openers_but_every_member() -> None:
     _, threshold, *_ = paragraphs(scheme={"type": "pairwise"}, opening_threshold=None)
     assert "if one of them does not deliver, it is missed" in threshold
     assert "answer to open" not in threshold
+
+
+def test_padding_that_is_noticeable_is_told_with_a_block_that_needs_less() -> None:
+    *_, coverage, _ = paragraphs(block=400)
+    assert "1,000 parameters in 3 blocks of 400 (200 zeros fill up the last; block = 334 would" in coverage
+    *_, coverage, _ = paragraphs(block=334)
+    assert "1,000 parameters in 3 blocks of 334;" in coverage
