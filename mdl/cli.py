@@ -347,7 +347,7 @@ def bench_schemes(
     threshold: Threshold = 4,
     only: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="Only schemes whose name begins so. May be repeated."),
+        typer.Option(metavar="NAME", help="Only schemes called or beginning so. May be repeated."),
     ] = None,
     runs: Annotated[int, typer.Option(metavar="K", help="Take the best of so many.", min=1)] = 5,
     scaling: Annotated[
@@ -384,10 +384,13 @@ def bench_exchange(
     threshold: Threshold = 4,
     scheme: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="Schemes whose name begins so; else those that take seconds."),
+        typer.Option(metavar="NAME", help="Schemes called or beginning so; else those that take seconds."),
     ] = None,
     runs: Annotated[int, typer.Option(metavar="K", help="Take the median of so many.", min=1)] = 5,
-    out: Kept = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Also write JSON and Markdown here, over earlier ones."),
+    ] = None,
 ) -> None:
     """Measure epochs of the coordinated system end to end: real processes, a network that trains in no time.
 

@@ -98,17 +98,51 @@ NAMES: Final = (*(case.name for case in CASES), FLOAT32)
 
 
 def chosen(wanted: Sequence[str], source: str, names: Sequence[str] = NAMES) -> Sequence[str]:
-    """Give the names that begin with one of those wanted; all, if none is.
+    """Give the names that are wanted; all, if none is.
+
+    Args:
+        wanted: names, or beginnings of names. What is a name stands for itself alone.
+        source: the command, for the error.
+        names: what there is to choose from.
+
+    Returns:
+        The names, in the order of `names`.
 
     Raises:
-        ConfigError: nothing begins so.
+        ConfigError: no name is so, or begins so.
     """
-    for prefix in wanted:
-        if not any(name.startswith(prefix) for name in names):
-            near = get_close_matches(prefix, names, 1)
+    found: set[str] = set()
+    for each in wanted:
+        meant = {each} if each in names else {name for name in names if name.startswith(each)}
+        if not meant:
+            near = get_close_matches(each, names, 1)
             guess = f"; did you mean {near[0]}?" if near else ""
-            raise ConfigError([f"{prefix!r} begins none of {', '.join(names)}{guess}"], source)
-    return [name for name in names if not wanted or name.startswith(tuple(wanted))]
+            raise ConfigError([f"{each!r} begins none of {', '.join(names)}{guess}"], source)
+        found |= meant
+    return [name for name in names if not wanted or name in found]
+
+
+def distinct(cases: Sequence[Case], parameters: int) -> tuple[Sequence[Case], Mapping[str, str]]:
+    """Leave out cases that are another one, since their blocks are cut to a small model's size.
+
+    Args:
+        cases: what is to be measured.
+        parameters: of the model.
+
+    Returns:
+        The other cases, in order; for the name of each that is left out, the name of the case that it is.
+    """
+    first: dict[tuple[str, int, bool], Case] = {}
+    # A name that promises a larger block than there is gives way.
+    for case in sorted(cases, key=lambda case: (case.block or 0) > parameters):
+        first.setdefault(_measured(case, parameters), case)
+    kept = [case for case in cases if first[_measured(case, parameters)] is case]
+    same = {case.name: first[_measured(case, parameters)].name for case in cases if case not in kept}
+    return kept, same
+
+
+def _measured(case: Case, parameters: int) -> tuple[str, int, bool]:
+    return str(sorted(case.table.items())), case.block_of(parameters), case.drawn
 
 
 def who_opens(settings: SchemeSettings, scheme: ThresholdEncryption, workers: int) -> str:

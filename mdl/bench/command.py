@@ -8,9 +8,9 @@ from rich.console import Console
 
 from mdl.bench import cases, exchange, plots, scaling, schemes, sheets
 from mdl.bench.files import write
-from mdl.bench.schemes import Size
+from mdl.bench.schemes import Refused, Size
 from mdl.bench.tables import Sheet
-from mdl.errors import ConfigError
+from mdl.errors import ConfigError, MdlError
 from mdl.report.drawing import Picture
 
 _WIDTH = 180
@@ -23,12 +23,14 @@ def bench_schemes(only: Sequence[str], size: Size, out: Path | None) -> bool:
     Raises:
         ConfigError: there is no such scheme, or no such threshold.
         SchemeError: an exchange opened wrong sums.
-        MdlError: the folder cannot be written.
+        MdlError: no scheme can be used at this size, or the folder cannot be written.
     """
     command = "mdl bench schemes"
     _check(size, command)
     names = cases.chosen(only, command)
     found = schemes.measure_all(names, size, _tell)
+    if found.complete and not found.rows:
+        raise _nothing_measured(found.refused, size)
     pictures = [plots.of_schemes(found)] if out and found.rows else []
     _show("schemes", found.to_json(), sheets.of_schemes(found), pictures, out)
     return found.complete
@@ -49,6 +51,8 @@ def bench_exchange(only: Sequence[str], size: Size, out: Path | None) -> bool:
     _check(size, command)
     names = cases.chosen(only, command, exchange.NAMES) if only else exchange.FAST
     measured = exchange.measure_exchanges(names, size, _tell)
+    if measured.complete and not measured.lines:
+        raise _nothing_measured(measured.refused, size)
     _show("exchange", measured.to_json(), sheets.of_exchange(measured), [], out)
     return measured.complete
 
@@ -56,6 +60,11 @@ def bench_exchange(only: Sequence[str], size: Size, out: Path | None) -> bool:
 def _check(size: Size, source: str) -> None:
     if size.threshold > size.workers:
         raise ConfigError([f"--threshold: m = {size.threshold} of {size.workers} is never reached"], source)
+
+
+def _nothing_measured(refused: Sequence[Refused], size: Size) -> MdlError:
+    reasons = [f"  {each.name}: {'; '.join(each.reasons)}" for each in refused]
+    return MdlError("\n".join([f"nothing was measured; not possible with {sheets.setting(size)}:", *reasons]))
 
 
 def _tell(what: str) -> None:
@@ -74,7 +83,7 @@ def _show(
     if not console.is_terminal:
         console.width = max(console.width, _WIDTH)
     for sheet in shown:
-        console.print(sheet.rich())
+        console.print(sheet.rich(console.width))
     if out is not None:
         for path in write(out, name, figures, shown, pictures):
             console.print(str(path), soft_wrap=True)

@@ -7,7 +7,7 @@ from statistics import fmean, median
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
-from mdl.bench.cases import CASES, PLAIN, Case
+from mdl.bench.cases import CASES, PLAIN, Case, distinct
 from mdl.bench.processes import Reading, parties
 from mdl.bench.schemes import Refused, Size
 from mdl.config import Experiment, parse
@@ -91,6 +91,7 @@ class Measured:
     lines: Sequence[Line]
     refused: Sequence[Refused]
     complete: bool
+    same: Mapping[str, str] = field(default_factory=dict)
 
     def ratio(self, line: Line, of: Callable[[Epoch], float]) -> float | None:
         """Give a figure as a multiple of the oracle's with the same blocks, if that was measured."""
@@ -119,13 +120,14 @@ class Measured:
                 for line in self.lines
             ],
             "refused": [asdict(each) for each in self.refused],
+            "same": dict(self.same),
         }
 
 
 def measure_exchanges(names: Sequence[str], size: Size, begins: Callable[[str], None]) -> Measured:
     """Run every scheme once, then again, and so on: what else the machine does then hits all alike.
 
-    The oracle is run for every block size that occurs.
+    The oracle is run for every block size at which something can be run.
 
     Args:
         names: of `NAMES`.
@@ -139,13 +141,9 @@ def measure_exchanges(names: Sequence[str], size: Size, begins: Callable[[str], 
         MdlError: a run failed.
         SchemeError: schemes gave different models at the same block size.
     """
-    experiments: dict[str, Experiment] = {}
-    refused = []
-    for case in _with_oracles([case for case in RUNNABLE if case.name in names], size.parameters):
-        try:
-            experiments[case.name] = experiment(case, size)
-        except ConfigError as error:
-            refused.append(Refused(case.name, error.problems))
+    cases, same = distinct([case for case in RUNNABLE if case.name in names], size.parameters)
+    possible, refused = _possible(cases, size)
+    experiments = {case.name: experiment(case, size) for case in _with_oracles(possible, size.parameters)}
     lines: dict[str, Line] = {}
     complete = False
     try:
@@ -157,7 +155,20 @@ def measure_exchanges(names: Sequence[str], size: Size, begins: Callable[[str], 
         complete = True
     except KeyboardInterrupt:
         pass
-    return Measured(size, list(lines.values()), refused, complete)
+    return Measured(size, list(lines.values()), refused, complete, same)
+
+
+def _possible(cases: Sequence[Case], size: Size) -> tuple[Sequence[Case], Sequence[Refused]]:
+    possible, refused = [], []
+    for case in cases:
+        try:
+            experiment(case, size)
+            possible.append(case)
+        except ConfigError as error:
+            # The scheme's own reasons, as `schemes` tells them: nobody wrote the place in a file.
+            reasons = [problem.removeprefix("system.scheme: ") for problem in error.problems]
+            refused.append(Refused(case.name, reasons))
+    return possible, refused
 
 
 def oracle(block: int) -> Case:

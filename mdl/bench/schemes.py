@@ -1,7 +1,7 @@
 """All schemes side by side, in one process: what each step costs, what travels, what protects."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 from mdl.bench.cases import (
@@ -10,6 +10,7 @@ from mdl.bench.cases import (
     PRINTED,
     PRINTED_SECURE,
     Case,
+    distinct,
     on_dropout,
     requirements,
     who_opens,
@@ -84,12 +85,14 @@ class Found:
         rows: what was measured.
         refused: what cannot be used.
         complete: False if it was broken off; what had been measured by then is here.
+        same: for each name that is left out, the row that it would have equalled; see `cases.distinct`.
     """
 
     size: Size
     rows: Sequence[Row]
     refused: Sequence[Refused]
     complete: bool
+    same: Mapping[str, str] = field(default_factory=dict)
 
     def faster(self, row: Row, than: str) -> float | None:
         """Give how many times cheaper a row is than the row of another name, all parties; None without it."""
@@ -109,6 +112,7 @@ class Found:
                 for row in self.rows
             ],
             "refused": [asdict(each) for each in self.refused],
+            "same": dict(self.same),
         }
 
 
@@ -123,11 +127,12 @@ def measure_all(names: Sequence[str], size: Size, begins: Callable[[str], None])
     Returns:
         The rows. A keyboard interrupt ends the run with those that there are.
     """
+    cases, same = distinct([case for case in CASES if case.name in names], size.parameters)
     rows: list[Row] = []
     refused: list[Refused] = []
     complete = False
     try:
-        for result in _results(names, size, begins):
+        for result in _results(cases, size, begins, floats=FLOAT32 in names):
             if isinstance(result, Row):
                 rows.append(result)
             else:
@@ -135,15 +140,16 @@ def measure_all(names: Sequence[str], size: Size, begins: Callable[[str], None])
         complete = True
     except KeyboardInterrupt:
         pass
-    return Found(size, rows, refused, complete)
+    return Found(size, rows, refused, complete, same)
 
 
-def _results(names: Sequence[str], size: Size, begins: Callable[[str], None]) -> Iterator[Row | Refused]:
-    for case in CASES:
-        if case.name in names:
-            begins(case.name)
-            yield measure_case(case, size)
-    if FLOAT32 in names:
+def _results(
+    cases: Sequence[Case], size: Size, begins: Callable[[str], None], *, floats: bool
+) -> Iterator[Row | Refused]:
+    for case in cases:
+        begins(case.name)
+        yield measure_case(case, size)
+    if floats:
         begins(FLOAT32)
         yield _floats(size)
 

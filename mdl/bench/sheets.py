@@ -1,6 +1,6 @@
 """What is shown of each benchmark: its tables, and what is to be known to read them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from mdl.bench.cases import FLOAT32, PRINTED, PRINTED_SECURE
@@ -15,8 +15,14 @@ _MIB: Final = 1 << 20
 
 def of_schemes(found: Found) -> Sequence[Sheet[Any]]:
     """Give the costs, the guarantees, and what was refused."""
+    ratios = {
+        PRINTED: Column("printed 256 ÷ this", _faster(found, PRINTED)),
+        PRINTED_SECURE: Column("printed 3072 ÷ this", _faster(found, PRINTED_SECURE)),
+        FLOAT32: Column[Row]("this ÷ float32", lambda row: figure(_inverse(found.faster(row, FLOAT32)))),
+    }
+    there = {row.name for row in found.rows}
     costs = Sheet[Row](
-        f"CPU µs a parameter: {_setting(found.size)}",
+        f"CPU µs a parameter: {setting(found.size)}",
         [
             Column("scheme", lambda row: row.name, words=True),
             Column("block", lambda row: f"{row.block:,}"),
@@ -25,13 +31,16 @@ def of_schemes(found: Found) -> Sequence[Sheet[Any]]:
             Column("share", lambda row: figure(row.share)),
             Column("manager", lambda row: figure(row.manager)),
             Column("all parties", lambda row: figure(row.all_parties)),
-            Column("printed 256 ÷ this", _faster(found, PRINTED)),
-            Column("printed 3072 ÷ this", _faster(found, PRINTED_SECURE)),
-            Column("this ÷ float32", lambda row: figure(_inverse(found.faster(row, FLOAT32)))),
+            *(column for name, column in ratios.items() if name in there),
             Column("first call, ms", lambda row: figure(row.first_call)),
         ],
         found.rows,
-        [_reading(found.size.threshold), *_missing(found.complete)],
+        [
+            _reading(found.size.threshold),
+            _ratios([name for name in ratios if name not in there]),
+            *_left_out(found.same),
+            *_missing(found.complete),
+        ],
     )
     protection = Sheet[Row](
         "Traffic and protection",
@@ -56,7 +65,7 @@ def of_exchange(measured: Measured) -> Sequence[Sheet[Any]]:
     """Give the cost of an epoch with each scheme, and what was refused."""
     size = measured.size
     lines = Sheet[Line](
-        f"One epoch, real processes: {_setting(size)}",
+        f"One epoch, real processes: {setting(size)}",
         [
             Column("scheme", lambda line: line.name, words=True),
             Column("wall s", lambda line: figure(line.typical.wall)),
@@ -72,10 +81,11 @@ def of_exchange(measured: Measured) -> Sequence[Sheet[Any]]:
         ],
         measured.lines,
         [
-            f"Medians of {size.runs} interleaved runs, each the mean of {EPOCHS} epochs after the first. The "
-            "network trains in no time: what is left is the exchange and the machinery around it. Ratios are "
-            "to the plain run with the same blocks; its model is the same, weight for weight. Bytes are the "
-            "mean worker's. Peaks are resident sets; some 200 MiB of each are libraries that all share.",
+            f"{_runs(size.runs)} {EPOCHS} epochs after the first. The network trains in no time: what is "
+            "left is the exchange and the machinery around it. Ratios are to the plain run with the same "
+            "blocks; its model is the same, weight for weight. Bytes are the mean worker's. Peaks are "
+            "resident sets; some 200 MiB of each are libraries that all share.",
+            *_left_out(measured.same),
             *_missing(measured.complete),
         ],
     )
@@ -87,7 +97,7 @@ def of_growth(growth: Growth) -> Sequence[Sheet[Any]]:
     size = growth.size
     note = "A worker is a member and answers. The peak is what the manager holds of one exchange, at most."
     return [
-        _points(f"rlwe against n, m = n/2, {size.parameters:,} parameters", growth.by_workers, []),
+        _points(f"rlwe against n, m = n/2, {_counted(size.parameters, 'parameter')}", growth.by_workers, []),
         _points(f"rlwe against t, n = {size.workers}, m = {size.threshold}", growth.by_parameters, []),
         _points("rlwe, the largest", growth.largest, [note, *_missing(growth.complete)]),
     ]
@@ -118,24 +128,47 @@ def _refused(refused: Sequence[Refused], size: Size) -> Sequence[Sheet[Any]]:
         Column[Refused]("scheme", lambda each: each.name, words=True),
         Column("because", lambda each: "; ".join(each.reasons), words=True),
     ]
-    return [Sheet(f"Not possible with {_setting(size)}", columns, refused)] if refused else []
+    return [Sheet(f"Not possible with {setting(size)}", columns, refused)] if refused else []
 
 
-def _setting(size: Size) -> str:
-    return f"n = {size.workers}, m = {size.threshold}, {size.parameters:,} parameters"
+def setting(size: Size) -> str:
+    """Say what is exchanged, in a few words."""
+    return f"n = {size.workers}, m = {size.threshold}, {_counted(size.parameters, 'parameter')}"
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
+
+
+def _runs(runs: int) -> str:
+    return "One run, the mean of" if runs == 1 else f"Medians of {runs} interleaved runs, each the mean of"
 
 
 def _missing(complete: bool) -> Sequence[str]:
     return [] if complete else [_BROKEN_OFF]
 
 
-def _reading(members: int) -> str:
+def _ratios(missing: Sequence[str]) -> str:
+    rows = " ".join(f"--only {name}" for name in missing)
+    need = f"; those that are not here need the rows {rows}" if missing else ""
     return (
-        f"Encrypt is one member's work, share one opener's; all parties are {members} members, {members} "
-        "openers (none where nobody answers) and the manager. Ratios are of all parties, to the printed "
-        "exponentiations at 256 bits and at 3072, and to a sum of float32. Best of the runs, tables and "
-        "expanded keys in place; the first call is what these took, as far as no row above had built them. "
-        "Slow schemes are measured on fewer parameters. Every exchange opened the exact sums."
+        "Ratios are of all parties, to the printed exponentiations at 256 bits and at 3072, and to a sum of "
+        f"float32{need}."
+    )
+
+
+def _left_out(same: Mapping[str, str]) -> Sequence[str]:
+    rows = ", ".join(f"{name} (as {other})" for name, other in same.items())
+    return [f"Left out, as the whole model is one block: {rows}."] if same else []
+
+
+def _reading(members: int) -> str:
+    parties = f"{_counted(members, 'member')}, {_counted(members, 'opener')}"
+    return (
+        f"Encrypt is one member's work, share one opener's; all parties are {parties} (none where nobody "
+        "answers) and the manager. Best of the runs, tables and expanded keys in place; the first call is "
+        "what these took, as far as no row above had built them. Slow schemes are measured on fewer "
+        "parameters. Every exchange opened the exact sums."
     )
 
 

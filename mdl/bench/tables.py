@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
-from rich.console import JustifyMethod
+from rich.console import Group, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
@@ -32,21 +32,38 @@ class Sheet(Generic[R]):
     rows: Sequence[R]
     notes: Sequence[str] = ()
 
-    def rich(self) -> Table:
-        """Give it for a terminal."""
-        table = Table(
-            title=Text(self.title, style="bold"),
-            title_justify="left",
-            caption=Text("\n".join(self.notes)),
-            caption_justify="left",
-        )
-        for column in self.columns:
+    def rich(self, width: int) -> Group:
+        """Give it for a terminal of so many characters.
+
+        Where they are too few, it is cut between columns, and each part begins with the first column.
+        """
+        tables = [self._table(columns) for columns in self._parts(width)]
+        return Group(Text(self.title, style="bold"), *tables, *map(Text, self.notes))
+
+    def _table(self, columns: Sequence[Column[R]]) -> Table:
+        table = Table()
+        for column in columns:
             justify: JustifyMethod = "left" if column.words else "right"
-            longest = max((len(column.of(row)) for row in self.rows), default=0)
-            table.add_column(column.heading, justify=justify, no_wrap=longest <= _SHORT)
+            table.add_column(column.heading, justify=justify, no_wrap=self._longest(column) <= _SHORT)
         for row in self.rows:
-            table.add_row(*(Text(column.of(row)) for column in self.columns))
+            table.add_row(*(Text(column.of(row)) for column in columns))
         return table
+
+    def _parts(self, width: int) -> Sequence[Sequence[Column[R]]]:
+        first, *others = self.columns
+        parts = [[first]]
+        for column in others:
+            if len(parts[-1]) > 1 and self._width([*parts[-1], column]) > width:
+                parts.append([first])
+            parts[-1].append(column)
+        return parts
+
+    def _width(self, columns: Sequence[Column[R]]) -> int:
+        """Give the characters of a line: a rule and two blanks for each column, and a last rule."""
+        return 1 + sum(3 + max(len(column.heading), min(self._longest(column), _SHORT)) for column in columns)
+
+    def _longest(self, column: Column[R]) -> int:
+        return max((len(column.of(row)) for row in self.rows), default=0)
 
     def markdown(self) -> str:
         """Give it as a section of a page."""

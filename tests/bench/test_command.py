@@ -63,7 +63,7 @@ def test_a_folder_that_cannot_be_made_is_told_in_words(
         (["exchange", "--threshold", "9"], "--threshold: m = 9 of 8 is never reached"),
         (["schemes", "--scaling", "--threshold", "9"], "--threshold: m = 9 of 8 is never reached"),
         (["schemes", "--only", "rwle"], "did you mean rlwe"),
-        (["exchange", "--scheme", "float32"], "'float32' begins none of"),
+        (["exchange", "--scheme", "float32"], "'float32' begins none of elgamal-naive-256, elgamal-256,"),
         (["schemes", "--scaling", "--only", "rlwe"], "it does not go with --only"),
     ],
 )
@@ -72,6 +72,25 @@ def test_what_makes_no_sense_is_refused(
 ) -> None:
     assert ended(*arguments) == 2
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("command", "option"), [("schemes", "--only"), ("exchange", "--scheme")])
+def test_where_all_is_refused_there_are_reasons_and_no_tables(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, command: str, option: str
+) -> None:
+    size = ("--workers", "30", "--threshold", "15", "--parameters", "1000", "--out", str(tmp_path / "out"))
+    assert ended(command, option, "prss", *size) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "nothing was measured; not possible with n = 30, m = 15, 1,000 parameters:\n  prss: 77,558" in err
+    assert not (tmp_path / "out").exists()
+
+
+def test_each_help_names_the_files_that_are_written(capsys: pytest.CaptureFixture[str]) -> None:
+    assert ended("exchange", "--help") == 0
+    assert "JSON and Markdown" in " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert ended("schemes", "--help") == 0
+    assert "JSON, Markdown and plots" in " ".join(capsys.readouterr().out.replace("│", " ").split())
 
 
 def test_an_interruption_shows_what_there_is_and_ends_with_130(

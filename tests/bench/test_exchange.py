@@ -22,7 +22,7 @@ from mdl.bench.exchange import (
     oracle,
 )
 from mdl.bench.processes import Reading
-from mdl.bench.schemes import Size
+from mdl.bench.schemes import Size, measure_all
 from mdl.bench.sheets import of_exchange
 from mdl.errors import MdlError, SchemeError
 
@@ -155,7 +155,36 @@ def test_what_cannot_be_run_is_refused_and_the_rest_goes_on(monkeypatch: pytest.
         ["prss", "pairwise"], replace(SIZE, workers=30, threshold=15), lambda _: None
     )
     assert [refused.name for refused in measured.refused] == ["prss"]
-    assert "pairwise" in [line.name for line in measured.lines]
+    # No oracle for the blocks of what is refused.
+    assert [line.name for line in measured.lines] == [oracle(3_000).name, "pairwise"]
+
+
+def test_refusals_are_those_of_the_steps_side_by_side() -> None:
+    size = replace(SIZE, workers=30, threshold=15)
+    names = ["elgamal-256", "prss"]
+    measured = measure_exchanges(names, size, lambda _: None)
+    found = measure_all(names, size, lambda _: None)
+    assert [(each.name, list(each.reasons)) for each in measured.refused] == [
+        (each.name, list(each.reasons)) for each in found.refused
+    ]
+    assert len(found.refused) == 2
+    assert not measured.lines
+
+
+def test_what_a_small_model_makes_another_row_is_run_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    Launches(monkeypatch)
+    measured = measure_exchanges(["rlwe-16k", "rlwe-32k", "rlwe"], SIZE, lambda _: None)
+    assert [line.name for line in measured.lines] == [oracle(3_000).name, "rlwe"]
+    assert measured.to_json()["same"] == {"rlwe-16k": "rlwe", "rlwe-32k": "rlwe"}
+    assert "rlwe-16k (as rlwe), rlwe-32k (as rlwe)." in of_exchange(measured)[0].markdown()
+
+
+@pytest.mark.parametrize(
+    ("runs", "said"), [(1, "One run, the mean of 5"), (2, "Medians of 2 interleaved runs, each the mean")]
+)
+def test_one_run_is_no_median(runs: int, said: str) -> None:
+    measured = Measured(replace(SIZE, runs=runs), [line("rlwe", 1.0)], [], complete=True)
+    assert said in of_exchange(measured)[0].markdown()
 
 
 @pytest.mark.slow

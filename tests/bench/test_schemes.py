@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from mdl.bench import cases, schemes
-from mdl.bench.cases import CASES, FLOAT32, NAMES, PRINTED, PRINTED_SECURE, Case, chosen
+from mdl.bench.cases import CASES, FLOAT32, NAMES, PRINTED, PRINTED_SECURE, Case, chosen, distinct
 from mdl.bench.schemes import Found, Refused, Row, Size, measure_all, measure_case
 from mdl.bench.sheets import of_schemes
 from mdl.errors import ConfigError
@@ -67,9 +67,17 @@ def test_ratios_refer_to_the_printed_protocol_and_to_floats() -> None:
 
 def test_the_file_says_what_was_measured(found: Found) -> None:
     written = json.loads(json.dumps(found.to_json()))
-    assert {"parameters", "workers", "threshold", "runs", "complete", "rows", "refused", "unit"} == set(
-        written
-    )
+    assert {
+        "parameters",
+        "workers",
+        "threshold",
+        "runs",
+        "complete",
+        "rows",
+        "refused",
+        "same",
+        "unit",
+    } == set(written)
     steps = {"encrypt", "share", "manager", "all_parties", "first_call", "up", "down"}
     assert all(steps <= set(row) and all(row[step] >= 0 for step in steps) for row in written["rows"])
 
@@ -123,6 +131,56 @@ def test_an_interruption_keeps_what_was_measured(monkeypatch: pytest.MonkeyPatch
 
 def test_names_are_chosen_by_their_beginning() -> None:
     assert chosen([], "x") == list(NAMES)
-    assert chosen(["rlwe", "plain"], "x") == ["rlwe-16k", "rlwe-32k", "rlwe", "plain"]
+    assert chosen(["rl", "plai"], "x") == ["rlwe-16k", "rlwe-32k", "rlwe", "plain"]
     with pytest.raises(ConfigError, match="did you mean rlwe"):
         chosen(["rwle"], "x")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_stands_for_itself_alone(name: str) -> None:
+    assert chosen([name], "x") == [name]
+
+
+def test_beginnings_and_names_go_together_in_the_tables_order() -> None:
+    assert chosen(["rlwe", "prss", "elgamal-naive"], "x") == [PRINTED, PRINTED_SECURE, "prss", "rlwe"]
+
+
+@pytest.mark.parametrize(
+    ("names", "parameters", "same"),
+    [
+        (["rlwe-16k", "rlwe-32k", "rlwe"], 40_000, {}),
+        (["rlwe-16k", "rlwe-32k", "rlwe"], 20_000, {"rlwe-32k": "rlwe"}),
+        (["rlwe-16k", "rlwe-32k", "rlwe"], 1_000, {"rlwe-16k": "rlwe", "rlwe-32k": "rlwe"}),
+        (["rlwe-16k", "rlwe-32k"], 1_000, {"rlwe-32k": "rlwe-16k"}),
+        (["rlwe-32k"], 1_000, {}),
+        (["rlwe", "pairwise", "plain"], 1_000, {}),
+        (["prss", "prss-drawn-sets"], 1, {}),
+        (["elgamal-256", "elgamal-256-grid"], 1, {}),
+    ],
+)
+def test_a_row_is_left_out_where_a_small_model_makes_it_another(
+    names: list[str], parameters: int, same: dict[str, str]
+) -> None:
+    cases = [BY_NAME[name] for name in names]
+    assert distinct(cases, parameters) == ([BY_NAME[name] for name in names if name not in same], same)
+
+
+def test_what_is_left_out_is_said() -> None:
+    found = measure_all(("rlwe-16k", "rlwe"), SIZE, lambda _: None)
+    assert [row.name for row in found.rows] == ["rlwe"]
+    assert found.to_json()["same"] == {"rlwe-16k": "rlwe"}
+    assert "rlwe-16k (as rlwe)." in of_schemes(found)[0].markdown()
+
+
+def test_ratios_without_their_row_are_no_column_and_the_row_is_named(found: Found) -> None:
+    page = of_schemes(found)[0].markdown()
+    assert "this ÷ float32" in page
+    assert "printed" not in page.splitlines()[2]
+    assert f"need the rows --only {PRINTED} --only {PRINTED_SECURE}." in page
+
+
+def test_one_of_a_kind_is_in_the_singular() -> None:
+    found = Found(Size(1, 1, 1, 1), [], [], complete=True)
+    page = of_schemes(found)[0].markdown()
+    assert "n = 1, m = 1, 1 parameter\n" in page
+    assert "1 member, 1 opener (" in page
