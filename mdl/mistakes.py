@@ -76,7 +76,11 @@ def _mend_one(tables: dict[str, Any], settings: type[BaseModel]) -> str | None:
     for problem in _problems(tables, settings):
         place, table = _resolve(problem["loc"], settings)
         said = f"{_name(problem, settings)}: {_said(problem, settings, tables)}"
-        if problem["type"] == "extra_forbidden" and _mend_key(_at(tables, place[:-1]), place[-1], table):
+        if (
+            problem["type"] == "extra_forbidden"
+            and _at_home(problem["loc"], settings) is None
+            and _mend_key(_at(tables, place[:-1]), place[-1], table)
+        ):
             return said
         if problem["type"] == "union_tag_invalid" and _mend_type(
             _at(tables, place), list(_candidates(problem["loc"], settings))
@@ -146,11 +150,9 @@ def _said(problem: Any, settings: type[BaseModel], tables: Mapping[str, Any]) ->
     allowed = ", ".join(repr(_type_of(each)) for each in _candidates(problem["loc"], settings))
     match problem["type"]:
         case "extra_forbidden":
-            kind, known = (
-                "table" if isinstance(problem["input"], Mapping) else "key",
-                list(table.model_fields),
-            )
-            return f"unknown {kind}{likely(place[-1], known)} (known: {', '.join(known)})"
+            kind = "table" if isinstance(problem["input"], Mapping) else "key"
+            home, known = _at_home(problem["loc"], settings), list(table.model_fields)
+            return f"unknown {kind}{home or likely(place[-1], known)} (known: {', '.join(known)})"
         case "missing":
             return "is missing"
         case "union_tag_invalid":
@@ -164,10 +166,24 @@ def _said(problem: Any, settings: type[BaseModel], tables: Mapping[str, Any]) ->
             return str(problem["ctx"]["error"])
         case "model_type" | "model_attributes_type":
             name = ".".join(place)
-            meant = f"; did you mean {name}.type?" if problem["input"] in _quoted(allowed) else ""
+            typed = isinstance(problem["input"], str) and _quoted(allowed)
+            meant = f"; did you mean {name}.type?" if typed else ""
             return f"should be a table, not {_written(problem['input'])}{meant}"
         case _:
             return str(problem["msg"])
+
+
+def _at_home(location: Sequence[str | int], settings: type[BaseModel]) -> str | None:
+    """Say where a key belongs that this table does not know: to another type, or to another table."""
+    place, table = _resolve(location, settings)
+    key, name = place[-1], ".".join(place[:-1])
+    types = [other for other in _candidates(location[:-2], settings) if key in other.model_fields]
+    if types:
+        owners = " or ".join(_written(_type_of(other)) for other in types)
+        here = _written(_type_of(table))
+        return f"; {key} is a key of type = {owners}, and the type here is {here}: set {name}.type as well"
+    homes = set(_homes(key, settings))
+    return _question(homes.pop()) if len(homes) == 1 else None
 
 
 def _written(value: Any) -> str:
@@ -181,8 +197,9 @@ def _written(value: Any) -> str:
 
 
 def _likely(word: Any, known: Iterable[str]) -> str | None:
-    near = difflib.get_close_matches(word, list(known), n=1) if isinstance(word, str) else []
-    return near[0] if near else None
+    folded = {each.casefold(): each for each in known}
+    near = difflib.get_close_matches(word.casefold(), folded, n=1) if isinstance(word, str) else []
+    return folded[near[0]] if near else None
 
 
 def _question(guess: str | None) -> str:
@@ -229,6 +246,15 @@ def _candidates(location: Sequence[str | int], settings: type[BaseModel]) -> Ite
     if location:
         _, parent = _resolve(location[:-1], settings)
         yield from _tables_of(parent, str(location[-1]))
+
+
+def _homes(key: str, settings: type[BaseModel]) -> Iterator[str]:
+    """The places that a key of this name has, in any table."""
+    for name in settings.model_fields:
+        if name == key:
+            yield name
+        for table in _tables_of(settings, name):
+            yield from (f"{name}.{home}" for home in _homes(key, table))
 
 
 def _tables_of(settings: type[BaseModel], key: str) -> Iterator[type[BaseModel]]:

@@ -140,8 +140,13 @@ def test_visibility_and_threshold_together_are_refused(tmp_path: Path) -> None:
 
 def test_too_low_a_threshold_needs_the_word_insecure(tmp_path: Path) -> None:
     [problem] = problems(tmp_path, MINIMAL, "workers=4")
-    assert "system.insecure = true" in problem
+    assert "use m of at least 3 (and at least 3 workers), or say system.insecure = true" in problem
     assert experiment(tmp_path, MINIMAL, "workers=4", "system.insecure=true").workers == 4
+
+
+def test_a_key_that_a_scheme_has_no_use_for_is_to_be_left_out(tmp_path: Path) -> None:
+    [problem] = problems(tmp_path, MINIMAL, "system.scheme.type=pairwise", "system.opening_threshold=5")
+    assert problem.endswith("nobody answers to open a sum: leave system.opening_threshold out")
 
 
 def test_values_that_fit_by_themselves_but_not_together_are_refused(tmp_path: Path) -> None:
@@ -240,6 +245,31 @@ def test_an_unknown_type_on_the_command_line_names_the_known_ones(tmp_path: Path
     told = problems(tmp_path, MINIMAL, "system.type=fedvag")
     assert told[0].startswith("system.type: 'fedvag' is unknown; did you mean 'fedavg'?")
     assert len(told) == 1
+
+
+@pytest.mark.parametrize(
+    ("override", "sentence"),
+    [
+        ("system.scheme=prss", "should be a table, not 'prss'; did you mean system.scheme.type?"),
+        ("system.scheme=", "should be a table, not ''; did you mean system.scheme.type?"),
+        ("type=prss", "unknown key (known: name, "),
+        ("scheme.type=prss", "unknown table; did you mean system.scheme?"),
+        ("system.scheme.type=PRSS", "'PRSS' is unknown; did you mean 'prss'?"),
+        ("system.scheme.range=8", "unknown key; did you mean system.range?"),
+        ("system.scheme.fraction_bits=8", "unknown key; did you mean system.fraction_bits?"),
+        ("system.scheme.block=8", "unknown key; did you mean system.block?"),
+        ("system.scheme.opening_threshold=5", "unknown key; did you mean system.opening_threshold?"),
+        (
+            "system.scheme.group=secp256k1",
+            "unknown key; group is a key of type = 'elgamal', and the type here",
+        ),
+    ],
+)
+def test_a_scheme_that_is_set_in_a_wrong_place_is_led_to_the_right_one(override: str, sentence: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        quickstart(override)
+    [problem] = caught.value.problems
+    assert problem.partition(": ")[2].startswith(sentence)
 
 
 TABLES = ["type", "visibility", "threshold", "share", "scheme", "block", "range", "group", "encoding", "x"]

@@ -93,6 +93,39 @@ def test_an_unknown_key_is_told_what_is_known_and_what_was_likely_meant() -> Non
     assert told(garden={})[0].startswith("garden: unknown table (known: number, open,")
 
 
+@pytest.mark.parametrize("word", ["Dog", "DGO"])
+def test_a_word_is_near_whatever_its_case(word: str) -> None:
+    [sentence] = told(animal={"type": word})
+    assert "; did you mean 'dog'?" in sentence
+
+
+def test_text_in_place_of_a_table_that_has_a_type_leads_to_the_type() -> None:
+    assert told(animal="") == ["animal: should be a table, not ''; did you mean animal.type?"]
+
+
+@pytest.mark.parametrize(
+    ("tables", "sentence"),
+    [
+        ({"litres": 2.0}, "litres: unknown key; did you mean bowl.litres? "),
+        ({"animal": {"type": "cat", "colour": "red"}}, "animal.colour: unknown key; did you mean colour? "),
+        (
+            {"animal": {"type": "cat", "tricks": []}},
+            "animal.tricks: unknown key; tricks is a key of type = 'dog', and the type here is 'cat': set "
+            "animal.type as well ",
+        ),
+        ({"type": "cat"}, "type: unknown key; did you mean animal.type? "),
+    ],
+)
+def test_a_key_of_another_table_or_type_is_sent_home(tables: dict[str, Any], sentence: str) -> None:
+    [found] = told(**tables)
+    assert found.startswith(sentence)
+
+
+def test_a_key_of_another_table_is_not_taken_for_a_slip() -> None:
+    assert mend({"number": 1, "bowl": {"number": 2}}, House)[0] == []
+    assert mend({"number": 1, "naps": 2}, House)[0] == []
+
+
 def test_a_long_value_is_cut() -> None:
     [sentence] = told(number="9" * 1000)
     assert len(sentence) < 120

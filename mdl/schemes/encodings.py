@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from mdl.errors import OutOfRange
 from mdl.schemes.fixed_base import kept_table
-from mdl.schemes.fixed_point import FixedPoint
+from mdl.schemes.fixed_point import FixedPoint, what_fits
 from mdl.schemes.modular import Elements, ModularGroup, Prepared, SafePrimeGroup
 from mdl.schemes.prime_order import AnyGroup, Exponents
 from mdl.vectors import Integers
@@ -61,7 +61,8 @@ class Lifted:
         if self.sums >= self.group.q:
             return [f"{possible}, but {self.group.name} has only {int(self.group.q):,} elements"]
         if self.sums > TABLE_LIMIT:
-            return [f"{possible}, but a decoding table holds {TABLE_LIMIT:,}: lower range or fraction_bits"]
+            fits = what_fits(self.fixed_point, self.members, (TABLE_LIMIT - 1) // 2)
+            return [f"{possible}, but a decoding table holds {TABLE_LIMIT:,}: {fits}"]
         return []
 
     def explain(self) -> str:
@@ -158,7 +159,10 @@ class Exponential:
     def problems(self) -> list[str]:
         """Say why this cannot work, [] if it can."""
         if not isinstance(self.group, ModularGroup):
-            return [f"the exponential encoding multiplies integers; {self.group.name} needs the lifted one"]
+            return [
+                f"the exponential encoding multiplies integers, and {self.group.name} has none: "
+                'set system.scheme.encoding = "lifted"'
+            ]
         if not isinstance(self.group, SafePrimeGroup):
             return [
                 f"the exponential encoding needs a safe-prime group: in {self.group.name} a gradient can be "

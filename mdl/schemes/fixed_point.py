@@ -2,6 +2,8 @@
 
 import math
 from dataclasses import dataclass
+from decimal import ROUND_CEILING, Context
+from itertools import count
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,6 +85,36 @@ class FixedPoint:
         counts = np.asarray(members)
         assert (counts >= 1).all()
         return np.asarray(sum / counts * 2.0**-self.fraction_bits, np.float64)
+
+
+def what_fits(grid: FixedPoint, members: int, largest: int) -> str:
+    """Say which keys keep sums within ±largest.
+
+    Args:
+        grid: one whose sums of so many entries are larger.
+        members: entries in a sum, at least 1.
+        largest: at least 0.
+
+    Returns:
+        A range of the largest `limit` that fits with these fraction bits, and the most fraction bits that fit
+        with this range, if any do.
+    """
+    limit = largest // members
+    if limit == 0:
+        return f"no system.range is small enough for {members} members"
+    said = f"with {grid.fraction_bits} fraction bits system.range may be at most {_range_of(limit, grid)}"
+    fitting = [bits for bits in range(1, grid.fraction_bits) if 1 <= grid.range * 2**bits < limit + 1]
+    if fitting:
+        said += f", or with this range system.fraction_bits at most {fitting[-1]}"
+    return said
+
+
+def _range_of(limit: int, grid: FixedPoint) -> str:
+    """Write the shortest range that has this limit."""
+    scale = 2**grid.fraction_bits
+    # Rounded up: one that is rounded down has a smaller limit.
+    roundings = (Context(prec=digits, rounding=ROUND_CEILING).divide(limit, scale) for digits in count(1))
+    return f"{next(each for each in roundings if float(each) * scale < limit + 1):f}"
 
 
 def outside(values: Integers, limit: int) -> bool:

@@ -41,7 +41,7 @@ from numpy.typing import NDArray
 
 from mdl.errors import InvalidShare, NotEnoughShares, OutOfRange, SchemeError
 from mdl.party import PartyId
-from mdl.schemes.fixed_point import FixedPoint, outside
+from mdl.schemes.fixed_point import FixedPoint, outside, what_fits
 from mdl.schemes.prf import INPUT_BYTES, KEY_BYTES, SALT_BYTES, Prf, buffer_bytes, inputs
 from mdl.schemes.threshold import Ciphertext, Context, KeyShare
 from mdl.schemes.word_layout import lay_out
@@ -268,7 +268,8 @@ def capacity_problems(fixed_point: FixedPoint, least: int, limit: int) -> list[s
     if limit < least:
         problems.append(f"the largest active set, of {limit}, is smaller than the smallest, of {least}")
     if (bound := fixed_point.bound(limit)) >= BOUND_LIMIT:
-        problems.append(f"sums reach {bound:,}: lower range or fraction_bits")
+        fits = what_fits(fixed_point, limit, BOUND_LIMIT - 1)
+        problems.append(f"sums reach {bound:,}, beyond {BOUND_LIMIT - 1:,}: {fits}")
     return problems
 
 

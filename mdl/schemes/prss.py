@@ -41,7 +41,7 @@ from numpy.typing import NDArray
 from mdl.errors import InvalidShare, NotEnoughShares, OutOfRange, SchemeError
 from mdl.party import PartyId
 from mdl.schemes import mersenne, shamir, subset_keys
-from mdl.schemes.fixed_point import FixedPoint, outside
+from mdl.schemes.fixed_point import FixedPoint, outside, what_fits
 from mdl.schemes.mersenne import PRIME, RESIDUE_BYTES, Residues
 from mdl.schemes.prf import SALT_BYTES, WORDS, new_salt
 from mdl.schemes.subset_keys import held_keys
@@ -336,6 +336,6 @@ def capacity_problem(fixed_point: FixedPoint, members: int) -> str | None:
     if 2 * bound + 1 <= PRIME:
         return None
     return (
-        f"sums of {members} members reach ±{bound:,}, beyond ±{PRIME // 2:,}: lower range or fraction_bits, "
-        "or have fewer members"
+        f"sums of {members} members reach ±{bound:,}, beyond ±{PRIME // 2:,}: "
+        f"{what_fits(fixed_point, members, PRIME // 2)}"
     )

@@ -132,7 +132,7 @@ class VisibilitySettings(Settings):
         if self.scheme.members_first and self.opening_threshold is not None:
             found.append(
                 f"system.opening_threshold: with scheme.type = {self.scheme.type!r} nobody answers to open "
-                "a sum"
+                "a sum: leave system.opening_threshold out"
             )
         if self.share != "minimum" and self.share * workers < m - 1e-9:
             found.append(
@@ -153,7 +153,7 @@ class VisibilitySettings(Settings):
             )
             found.append(
                 f"system.threshold: m = {m} protects nobody's gradient ({why}); "
-                "use m of at least 3, or say system.insecure = true to study it"
+                "use m of at least 3 (and at least 3 workers), or say system.insecure = true to study it"
             )
         if self.scheme.insecure:
             found.append(

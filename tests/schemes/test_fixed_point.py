@@ -1,10 +1,12 @@
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mdl.errors import OutOfRange
-from mdl.schemes.fixed_point import FixedPoint, outside
+from mdl.schemes.fixed_point import FixedPoint, outside, what_fits
 
 GRIDS = st.builds(
     FixedPoint,
@@ -72,3 +74,29 @@ def test_a_grid_without_sense_is_refused(largest: float, bits: int) -> None:
 def test_the_least_64_bit_integer_is_outside_every_range() -> None:
     assert outside(np.array([-(2**63)]), 2**62)
     assert not outside(np.array([], np.int64), 1)
+
+
+@given(grid=GRIDS, members=st.integers(1, 100), data=st.data())
+def test_the_keys_that_are_said_to_fit_do_and_are_the_largest(
+    grid: FixedPoint, members: int, data: st.DataObject
+) -> None:
+    largest = data.draw(st.integers(members, max(members, grid.bound(members) - 1)))
+    said = what_fits(grid, members, largest)
+    found = re.fullmatch(r".*? at most ([0-9.]+)(, or .* at most (\d+))?", said)
+    assert found is not None
+    named = FixedPoint(float(found[1]), grid.fraction_bits)
+    assert named.limit == largest // members
+    if found[3]:
+        bits = int(found[3])
+        assert FixedPoint(grid.range, bits).bound(members) <= largest
+        assert bits + 1 == grid.fraction_bits or FixedPoint(grid.range, bits + 1).bound(members) > largest
+    else:
+        assert grid.fraction_bits <= 1 or FixedPoint(grid.range, 1).bound(members) > largest
+
+
+def test_what_fits_is_written_briefly() -> None:
+    assert what_fits(FixedPoint(64, 12), 4, 4 << 17) == (
+        "with 12 fraction bits system.range may be at most 32, "
+        "or with this range system.fraction_bits at most 11"
+    )
+    assert what_fits(FixedPoint(64, 12), 4, 3) == "no system.range is small enough for 4 members"

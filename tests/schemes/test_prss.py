@@ -402,7 +402,7 @@ def test_a_scheme_without_sense_is_refused(field: str) -> None:
 
 def test_sums_that_do_not_fit_are_refused() -> None:
     assert 2 * FULL.bound(MEMBERS) + 1 <= PRIME < 2 * FixedPoint(1 << 28, 0).bound(MEMBERS) + 1
-    with pytest.raises(ValueError, match="lower range or fraction_bits"):
+    with pytest.raises(ValueError, match=r"with 0 fraction bits system\.range may be at most"):
         case(1, 3, FixedPoint(range=1 << 28, fraction_bits=0))
 
 
@@ -420,19 +420,31 @@ def test_the_table_builds_the_scheme() -> None:
     assert not PrssSettings().members_first
 
 
-@pytest.mark.parametrize(("workers", "threshold", "keys_each"), [(16, 8, "6,435"), (46, 4, "14,190")])
-def test_too_many_keys_are_refused_with_their_number(workers: int, threshold: int, keys_each: str) -> None:
+@pytest.mark.parametrize(
+    ("workers", "threshold", "keys_each", "fitting"), [(16, 8, "6,435", 4), (46, 4, "14,190", 3)]
+)
+def test_too_many_keys_are_refused_with_a_threshold_that_fits(
+    workers: int, threshold: int, keys_each: str, fitting: int
+) -> None:
     (problem,) = PrssSettings().problems(wanted(workers=workers, threshold=threshold))
     assert keys_each in problem
     assert f"{KEYS_LIMIT:,}" in problem
     assert "rlwe" in problem
+    assert f"or a system.threshold of at most {fitting} (here m = {threshold})" in problem
+    assert PrssSettings().problems(wanted(workers=workers, threshold=fitting)) == []
+    assert PrssSettings().problems(wanted(workers=workers, threshold=fitting + 1)) != []
     with pytest.raises(ValueError, match="keys"):
         PrssSettings().build(wanted(workers=workers, threshold=threshold))
 
 
+def test_a_threshold_that_protects_nobody_is_not_advised() -> None:
+    (problem,) = PrssSettings().problems(wanted(workers=64, threshold=3))
+    assert problem.endswith('or "elgamal"')
+
+
 def test_sums_that_do_not_fit_are_a_problem() -> None:
     (problem,) = PrssSettings().problems(wanted(workers=100_000, threshold=1, members=100_000))
-    assert "lower range or fraction_bits" in problem
+    assert "fraction bits system.range may be at most" in problem
 
 
 def test_a_scheme_for_nobody_is_a_problem() -> None:

@@ -401,12 +401,16 @@ def test_the_way_to_share_keys_may_be_asked_for(keys: KeySharingName) -> None:
 @pytest.mark.parametrize(
     ("changes", "keys", "named"),
     [
-        ({"block": 255}, "auto", ["a block of 255", "block = 16384", 'scheme.type = "prss"']),
+        ({"block": 255}, "auto", ["a block of 255", "blocks of 256 or more: 16384", 'scheme.type = "prss"']),
         ({"workers": 14, "threshold": 7}, "prss", ["1,716 keys each, more than 1,000", 'keys = "shamir"']),
         ({"workers": 91, "threshold": 3, "members": 8}, "prss", ["4,005 keys each"]),
         ({"workers": 45, "threshold": 3, "members": 100}, "prss", ["946 keys each, more than 655"]),
         ({"threshold": 8}, "prss", ["with all of 8 workers needed", 'keys = "shamir"']),
-        ({"members": 32}, "auto", ["sums reach 2,097,152", "lower range"]),
+        (
+            {"members": 32},
+            "auto",
+            ["sums reach 2,097,152", "system.range may be at most", "system.fraction_bits at most 10"],
+        ),
         ({"threshold": 0}, "auto", ["the threshold must be at least 1"]),
     ],
     ids=str,

@@ -53,7 +53,7 @@ import numpy as np
 from mdl.errors import InvalidShare, NotEnoughShares, OutOfRange, SchemeError
 from mdl.party import PartyId
 from mdl.schemes import shamir
-from mdl.schemes.fixed_point import FixedPoint, outside
+from mdl.schemes.fixed_point import FixedPoint, outside, what_fits
 from mdl.schemes.rlwe import binomial, field, ring
 from mdl.schemes.rlwe.keys import KeySharing
 from mdl.schemes.rlwe.pseudo_random import PseudoRandomKeys
@@ -309,7 +309,7 @@ def capacity_problems(fixed_point: FixedPoint, members: int) -> list[str]:
     if bound <= largest:
         return []
     fit = f"{largest:,} is what fits beside the noise of {members} members"
-    return [f"sums reach {bound:,}, and {fit}: lower range, fraction_bits or the largest active set"]
+    return [f"sums reach {bound:,}, and {fit}: {what_fits(fixed_point, members, largest)}"]
 
 
 def explain_capacity(fixed_point: FixedPoint, members: int) -> str:

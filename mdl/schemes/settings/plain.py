@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from mdl.schemes.fixed_point import what_fits
 from mdl.schemes.plain import Plain
 from mdl.schemes.settings.base import Requirements, SchemeSettings
 from mdl.schemes.threshold import ThresholdEncryption
@@ -26,7 +27,9 @@ class PlainSettings(SchemeSettings):
         """See `SchemeSettings`."""
         problems = wanted.problems()
         if (bound := wanted.fixed_point.bound(wanted.members)) >= Plain.BOUND_LIMIT:
-            problems.append(f"sums reach {bound:,}: lower range or fraction_bits")
+            largest = Plain.BOUND_LIMIT - 1
+            fits = what_fits(wanted.fixed_point, wanted.members, largest)
+            problems.append(f"sums reach {bound:,}, beyond {largest:,}: {fits}")
         return problems
 
     @property

@@ -34,6 +34,7 @@ class PrssSettings(SchemeSettings):
             problems.append(
                 f"{keys:,} keys for each of {wanted.workers} workers, of whom {wanted.threshold} open, are "
                 f'more than {KEYS_LIMIT:,}: use scheme.type = "rlwe" (and block = 16384), or "elgamal"'
+                f"{_or_fewer(wanted)}"
             )
         if problem := capacity_problem(wanted.fixed_point, wanted.members):
             problems.append(problem)
@@ -61,3 +62,11 @@ class PrssSettings(SchemeSettings):
             f"security, post-quantum): {sets}, opened by any {wanted.threshold} "
             f"workers. Sums reach {bound:,}, of {PRIME // 2:,} that a mask has room for."
         )
+
+
+def _or_fewer(wanted: Requirements) -> str:
+    """Name the largest smaller threshold that keys allow; nothing where that protects nobody."""
+    smaller = range(1, wanted.threshold)
+    most = max(openers for openers in smaller if key_count(wanted.workers, openers) <= KEYS_LIMIT)
+    # Of two members, each finds the other's gradient by subtraction.
+    return f", or a system.threshold of at most {most} (here m = {wanted.threshold})" if most > 2 else ""

@@ -47,8 +47,9 @@ class RlweSettings(SchemeSettings):
             return problems
         if wanted.block < SMALLEST_BLOCK:
             problems.append(
-                f"a block of {wanted.block} is below {SMALLEST_BLOCK}, and costs as much to open as one of "
-                'any size: use block = 16384, or scheme.type = "prss" for a set per parameter'
+                f"a block of {wanted.block} costs as much to open as one of any size: use blocks of "
+                f"{SMALLEST_BLOCK} or more: 16384, or the whole model in one; or "
+                'scheme.type = "prss" for a set per parameter'
             )
         if self.keys == "prss" and wanted.workers <= wanted.threshold:
             problems.append(
@@ -80,7 +81,7 @@ class RlweSettings(SchemeSettings):
             count = key_count(wanted.workers, wanted.threshold)
             shared = f"{count:,} keys a worker share them pseudo-randomly, without a message"
         else:
-            shared = f"each is sealed to all {wanted.workers} workers in shares of 4 KiB"
+            shared = f"each block's key is sealed to all {wanted.workers} workers in shares of 4 KiB"
         fit = explain_capacity(wanted.fixed_point, wanted.members)
         return (
             f"Ring-LWE masks with a key per block (degree {ring.DEGREE}, modulus 2^{ring.MODULUS_BITS}, more "
