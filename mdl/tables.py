@@ -167,7 +167,7 @@ _SAID = {
     "fedavg": "federated averaging in the clear: the yardstick (the manager sees every worker's parameters)",
     "standalone": "every worker trains alone; with pooled = true also one model on all data",
     "elgamal": "threshold ElGamal over a prime-order group: the paper's scheme",
-    "paillier": "threshold ElGamal modulo N²: additive, packed: by default about a hundred to one; any m open",
+    "paillier": "threshold ElGamal modulo N²: additive, about 100 values a plaintext by default; any m open",
     "rlwe": "Ring-LWE masks with a key per block: as small and nearly as fast as plain sums; any m open",
     "prss": "masks from a pseudo-random function: a set for every parameter, any m of about ten workers open",
     "pairwise": "masks that cancel over a set known before: fastest, but every member must deliver (∝MDL^c)",
