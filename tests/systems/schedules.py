@@ -4,7 +4,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import numpy as np
 from hypothesis import strategies as st
@@ -34,15 +34,33 @@ EXAMPLES = int(os.environ.get("MDL_SCHEDULES", "300"))
 FRACTION_BITS = 20
 
 
-class NoisyLearner(TinyLearner):
-    """Every epoch of every worker has a gradient unlike any other, so that it can be told from all others."""
+Given: TypeAlias = set[tuple[int, int]]
+"""Values of the gradients a worker has given so far: each with its place, as it is encoded."""
 
-    def __init__(self, party: PartyId, size: int) -> None:
+
+class NoisyLearner(TinyLearner):
+    """Every epoch of a worker has a gradient unlike any other's at every place, so that it can be told.
+
+    Two draws of noise may agree in one place by chance, and often do once thousands of runs are tried:
+    such a draw is thrown away. `given` therefore outlives a worker that dies and comes back.
+    """
+
+    def __init__(self, party: PartyId, size: int, given: Given | None = None) -> None:
         super().__init__(party, size)
-        self._rng = np.random.default_rng(party)
+        self._given: Given = set() if given is None else given
+        self._rng = np.random.default_rng([party, len(self._given)])
 
     def train(self, epoch: int) -> Training:
-        self._values = (self._values * 0.9 + self._rng.normal(0, 0.3, len(self._values))).astype(np.float32)
+        start = self._values.astype(np.float64)
+        while True:
+            noise = self._rng.normal(0, 0.3, len(start))
+            values = (start * 0.9 + noise).astype(np.float32)
+            encoded = np.rint((start - values) / self.learning_rate * 2**FRACTION_BITS).astype(int)
+            new = set(enumerate(encoded.tolist()))
+            if self._given.isdisjoint(new):
+                break
+        self._given |= new
+        self._values = values
         return Training(self._values.copy(), 0.0, 1)
 
     def evaluate(self) -> Metrics:
@@ -63,9 +81,10 @@ class Case:
     absences: Mapping[PartyId, list[tuple[float, float | None]]] = field(default_factory=dict)
 
     def run(self) -> Simulation:
+        given: dict[PartyId, Given] = {}
         return simulate(
             self.system,
-            lambda party: NoisyLearner(party, self.size),
+            lambda party: NoisyLearner(party, self.size, given.setdefault(party, set())),
             workers=self.workers,
             epochs=self.epochs,
             schedule=self.schedule,
