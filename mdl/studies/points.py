@@ -1,0 +1,74 @@
+"""One experiment of a study, and what its folder is called."""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from mdl.config import Experiment
+
+LONGEST_VALUE: Final = 32
+"""Characters of a value that go into a name; a longer one is cut, and told apart by its hash."""
+
+LONGEST_NAME: Final = 160
+"""Characters of a name: with a file's name behind it, within what file systems take."""
+
+_UNSAFE: Final = re.compile(r"[^A-Za-z0-9.+_-]+")
+
+
+@dataclass(frozen=True)
+class Point:
+    """One experiment of a study.
+
+    Attributes:
+        name: of its folder, see `point_name`; unlike every other in its study.
+        experiment: resolved and checked.
+        settings: the keys that the study varies, dotted, with this point's values.
+    """
+
+    name: str
+    experiment: Experiment
+    settings: Mapping[str, Any]
+
+
+def point_name(settings: Mapping[str, Any]) -> str:
+    """Name a point after the keys that its study varies: ``visibility-0.5_seed-2``.
+
+    The name follows from the settings alone, whatever their order: keys by the alphabet, the seed last. A key
+    is called by its last part (``system.scheme.type`` by ``scheme``), or wholly where two would be called
+    alike.
+    """
+    keys = sorted(settings, key=lambda key: (key == "seed", key))
+    calls = dict(zip(keys, _calls(keys), strict=True))
+    name = "_".join(f"{calls[key]}-{_safe(settings[key])}" for key in keys)
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 9]}-{_hash(name)}"
+
+
+def written(value: Any) -> str:
+    """Write a value as a person would."""
+    if isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _calls(keys: Sequence[str]) -> Sequence[str]:
+    short = [_last(key) for key in keys]
+    return [key if short.count(call) > 1 else call for key, call in zip(keys, short, strict=True)]
+
+
+def _last(key: str) -> str:
+    *tables, last = key.split(".")
+    return tables[-1] if last == "type" and tables else last
+
+
+def _safe(value: Any) -> str:
+    """Write a value so that any file system takes it; with its hash where that hides what it was."""
+    text = written(value)
+    safe = _UNSAFE.sub("-", text)[:LONGEST_VALUE]
+    return safe if safe == text else f"{safe}-{_hash(text)}"
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
