@@ -1,0 +1,1 @@
+"""Differential privacy: noise on what a worker contributes, and the account of what was spent."""
