@@ -44,12 +44,13 @@ def fits(drawn: Integers, values: Integers, chances: NDArray[np.float64]) -> boo
 
 
 def cells(expected: NDArray[np.float64]) -> list[int]:
-    """Put neighbours into one cell until 20 draws are expected in it; what is left goes into the last."""
+    """Put neighbours into a cell until enough draws are expected in it; what is left goes into the last."""
     found, cell, held = [], 0, 0.0
+    enough = 20.0 if len(expected) < 100 else expected.sum() / 80
     for each in expected:
         found.append(cell)
         held += each
-        if held >= 20:
+        if held >= enough:
             cell, held = cell + 1, 0.0
     return [min(place, cell - 1) for place in found]
 
