@@ -260,6 +260,93 @@ def simulate(
 
 
 @app.command()
+def sweep(
+    file: File,
+    grid: Annotated[
+        list[str],
+        typer.Option(
+            "--grid",
+            metavar="KEY=A,B,...",
+            help="Run every combination of such values, e.g. seed=1,2,3. May be repeated.",
+        ),
+    ],
+    overrides: Overrides = None,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where study folders are made.")] = Path("studies"),
+    study: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The study's folder; by default the file's name.")
+    ] = None,
+    simulate: Annotated[
+        bool, typer.Option("--simulate", help="Simulate each point, as mdl simulate does.")
+    ] = False,
+    schedule: Annotated[int, typer.Option(help="With --simulate: as in mdl simulate.")] = 0,
+    latency: Annotated[
+        float, typer.Option(metavar="MS", help="With --simulate: of every link, in milliseconds.", min=0)
+    ] = 1.0,
+    bandwidth: Annotated[
+        float, typer.Option(metavar="MBIT", help="With --simulate: of every link; 0: no limit.", min=0)
+    ] = 0.0,
+    training_seconds: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS",
+            help="With --simulate: let a local epoch take so long; else computing is measured, and points "
+            "that run at the same time slow each other down (--jobs 1).",
+            min=0,
+        ),
+    ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            "--jobs",
+            "-j",
+            metavar="N",
+            help="Points at a time; by default as many as cores if simulated, else one.",
+            min=1,
+        ),
+    ] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Run anew what completed under other settings of the file.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check and list the points; run nothing.")
+    ] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Run a study: one experiment with every combination of some values, a run folder each, and compare them.
+
+    Values are read as --set reads them. What is done is not repeated: the same command goes on after Ctrl-C
+    or a crash, and more values only add points. The study's folder gets a page, plots and comparison.csv.
+
+    Exit code 1: a point failed; the others went on.
+
+    [dim]Examples:[/dim]
+      mdl sweep configs/quickstart.toml --simulate --grid epochs=10,20 --grid seed=1,2,3
+      mdl sweep configs/quickstart.toml --grid system.visibility=0.5,0.75 --dry-run
+    """
+    from mdl.studies import command
+    from mdl.studies.grid import parse_axes
+    from mdl.studies.modes import Real, Simulated
+
+    if not simulate and (schedule, latency, bandwidth, training_seconds) != (0, 1.0, 0.0, None):
+        options = "--schedule, --latency, --bandwidth and --training-seconds"
+        raise ConfigError([f"{options} are of simulations: add --simulate"], "mdl sweep")
+    modelled = Simulated(latency / 1000, bandwidth * 125_000 or None, schedule, training_seconds)
+    asked = command.Sweep(
+        file=file,
+        overrides=overrides or [],
+        axes=parse_axes(grid),
+        folder=out / (study or file.stem),
+        mode=modelled if simulate else Real(),
+        jobs=jobs,
+        data_dir=_data_dir(),
+    )
+    if dry_run:
+        command.plan(asked, _tell)
+        return
+    raise typer.Exit(command.perform(asked, _tell, replace=replace, quiet=quiet))
+
+
+@app.command()
 def report(
     runs: Annotated[
         list[Path], typer.Argument(metavar="RUN...", help="Folders of runs, to be shown side by side.")
@@ -413,6 +500,54 @@ def _use_one_thread() -> None:
     """Have numerical libraries compute in one thread; they read this once, when they are loaded."""
     for library in ("OMP", "OPENBLAS", "MKL"):
         os.environ[f"{library}_NUM_THREADS"] = "1"
+
+
+@app.command()
+def reproduce(
+    figures: Annotated[
+        list[str] | None, typer.Argument(metavar="FIGURE|all", help="Figures of the paper; see --list.")
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Small runs that show the same shapes: minutes, not days.")
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Where everything goes; by default reproduction/quick or reproduction/full."
+        ),
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option(metavar="N", help="Runs at a time; by default as suits this machine.", min=1)
+    ] = None,
+    list_figures: Annotated[
+        bool, typer.Option("--list", help="Say what there is, and what each runs.")
+    ] = False,
+) -> None:
+    """Run the paper's experiments again: data, plots, and whether the expected shapes show.
+
+    Each figure leaves its data (JSON, CSV), its plot and its checks in a folder of its own, and all together
+    a page, reproduction.html. What was run is not run again: after Ctrl-C the same command goes on.
+
+    Figures of time are of this machine: its operations are measured at the start.
+
+    Exit code 1: an expected shape does not show.
+
+    [dim]Examples:[/dim]
+      mdl reproduce --list
+      mdl reproduce 5a 9 --quick
+      MDL_DATA=... mdl reproduce all --quick
+    """
+    _use_one_thread()
+    from mdl.reproduction import catalogue, command
+
+    if list_figures:
+        Console(highlight=False).print(command.listing())
+        return
+    if not figures:
+        raise ConfigError([f"name a figure, or all: {', '.join(catalogue.FIGURES)}"], "mdl reproduce")
+    place = out or Path("reproduction") / ("quick" if quick else "full")
+    order = command.Order(catalogue.chosen(figures), quick, place, _data_dir(), jobs)
+    raise typer.Exit(command.reproduce(order))
 
 
 @app.command()

@@ -1,0 +1,30 @@
+"""All figures that `mdl reproduce` knows, in the paper's order."""
+
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from typing import Final
+
+from mdl.errors import ConfigError
+from mdl.reproduction.encryption import FIGURE_5A, FIGURE_5B
+from mdl.reproduction.figure import Figure
+
+ALL: Final = "all"
+
+FIGURES: Final[Mapping[str, Figure]] = {figure.name: figure for figure in (FIGURE_5A, FIGURE_5B)}
+
+
+def chosen(names: Sequence[str]) -> Sequence[Figure]:
+    """Give the figures of these names, in the paper's order; all of them for ``all``.
+
+    Raises:
+        ConfigError: a name is none of `FIGURES`.
+    """
+    problems = []
+    for name in names:
+        if name != ALL and name not in FIGURES:
+            near = get_close_matches(name, FIGURES, 1)
+            guess = f" (did you mean {near[0]}?)" if near else ""
+            problems.append(f"{name!r} is no figure{guess}: there are {', '.join(FIGURES)}, and all")
+    if problems:
+        raise ConfigError(problems, "mdl reproduce")
+    return [figure for figure in FIGURES.values() if ALL in names or figure.name in names]

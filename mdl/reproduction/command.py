@@ -1,0 +1,124 @@
+"""The steps of ``mdl reproduce``: run what is not done, check, draw, write the page."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from mdl import folder as files
+from mdl.errors import MdlError
+from mdl.reproduction import page
+from mdl.reproduction.catalogue import FIGURES
+from mdl.reproduction.figure import Figure, Setting
+from mdl.reproduction.results import Result, keep, read
+
+EXIT_OK, EXIT_FAILED, EXIT_INTERRUPTED = 0, 1, 130
+
+LOCK: Final = "reproduction.lock"
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is asked for.
+
+    Attributes:
+        figures: in the paper's order.
+        quick: small.
+        out: where everything goes; each figure has a folder in it.
+        data_dir: where named data sets lie, if known.
+        jobs: runs at a time, or None.
+    """
+
+    figures: Sequence[Figure]
+    quick: bool
+    out: Path
+    data_dir: Path | None
+    jobs: int | None
+
+
+def reproduce(order: Order) -> int:
+    """Run figures, print each one's checks, write the page of all that the folder holds.
+
+    A figure that fails does not stop the others. Ctrl-C stops all; what was done is kept and not repeated.
+
+    Returns:
+        The exit code: 0 if every check of every figure holds.
+
+    Raises:
+        MdlError: the folder cannot be used.
+    """
+    try:
+        order.out.mkdir(parents=True, exist_ok=True)
+        with files.locked(order.out, LOCK):
+            return _reproduce(order)
+    except OSError as error:
+        raise MdlError(f"cannot write into {order.out}: {error.strerror}") from None
+
+
+def _reproduce(order: Order) -> int:
+    console = Console(highlight=False)
+    code = EXIT_OK
+    try:
+        for figure in order.figures:
+            try:
+                result = _one(figure, order)
+            except MdlError as error:
+                _tell(f"{figure.heading} failed: {error}")
+                code = EXIT_FAILED
+                continue
+            console.print(verdicts(result))
+            code = code if result.holds else EXIT_FAILED
+    except KeyboardInterrupt:
+        _tell("interrupted; the same command goes on from here")
+        code = EXIT_INTERRUPTED
+    done = [read(figure, order.out / figure.name, quick=order.quick) for figure in FIGURES.values()]
+    if results := [result for result in done if result is not None]:
+        for path in page.write(results, order.out):
+            console.print(str(path), soft_wrap=True)
+    return code
+
+
+def _one(figure: Figure, order: Order) -> Result:
+    folder = order.out / figure.name
+    if (before := read(figure, folder, quick=order.quick)) is not None:
+        _tell(f"{figure.heading}: was run on {before.machine['date']}; remove {folder} to run it again")
+        return before
+    _tell(f"{figure.heading}: {figure.quick if order.quick else figure.full}")
+    folder.mkdir(exist_ok=True)
+    setting = Setting(order.quick, folder, order.data_dir, order.jobs, _telling(figure))
+    return keep(figure, figure.run(setting), folder, quick=order.quick)
+
+
+def _telling(figure: Figure) -> Callable[[str], None]:
+    return lambda what: _tell(f"{figure.name}: {what} ...")
+
+
+def _tell(what: str) -> None:
+    Console(stderr=True).print(what, style="dim", markup=False, highlight=False, soft_wrap=True)
+
+
+def verdicts(result: Result) -> Table:
+    """Show what was expected of a figure, and what was found."""
+    table = Table(title=Text(result.figure.heading), title_justify="left")
+    for heading in ("expected", "found", ""):
+        table.add_column(heading, overflow="fold")
+    for check in result.checks:
+        style = "green" if check.holds else "bold red"
+        table.add_row(Text(check.expected), Text(check.found), Text(check.verdict, style=style))
+    return table
+
+
+def listing(figures: Mapping[str, Figure] = FIGURES) -> Table:
+    """Show what can be reproduced."""
+    table = Table(title=Text("mdl reproduce FIGURE"), title_justify="left")
+    for heading in ("figure", "what", "the paper", "--quick runs", "in full"):
+        table.add_column(heading, overflow="fold")
+    for figure in figures.values():
+        cells = (figure.name, figure.title, f"§{figure.section}: {figure.claim}", figure.quick, figure.full)
+        table.add_row(*map(Text, cells))
+        table.add_section()
+    return table
