@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from mdl import folder as files
 from mdl.errors import MdlError
@@ -13,6 +13,9 @@ from mdl.studies.modes import Mode, Real
 from mdl.studies.points import Point
 from mdl.studies.processes import Event, Watcher, call_all
 from mdl.studies.standing import LOG, Standing, foreign, read_summary, record, standing
+
+_READERS: Final = {"digits": "sklearn.datasets"}
+"""What a data set is read with, where its import takes as long as a small run."""
 
 
 @dataclass(frozen=True)
@@ -80,9 +83,7 @@ def run_points(
             if name in done:
                 watch(Event(name, "kept", ending=Ending(COMPLETED)))
         calls = [_call(point, runs[point.name], mode, data_dir) for point in points if point.name not in done]
-        endings = call_all(calls, jobs=jobs or default_jobs(mode), watch=watch)
-    for call in calls:
-        _tidy(call)
+        endings = call_all(calls, jobs=jobs or default_jobs(mode), watch=watch, preload=_readers(points))
     return {point.name: _result(point, runs[point.name], endings.get(point.name)) for point in points}
 
 
@@ -96,6 +97,11 @@ def interrupted(results: Mapping[str, PointResult]) -> bool:
     return any(result.status in ("interrupted", "unstarted") for result in results.values())
 
 
+def _readers(points: Sequence[Point]) -> Sequence[str]:
+    datasets = {str(point.experiment.learning.dataset) for point in points}
+    return sorted(_READERS[dataset] for dataset in datasets if dataset in _READERS)
+
+
 def _make(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -104,7 +110,6 @@ def _make(folder: Path) -> None:
 
 
 def _call(point: Point, run: Path, mode: Mode, data_dir: Path | None) -> Call:
-    run.mkdir(exist_ok=True)
     arguments = {
         "tables": point.experiment.model_dump(exclude_none=True),
         "run": run,
@@ -120,14 +125,6 @@ def _work(report: Report, **arguments: Any) -> None:
     from mdl.studies.work import work
 
     work(report, **arguments)
-
-
-def _tidy(call: Call) -> None:
-    """Leave nothing of a point that had nothing to say, or was not begun."""
-    if call.log.exists() and not call.log.stat().st_size:
-        call.log.unlink()
-    if not any(call.log.parent.iterdir()):
-        call.log.parent.rmdir()
 
 
 def _result(point: Point, run: Path, ending: Ending | None) -> PointResult:

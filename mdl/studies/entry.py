@@ -45,7 +45,7 @@ class Call:
         name: unlike any other that goes on at the same time.
         function: importable by its name; is given a `Report`, then `arguments`.
         arguments: by keyword; picklable.
-        log: where what it prints goes; its folder exists.
+        log: where what it prints goes; its folder is made if need be, and an empty log goes at the end.
     """
 
     name: str
@@ -121,6 +121,7 @@ def _interrupt() -> None:
 
 def _print_into(log: Path) -> None:
     """Send what this process prints to a file: the terminal shows the whole study."""
+    log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab", buffering=0) as file:
         for stream in (sys.stdout, sys.stderr):
             stream.flush()

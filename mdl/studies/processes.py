@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from multiprocessing import connection, forkserver
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
+from pathlib import Path
 from types import FrameType
 from typing import Any, Final, Literal, TypeAlias
 
@@ -50,7 +51,9 @@ Watcher: TypeAlias = Callable[[Event], None]
 """Shown every event as it comes. Must not raise."""
 
 
-def call_all(calls: Sequence[Call], *, jobs: int, watch: Watcher) -> Mapping[str, Ending]:
+def call_all(
+    calls: Sequence[Call], *, jobs: int, watch: Watcher, preload: Sequence[str] = ()
+) -> Mapping[str, Ending]:
     """Make calls, `jobs` at a time, in their order.
 
     The first Ctrl-C (or SIGTERM) is passed on to what goes on and starts nothing more; so is the second; the
@@ -60,6 +63,7 @@ def call_all(calls: Sequence[Call], *, jobs: int, watch: Watcher) -> Mapping[str
         calls: of different names; functions that cannot be pickled are a bug.
         jobs: at least 1.
         watch: is shown every event.
+        preload: modules that many calls import, besides torch: loaded once, if no call was made before.
 
     Returns:
         By name how each ended; ``unstarted`` where Ctrl-C came first.
@@ -69,7 +73,7 @@ def call_all(calls: Sequence[Call], *, jobs: int, watch: Watcher) -> Mapping[str
     if not calls:
         return {}
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["mdl.studies.work"])
+    context.set_forkserver_preload(["mdl.studies.work", *preload])
     forkserver.ensure_running()
     with _presses() as presses:
         return _Crew(calls, jobs, watch, presses).work()
@@ -144,6 +148,7 @@ class _Crew:
         going.pipe.close()
         going.process.join()
         self._ended(going.call.name, going.told or self._obituary(going))
+        _drop_empty(going.call.log)
 
     def _obituary(self, going: _Process) -> Ending:
         """Say how a process ended that could not say so itself."""
@@ -171,6 +176,11 @@ def _last_lines(call: Call) -> Sequence[str]:
     except OSError:
         return ()
     return [f"  {line}" for line in lines[-LAST_LINES:]]
+
+
+def _drop_empty(log: Path) -> None:
+    if log.is_file() and not log.stat().st_size:
+        log.unlink()
 
 
 @contextmanager

@@ -43,14 +43,14 @@ def standing(point: Point, run: Path, mode: Mode) -> Standing:
         return Standing.UNFINISHED
     same = (
         _read_text(run / files.EXPERIMENT) == point.experiment.to_toml()
-        and (_read_json(run / POINT) or {}).get("mode") == record(point, mode)["mode"]
+        and (read_json(run / POINT) or {}).get("mode") == record(point, mode)["mode"]
     )
     return Standing.DONE if same else Standing.OTHER
 
 
 def read_summary(run: Path) -> Mapping[str, Any] | None:
     """Read a run's summary; None if it left none."""
-    return _read_json(run / files.SUMMARY)
+    return read_json(run / files.SUMMARY)
 
 
 def foreign(run: Path) -> bool:
@@ -67,7 +67,7 @@ def _read_text(path: Path) -> str | None:
         return None
 
 
-def _read_json(path: Path) -> Mapping[str, Any] | None:
+def read_json(path: Path) -> Mapping[str, Any] | None:
     """Read a JSON object; None where there is none, or something else."""
     try:
         value = json.loads(_read_text(path) or "")

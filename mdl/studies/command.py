@@ -1,0 +1,148 @@
+"""What `mdl sweep` does, once its words are read."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from mdl.config import Experiment
+from mdl.errors import ConfigError, MdlError
+from mdl.report import write_report
+from mdl.studies.engine import PointResult, default_jobs, interrupted, run_points
+from mdl.studies.entry import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK
+from mdl.studies.grid import Axis, grid_points
+from mdl.studies.modes import Mode
+from mdl.studies.points import Point
+from mdl.studies.processes import Watcher
+from mdl.studies.progress import Lines, LiveTable, State
+from mdl.studies.record import note_sweep
+from mdl.studies.standing import Standing, standing
+from mdl.studies.tables import closing_table, failures, plan_table
+
+Tell = Callable[[str], None]
+"""Says something that is no result."""
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A study as it is asked for.
+
+    Attributes:
+        file: the experiment.
+        overrides: ``key.path=value`` each, for all points.
+        axes: what varies.
+        folder: the study's.
+        mode: real or simulated.
+        jobs: points at a time; None for the mode's default.
+        data_dir: where named data sets lie, if known.
+    """
+
+    file: Path
+    overrides: Sequence[str]
+    axes: Sequence[Axis]
+    folder: Path
+    mode: Mode
+    jobs: int | None
+    data_dir: Path | None
+
+    def points(self, tell: Tell) -> Sequence[Point]:
+        """Make and check all points; tell what was changed silently otherwise.
+
+        Raises:
+            ConfigError: some cannot work.
+        """
+        points, notes = grid_points(self.file, self.overrides, self.axes)
+        for note in notes:
+            tell(f"note: {note}")
+        return points
+
+    def standing(self, point: Point) -> Standing:
+        """Judge a point by what its folder holds."""
+        return standing(point, self.folder / point.name, self.mode)
+
+
+def plan(sweep: Sweep, tell: Tell) -> None:
+    """Check a study, and show what would be done."""
+    points = sweep.points(tell)
+    Console(highlight=False).print(plan_table([(point, sweep.standing(point)) for point in points]))
+
+
+def perform(sweep: Sweep, tell: Tell, *, replace: bool, quiet: bool) -> int:
+    """Run what is not done yet, show it, sum up, draw the comparison; give the exit code.
+
+    Raises:
+        ConfigError: some point cannot work; or its folder holds a completed run of other settings, and
+            `replace` is false.
+    """
+    points = sweep.points(tell)
+    _warn([point.experiment for point in points], tell)
+    if not replace:
+        _protect(sweep, points)
+    jobs = sweep.jobs or default_jobs(sweep.mode)
+    note_sweep(
+        sweep.folder,
+        points,
+        file=sweep.file,
+        overrides=sweep.overrides,
+        axes=sweep.axes,
+        mode=sweep.mode,
+        jobs=jobs,
+    )
+    with _display([point.name for point in points], quiet=quiet) as watch:
+        results = run_points(
+            points, sweep.folder, mode=sweep.mode, jobs=jobs, watch=watch, data_dir=sweep.data_dir
+        )
+    return _close(sweep, list(results.values()), tell)
+
+
+def _warn(experiments: Sequence[Experiment], tell: Tell) -> None:
+    insecure = sum(getattr(experiment.system, "insecure", False) for experiment in experiments)
+    if insecure:
+        tell(
+            f"warning: system.insecure = true at {insecure} of {len(experiments)} points: runs for study; "
+            "they do not protect anybody's data."
+        )
+
+
+def _protect(sweep: Sweep, points: Sequence[Point]) -> None:
+    """Refuse to write over completed runs: the file may have changed, and not the wish for the runs."""
+    others = [point.name for point in points if sweep.standing(point) is Standing.OTHER]
+    if others:
+        listed = ", ".join(others[:3]) + (f" and {len(others) - 3} more" if len(others) > 3 else "")
+        raise ConfigError(
+            [
+                f"completed runs of other settings or another mode are in the way: {listed}",
+                "keep them with --study ANOTHER-NAME, or have them run anew with --replace",
+            ],
+            str(sweep.folder),
+        )
+
+
+def _display(names: Sequence[str], *, quiet: bool) -> AbstractContextManager[Watcher]:
+    console = Console()
+    if quiet:
+        return nullcontext(lambda _: None)
+    return (LiveTable if console.is_terminal else Lines)(console, State(names))
+
+
+def _close(sweep: Sweep, results: Sequence[PointResult], tell: Tell) -> int:
+    Console(highlight=False).print(closing_table(results))
+    for line in failures(results):
+        tell(line)
+    if interrupted({result.point.name: result for result in results}):
+        tell(f"stopped; what is done is in {sweep.folder}; the same command goes on with the rest")
+        return EXIT_INTERRUPTED
+    completed = [result.folder for result in results if result.completed]
+    if completed:
+        tell(f"comparison: {_report(sweep.folder)}")
+    return EXIT_OK if len(completed) == len(results) else EXIT_FAILED
+
+
+def _report(folder: Path) -> Path:
+    """Draw the comparison of all that is in the study, of earlier sweeps too; give the page."""
+    try:
+        return write_report([folder], folder)[0]
+    except OSError as error:
+        raise MdlError(f"cannot write the report into {folder}: {error.strerror}") from None

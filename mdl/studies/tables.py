@@ -1,0 +1,64 @@
+"""What `mdl sweep` prints: what is to be done, and what has become of it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from mdl.progress import human_bytes, human_seconds
+from mdl.studies.engine import PointResult
+from mdl.studies.points import Point, written
+from mdl.studies.standing import Standing
+
+_NUMBERS = ("epochs", "accuracy", "bytes up", "bytes down", "time", "simulated time")
+
+
+def plan_table(standings: Sequence[tuple[Point, Standing]]) -> Table:
+    """List the points of a study and what is to be done about each."""
+    counts = {each: sum(standing is each for _, standing in standings) for each in Standing}
+    to_do = len(standings) - counts[Standing.DONE]
+    table = Table(title=f"{len(standings)} points, {to_do} to do", title_justify="left", title_style="bold")
+    keys = list(standings[0][0].settings)
+    for name in (*keys, "", "folder"):
+        table.add_column(name, overflow="fold")
+    for point, standing in standings:
+        values = (written(point.settings[key]) for key in keys)
+        table.add_row(*map(Text, (*values, standing.value, point.name)))
+    return table
+
+
+def closing_table(results: Sequence[PointResult]) -> Table:
+    """Sum up a study, a point a row."""
+    keys = list(results[0].point.settings)
+    simulated = any((result.summary or {}).get("clock") == "virtual" for result in results)
+    clock = "simulated time" if simulated else "time"
+    table = Table(box=None, padding=(0, 2, 0, 0), show_edge=False)
+    heads = (*keys, "", "epochs", "accuracy", "bytes up", "bytes down", clock)
+    for name in heads:
+        table.add_column(name, justify="right" if name in _NUMBERS else "left", overflow="fold")
+    for result in results:
+        values = [written(result.point.settings[key]) for key in keys]
+        table.add_row(*map(Text, (*values, _status(result), *_figures(result.summary or {}))))
+    return table
+
+
+def failures(results: Sequence[PointResult]) -> Iterator[str]:
+    """Say of each point that failed why, in the first line of its reason."""
+    for result in results:
+        if result.status == "failed":
+            yield f"{result.point.name} failed: {result.reason.partition(chr(10))[0]}"
+
+
+def _status(result: PointResult) -> str:
+    return "done before" if result.kept else result.status
+
+
+def _figures(summary: Mapping[str, Any]) -> Sequence[str]:
+    if not summary.get("epochs"):
+        return ["-"] * 5
+    accuracy, sent = summary["accuracy"], summary["bytes"]
+    score = next((accuracy[key] for key in ("global", "pooled", "own_mean") if key in accuracy), None)
+    sizes = [human_bytes(sent[way]) if way in sent else "-" for way in ("up", "down")]
+    shown = "-" if score is None else f"{score:.4f}"
+    return [str(summary["epochs"]), shown, *sizes, human_seconds(summary["seconds"]["total"])]
