@@ -29,6 +29,9 @@ PATIENT_PRESSES: Final = 2
 
 LAST_LINES: Final = 5
 
+UNSTARTED: Final = Ending("unstarted", "stopped by the user")
+"""Of a call that Ctrl-C came before."""
+
 
 @dataclass(frozen=True)
 class Event:
@@ -122,7 +125,7 @@ class _Crew:
                     each.pipe.send_bytes(b"stop")
         if self._heeded:
             while self._waiting:
-                self._ended(self._waiting.popleft().name, Ending("unstarted", "stopped by the user"))
+                self._ended(self._waiting.popleft().name, UNSTARTED)
 
     def _start(self, call: Call) -> None:
         ours, theirs = multiprocessing.Pipe()

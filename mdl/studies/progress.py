@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mdl.progress import human_seconds
-from mdl.studies.processes import Event
+from mdl.studies.processes import UNSTARTED, Event
 
 LINE_SECONDS: Final = 60.0
 """Where nothing ends for so long, a plain line tells how far the points that go on have come."""
@@ -109,7 +109,7 @@ class Lines(AbstractContextManager["Lines"]):
     def __call__(self, event: Event) -> None:
         """Show one event."""
         self._state.take(event)
-        if event.kind == "ended":
+        if event.kind == "ended" and event.ending != UNSTARTED:
             self._say(f"{_obituary(event)}; {self._state.headline()}")
         elif event.kind == "stopping":
             self._say("stopping: runs end or are stopped")
