@@ -62,8 +62,3 @@ def matches(recovered: Pictures, true: Pictures) -> Sequence[Match]:
         for row, column in zip(rows, columns, strict=True)
     ]
     return sorted(found, key=lambda match: -match.decibels)
-
-
-def recognised(found: Sequence[Match]) -> int:
-    """Count the true images that were recovered above `RECOGNISABLE`."""
-    return sum(match.decibels > RECOGNISABLE for match in found)
