@@ -162,10 +162,11 @@ def _thresholds(
 
 
 def _scheme(system: VisibilitySettings, workers: int) -> str:
-    said = system.scheme.describe(system.requirements(workers))
+    wanted = system.requirements(workers)
     return (
-        f"Scheme: {said} Gradients are kept to {system.fraction_bits} binary digits after the point, "
-        f"within ±{system.range:g}; what is larger saturates and is counted."
+        f"Scheme: {system.scheme.describe(wanted)} Gradients are kept to "
+        f"{wanted.fixed_point.fraction_bits} binary digits after the point, within "
+        f"±{wanted.fixed_point.range:g}; what is larger saturates and is counted."
     )
 
 

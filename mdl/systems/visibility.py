@@ -1,24 +1,36 @@
 """What the variants of ∝MDL have in common: ρ-visibility, who contributes what, what hides it."""
 
+import math
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Literal, Self
+from dataclasses import replace
+from functools import lru_cache
+from typing import Annotated, Final, Literal, Self
 
 import numpy as np
 from annotated_types import Ge, Gt, Le
 from pydantic import model_validator
 
 from mdl.party import PartyId
+from mdl.privacy.settings import AnyNoise, AnyPrivacy, NoNoise, coarsest_bits
 from mdl.protocols import selection as select
+from mdl.protocols.contribution import Encoder
 from mdl.protocols.rows import ROW_LIMIT_BYTES
 from mdl.protocols.selection import Selection
 from mdl.protocols.sets import WORKERS_LIMIT
-from mdl.schemes.fixed_point import FixedPoint
+from mdl.schemes.fixed_point import MAX_FRACTION_BITS, MAX_LIMIT_BITS, FixedPoint
 from mdl.schemes.settings import AnyScheme, PrssSettings, Requirements
 from mdl.schemes.settings.rlwe import SMALLEST_BLOCK
 from mdl.schemes.threshold import ThresholdEncryption
 from mdl.settings import Settings
 from mdl.system import Crypto, Randomness, star
 from mdl.systems.credentials import deal_threshold
+from mdl.vectors import Blocks
+
+DEFAULT_RANGE: Final = 16.0
+DEFAULT_BITS: Final = 12
+
+_NARROW: Final = FixedPoint(1.0, 1)
+"""A grid on which no sum is too large: what is wrong with a scheme there has nothing to do with the grid."""
 
 
 class VisibilitySettings(Settings):
@@ -33,11 +45,14 @@ class VisibilitySettings(Settings):
             each worker draws for itself, as in the paper; ``"magnitude"`` (dynamic only): each takes the
             blocks in which its gradient is largest, and shows by its uploads which these are.
         block: parameters that share an active set; 1 is the paper's case.
-        range: values of the epoch gradient saturate at ± this (and are counted).
-        fraction_bits: binary digits kept after the point.
+        range: what is contributed saturates at ± this (and is counted). ``"auto"`` is 16, and with noise what
+            the clip and the noise need.
+        fraction_bits: binary digits kept after the point. ``"auto"`` is 12, and with noise as many, up to 12,
+            as the scheme has room for.
         insecure: allow what gives the protection away (m below 3, groups below 112 bits), for study.
         scheme: how gradients are hidden: by default the fastest that any m workers open, ``"rlwe"`` for
             blocks that it suits and ``"prss"`` for smaller ones.
+        privacy: noise that each worker adds to its gradient before it is encrypted; by default none.
     """
 
     visibility: Annotated[float, Gt(0), Le(1)] | None = None
@@ -46,10 +61,11 @@ class VisibilitySettings(Settings):
     share: Literal["minimum"] | Annotated[float, Gt(0), Le(1)] = "minimum"
     selection: Selection = "balanced"
     block: Annotated[int, Ge(1)] = 1
-    range: Annotated[float, Gt(0)] = 16.0
-    fraction_bits: Annotated[int, Ge(1), Le(32)] = 12
+    range: Literal["auto"] | Annotated[float, Gt(0)] = "auto"
+    fraction_bits: Literal["auto"] | Annotated[int, Ge(1), Le(MAX_FRACTION_BITS)] = "auto"
     insecure: bool = False
     scheme: AnyScheme = PrssSettings()
+    privacy: AnyPrivacy = NoNoise()
 
     @model_validator(mode="before")
     @classmethod
@@ -65,7 +81,7 @@ class VisibilitySettings(Settings):
         if (self.visibility is None) == (self.threshold is None):
             given = "" if self.visibility is None else ", not both"
             raise ValueError(f"give either visibility (ρ, as 0.5) or threshold (m, as 4){given}")
-        FixedPoint(self.range, self.fraction_bits)  # raises ValueError if there is no such grid
+        self._grids()  # raises ValueError if there is no such grid
         return self
 
     def visibility_threshold(self, workers: int) -> int:
@@ -96,9 +112,47 @@ class VisibilitySettings(Settings):
         return int(np.ceil(self.share * blocks - 1e-9))
 
     @property
+    def noise(self) -> AnyNoise | None:
+        """The noise that is added, if any is."""
+        return None if isinstance(self.privacy, NoNoise) else self.privacy
+
+    def grid(self, workers: int) -> FixedPoint:
+        """Give the encoding of gradients as integers, in a run with n = `workers`.
+
+        Where `fraction_bits` is to be chosen for noise, it is the finest grid that the scheme has room for;
+        the coarsest that does for the noise, if it has for none.
+        """
+        grids = self._grids()
+        return grids[0] if len(grids) == 1 else _finest(self, workers)
+
+    @property
     def fixed_point(self) -> FixedPoint:
-        """Give the encoding of gradients as integers."""
-        return FixedPoint(self.range, self.fraction_bits)
+        """The grid, where it does not depend on n; see `grid`."""
+        [grid] = self._grids()
+        return grid
+
+    def _grids(self) -> list[FixedPoint]:
+        """Give the grids that are left to choose from, from the finest to the coarsest; at least one."""
+        largest, bits, noise = self.range, self.fraction_bits, self.noise
+        if largest == "auto":
+            largest = noise.reach if noise else DEFAULT_RANGE
+        if bits != "auto":
+            return [FixedPoint(largest, bits)]
+        if noise is None:
+            return [FixedPoint(largest, DEFAULT_BITS)]
+        coarsest = coarsest_bits(noise)
+        finest = min(max(DEFAULT_BITS, coarsest), MAX_FRACTION_BITS, MAX_LIMIT_BITS - math.frexp(largest)[1])
+        if finest < coarsest:
+            raise ValueError(
+                f"no grid holds a clip of {noise.clip:g} beside values up to {largest:.3g}: "
+                "raise privacy.epsilon (less noise), or change privacy.clip"
+            )
+        return [FixedPoint(largest, each) for each in range(finest, coarsest - 1, -1)]
+
+    def encoder(self, workers: int, blocks: Blocks, *, rng: Randomness) -> Encoder:
+        """Make what encodes a worker's gradients, in a run with n = `workers`; noise comes from `rng`."""
+        grid = self.grid(workers)
+        return Encoder(blocks, grid, self.noise.mechanism(grid) if self.noise else None, rng)
 
     def build_scheme(self, workers: int) -> ThresholdEncryption:
         """Make the scheme for a run with n = `workers`."""
@@ -106,12 +160,15 @@ class VisibilitySettings(Settings):
 
     def requirements(self, workers: int) -> Requirements:
         """Give what the scheme must fulfil in a run with n = `workers`."""
+        return self._wanted(workers, self.grid(workers))
+
+    def _wanted(self, workers: int, grid: FixedPoint) -> Requirements:
         return Requirements(
             workers=workers,
             threshold=self.openers(workers),
             members=self.largest_set(workers),
             block=self.block,
-            fixed_point=self.fixed_point,
+            fixed_point=grid,
         )
 
     def problems(self, workers: int) -> Sequence[str]:
@@ -121,7 +178,8 @@ class VisibilitySettings(Settings):
             return [f"workers: {workers}, but at most {WORKERS_LIMIT} are supported"]
         if m > workers:
             return [f"system.threshold: m = {m} of n = {workers} workers can never be reached"]
-        return [*self._impossible(m, workers), *self._insecure(m), *self._capacity(workers)]
+        found = [*self._impossible(m, workers), *self._insecure(m), *self._capacity(workers)]
+        return found + (self.noise.problems(self.grid(workers)) if self.noise else [])
 
     def _impossible(self, m: int, workers: int) -> list[str]:
         found = []
@@ -155,6 +213,11 @@ class VisibilitySettings(Settings):
                 f"system.threshold: m = {m} protects nobody's gradient ({why}); "
                 "use m of at least 3 (and at least 3 workers), or say system.insecure = true to study it"
             )
+        if self.noise and self.selection == "magnitude":
+            found.append(
+                'system.selection: "magnitude" shows where the gradient is large, which no noise covers; use '
+                '"random", or say system.insecure = true to study it'
+            )
         if self.scheme.insecure:
             found.append(
                 "system.scheme: it has less than 112 bits of security; "
@@ -163,7 +226,19 @@ class VisibilitySettings(Settings):
         return found
 
     def _capacity(self, workers: int) -> list[str]:
-        problems = self.scheme.problems(self.requirements(workers))
+        wanted = self.requirements(workers)
+        problems = self.scheme.problems(wanted)
+        if (
+            problems
+            and len(self._grids()) > 1
+            and not self.scheme.problems(replace(wanted, fixed_point=_NARROW))
+        ):
+            return [
+                f"system.privacy: with noise values reach ±{wanted.fixed_point.range:.4g}; even with "
+                f"{wanted.fixed_point.fraction_bits} fraction bits, the fewest that suit the clip, sums "
+                f"are too large for scheme.type = {self.scheme.type!r}: raise system.privacy.epsilon (less "
+                'noise), take another scheme ("prss", "rlwe", "paillier"), or set system.range'
+            ]
         return [f"system.scheme: {problem}" for problem in problems] or self._row_size(workers)
 
     def _row_size(self, workers: int) -> list[str]:
@@ -180,9 +255,12 @@ class VisibilitySettings(Settings):
 
     def agreed(self, workers: int) -> Mapping[str, str]:
         """Give the terms both ends of a link must have in common."""
-        told = {"timeout_seconds", "visibility", "threshold", "opening_threshold", "scheme"}
+        told = {"timeout_seconds", "visibility", "threshold", "opening_threshold", "scheme", "privacy"}
         values = {f"system.{key}": value for key, value in self.model_dump(exclude=told).items()}
         values |= {f"system.scheme.{key}": value for key, value in self.scheme.model_dump().items()}
+        values |= {f"system.privacy.{key}": value for key, value in self.privacy.model_dump().items()}
+        grid = self.grid(workers)
+        values |= {"system.range": grid.range, "system.fraction_bits": grid.fraction_bits}
         values |= {"threshold m": self.visibility_threshold(workers), "openers": self.openers(workers)}
         return {name: str(value) for name, value in values.items()}
 
@@ -213,3 +291,12 @@ class VisibilitySettings(Settings):
     def deal(self, workers: int, *, rng: Randomness) -> Mapping[PartyId, bytes]:
         """Be the trusted authority (Algorithm 1): the public key to all, a share to each worker."""
         return deal_threshold(self.build_scheme(workers), self.roster(workers), rng=rng)
+
+
+@lru_cache(maxsize=64)
+def _finest(system: VisibilitySettings, workers: int) -> FixedPoint:
+    """Give the finest of a system's grids on which the scheme can be built, or the coarsest."""
+    *finer, coarsest = system._grids()
+    return next(
+        (grid for grid in finer if not system.scheme.problems(system._wanted(workers, grid))), coarsest
+    )

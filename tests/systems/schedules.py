@@ -243,7 +243,8 @@ def applied_exactly_once(
                 for worker in active.members(closed[key]):
                     sums[block] += np.frombuffer(gradients[(*key, worker)], "<i4")
     m = case.system.visibility_threshold(case.workers)
-    expected = padded - NoisyLearner.learning_rate * sums / m * 2.0**-case.system.fraction_bits
+    step = 2.0 ** -case.system.grid(case.workers).fraction_bits
+    expected = padded - NoisyLearner.learning_rate * sums / m * step
     final = simulation.outcomes[MANAGER].parameters
     np.testing.assert_array_equal(final, expected.reshape(-1)[: case.size].astype(np.float32))
     lost = [sent for sent in simulation.transcript if isinstance(sent.message, Missed)]

@@ -380,8 +380,8 @@ def replayed(
         for (worker, trained_in), (start, end) in trainings.items():
             if trained_in == epoch:
                 gradient = (start.astype(np.float64) - end) / TinyLearner.learning_rate
-                sums += np.where(active.contains(sets, worker), TOY.fixed_point.encode(gradient)[0], 0)
-        means = TOY.fixed_point.decode_mean(sums, np.maximum(active.sizes(sets), 1))
+                sums += np.where(active.contains(sets, worker), TOY.grid(WORKERS).encode(gradient)[0], 0)
+        means = TOY.grid(WORKERS).decode_mean(sums, np.maximum(active.sizes(sets), 1))
         parameters -= np.where(opened, TinyLearner.learning_rate * means, 0.0)
     return parameters
 

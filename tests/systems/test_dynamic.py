@@ -76,7 +76,7 @@ def test_where_all_contribute_to_everything_it_is_the_plain_mean_epoch_after_epo
             learner = TinyLearner(worker, 9)
             learner.load(model.astype(np.float32))
             gradient = (model.astype(np.float32) - learner.train(epoch).parameters.astype(np.float64)) / 0.5
-            sums += system.fixed_point.encode(gradient)[0]
+            sums += system.grid(4).encode(gradient)[0]
         model = (start - 0.5 * sums / 4 * 2.0**-8).astype(np.float32).astype(np.float64)
     assert not simulation.errors
     np.testing.assert_array_equal(simulation.outcomes[MANAGER].parameters, model.astype(np.float32))

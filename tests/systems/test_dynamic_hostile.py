@@ -100,13 +100,14 @@ class Repeatable(NoisyLearner):
 
     def __init__(self, party: PartyId, case: Case, trained: Trained) -> None:
         super().__init__(party, case.size)
-        self._system, self._blocks, self._trained = case.system, Blocks(case.size, case.system.block), trained
+        self._grid, self._trained = case.system.grid(case.workers), trained
+        self._blocks = Blocks(case.size, case.system.block)
 
     def train(self, epoch: int) -> Training:
         start = self._values.astype(np.float64)
         noise = np.random.default_rng([self._party, epoch]).normal(0, 0.3, len(self._values))
         self._values = (self._values * 0.9 + noise).astype(np.float32)
-        encoded, _ = self._system.fixed_point.encode((start - self._values) / self.learning_rate)
+        encoded, _ = self._grid.encode((start - self._values) / self.learning_rate)
         for block, row in enumerate(self._blocks.split(encoded).astype("<i4")):
             self._trained.setdefault((self._party, block, row.tobytes()), set()).add(epoch)
         return Training(self._values.copy(), 0.0, 1)

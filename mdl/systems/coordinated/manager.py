@@ -263,7 +263,7 @@ class Manager:
     def _update(self, opened: Flags, sums: Integers, closed: active.Sets) -> None:
         """w^g ← w^g − λ·(1/|A_w|)·Σ∇, for the blocks that were opened."""
         contributors = active.sizes(closed)[:, None]
-        means = self._system.fixed_point.decode_mean(sums, np.maximum(contributors, 1))
+        means = self._system.grid(self._task.workers).decode_mean(sums, np.maximum(contributors, 1))
         steps = np.where(opened[:, None], self._learner.learning_rate * means, 0.0)
         self._global = self._global - self._blocks.join(steps)
 

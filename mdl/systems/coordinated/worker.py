@@ -9,12 +9,14 @@ from mdl.errors import PeerLeft, ProtocolError
 from mdl.party import MANAGER, Party
 from mdl.protocols import selection as select
 from mdl.protocols import sets as active
+from mdl.protocols.contribution import Contribution
 from mdl.protocols.local import Keeper, train_from
 from mdl.protocols.opening import Closed, Open, Opener
 from mdl.protocols.pooled import encrypted
 from mdl.protocols.rows import calls, parts, rows
+from mdl.schemes.randomness import SystemRandomness
 from mdl.schemes.threshold import Ciphertext, Context, KeyShare
-from mdl.system import Learner, Outcome, Task
+from mdl.system import Learner, Outcome, Randomness, Task
 from mdl.systems.coordinated.messages import (
     CallbackDownload,
     CallbackUpload,
@@ -31,9 +33,17 @@ from mdl.vectors import Blocks, Flags, Integers, pack_flags
 
 
 class Worker:
-    """Worker A_i."""
+    """Worker A_i. Its noise, if it adds any, comes from `rng`."""
 
-    def __init__(self, system: CoordinatedSettings, party: Party, learner: Learner, task: Task) -> None:
+    def __init__(
+        self,
+        system: CoordinatedSettings,
+        party: Party,
+        learner: Learner,
+        task: Task,
+        *,
+        rng: Randomness = SystemRandomness(),
+    ) -> None:
         self._system, self._party, self._learner, self._task = system, party, learner, task
         self._keeper = Keeper(party, learner, task)
         self._threshold = system.visibility_threshold(task.workers)
@@ -46,6 +56,7 @@ class Worker:
         self._pending: EpochBegins | Finish | None = None
         self._abstains = False
         self._blocks = Blocks(len(self._local), system.block)
+        self._encoder = system.encoder(task.workers, self._blocks, rng=rng)
         self._opener = Opener(
             self._scheme,
             self._key_share,
@@ -102,7 +113,7 @@ class Worker:
             self._opener.uploaded(np.flatnonzero(chosen), b"")  # as good as uploaded: the sets close over it
         trained = await train_from(self._party, self._learner, self._local, self._task, epoch)  # line 4
         gradient = (self._local.astype(np.float64) - trained) / self._learner.learning_rate
-        encoded, saturated = self._system.fixed_point.encode(gradient)
+        contribution = await self._encoder.contribution(self._party, gradient, chosen)
         # Line 5: what is not updated globally keeps its local step, be it outside R_i or missed.
         self._local = trained
         while True:  # lines 6-14
@@ -110,22 +121,22 @@ class Worker:
                 case EpochBegins() as next_begins:
                     # The manager gave up on telling this worker how the epoch ended: all is missed.
                     self._pending = next_begins
-                    self._note(epoch, chosen, np.zeros_like(chosen), saturated)
+                    self._note(epoch, chosen, np.zeros_like(chosen), contribution)
                     return
                 case CallbackUpload() as callback:
-                    await self._upload(epoch, self._flags(callback.blocks) & chosen, encoded)
+                    await self._upload(epoch, self._flags(callback.blocks) & chosen, contribution.values)
                 case Closed() as closed:
                     await self._opener.closed(self._party, closed)
                 case Open() as request:
                     await self._party.send(MANAGER, await self._opener.answer(self._party, request))
                 case CallbackDownload() as callback:
                     updated = await self._download(epoch, self._flags(callback.updated))
-                    self._note(epoch, chosen, updated, saturated)
+                    self._note(epoch, chosen, updated, contribution)
                     return
 
-    def _note(self, epoch: int, chosen: Flags, updated: Flags, saturated: int) -> None:
+    def _note(self, epoch: int, chosen: Flags, updated: Flags, contribution: Contribution) -> None:
         missed = int((chosen & ~updated).sum())
-        self._party.record("updated", epoch, updated=int(updated.sum()), missed=missed, saturated=saturated)
+        self._party.record("updated", epoch, updated=int(updated.sum()), missed=missed, **contribution.facts)
 
     async def _event(self, epoch: int) -> CallbackUpload | Closed | Open | CallbackDownload | EpochBegins:
         kinds = (CallbackUpload, Closed, Open, CallbackDownload, EpochBegins)
@@ -151,10 +162,10 @@ class Worker:
         flags = select.balanced(task.seed, epoch, present=here, blocks=blocks, each=each)
         return flags[:, here.index(self._party.id)]
 
-    async def _upload(self, epoch: int, called: Flags, encoded: Integers) -> None:
+    async def _upload(self, epoch: int, called: Flags, values: Integers) -> None:
         """Lines 8 and 9: encrypt what was called for, hand it in part by part."""
         blocks = np.flatnonzero(called)
-        plaintext = self._blocks.split(encoded)[blocks]
+        plaintext = values[blocks]
         sealed = self._for_members if self._scheme.members_first else self._for_whoever_comes
         hints = []
         async for first, ciphertext in sealed(epoch, blocks, plaintext):

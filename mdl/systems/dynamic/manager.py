@@ -76,7 +76,7 @@ class Manager:
         self._model = Aggregate(
             start,
             self._blocks,
-            fixed_point=system.fixed_point,
+            fixed_point=system.grid(task.workers),
             members=system.visibility_threshold(task.workers),
             learning_rate=learner.learning_rate,
         )

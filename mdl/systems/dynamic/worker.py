@@ -1,7 +1,7 @@
 """A worker of ∝MDL^d [∝MDL, Algorithm 5]."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from functools import partial
 
@@ -21,8 +21,9 @@ from mdl.protocols.rows import parts, rows
 from mdl.protocols.seats import BlockIds
 from mdl.protocols.versions import Closing, Offers, VersionOpener
 from mdl.schemes.elgamal import ElGamal
+from mdl.schemes.randomness import SystemRandomness
 from mdl.schemes.threshold import Context, KeyShare
-from mdl.system import Learner, Outcome, Task
+from mdl.system import Learner, Outcome, Randomness, Task
 from mdl.systems.credentials import Credentials
 from mdl.systems.dynamic.messages import (
     EpochDone,
@@ -37,13 +38,24 @@ from mdl.systems.dynamic.messages import (
     unpack_ids,
 )
 from mdl.systems.dynamic.settings import DynamicSettings
-from mdl.vectors import Blocks, Flags, Integers, unpack_flags
+from mdl.vectors import Blocks, Flags, Floats, Integers, unpack_flags
 
 
 class Worker:
-    """Worker A_i: one coroutine trains and contributes, another hears the manager and answers meanwhile."""
+    """Worker A_i: one coroutine trains and contributes, another hears the manager and answers meanwhile.
 
-    def __init__(self, system: DynamicSettings, party: Party, learner: Learner, task: Task) -> None:
+    Its noise, if it adds any, comes from `rng`.
+    """
+
+    def __init__(
+        self,
+        system: DynamicSettings,
+        party: Party,
+        learner: Learner,
+        task: Task,
+        *,
+        rng: Randomness = SystemRandomness(),
+    ) -> None:
         self._system, self._party, self._learner, self._task = system, party, learner, task
         self._keeper = Keeper(party, learner, task)
         self._scheme = system.build_scheme(task.workers)
@@ -52,6 +64,7 @@ class Worker:
         self._key_share = KeyShare(party.id, credentials.secret)
         self._local = learner.parameters()  # the same start at all parties
         self._blocks = Blocks(len(self._local), system.block)
+        self._encoder = system.encoder(task.workers, self._blocks, rng=rng)
         self._epoch = task.resume
         self._offers = Offers(self._blocks.count, system.block, max_staleness=system.max_staleness)
         self._accepted = np.zeros(task.workers, np.int64)
@@ -130,26 +143,32 @@ class Worker:
         bases = self._opener.versions.copy()
         trained = await train_from(self._party, self._learner, self._local, self._task, epoch)
         gradient = (self._local.astype(np.float64) - trained) / self._learner.learning_rate
-        encoded, saturated = self._system.fixed_point.encode(gradient)
         # What the global model has no new value for keeps its local step.
         self._local, self._epoch = trained, epoch
         self._take_over_values()
         # On disk before anything of this epoch leaves: whoever comes back from here never computes, hence
         # never offers, the same gradient again.
         await self._keeper.epoch_done(epoch, self._local)
-        await self._offer(self._blocks.split(encoded), bases)
+        facts = await self._offer(gradient, bases)
         await self._party.send(MANAGER, EpochDone(epoch))
-        self._party.record("updated", epoch, updated=self._received, missed=self._lost, saturated=saturated)
+        self._party.record("updated", epoch, updated=self._received, missed=self._lost, **facts)
         self._received = self._lost = 0
 
-    async def _offer(self, values: Integers, bases: NDArray[np.int64]) -> None:
-        """Offer as many blocks as one's share is, of those in which one has no seat yet (line 2)."""
-        among = self._offers.free & self._offers.fresh(self._opener.versions, bases)
-        blocks = np.flatnonzero(self._choose(values, among))
-        self._offers.put(blocks, values[blocks], bases[blocks])
-        await self._upload(blocks, values[blocks])
+    async def _offer(self, gradient: Floats, bases: NDArray[np.int64]) -> Mapping[str, int]:
+        """Offer as many blocks as one's share is, of those in which one has no seat yet (line 2).
 
-    def _choose(self, values: Integers, among: Flags) -> Flags:
+        Noise is drawn for them here, once: what comes too late and is offered again is carried as it is.
+        """
+        chosen = self._choose(gradient, self._offers.free & self._offers.fresh(self._opener.versions, bases))
+        contribution = await self._encoder.contribution(self._party, gradient, chosen)
+        # Sets may have closed meanwhile.
+        blocks = np.flatnonzero(chosen & self._offers.fresh(self._opener.versions, bases))
+        values = contribution.values[blocks]
+        self._offers.put(blocks, values, bases[blocks])
+        await self._upload(blocks, values)
+        return contribution.facts
+
+    def _choose(self, gradient: Floats, among: Flags) -> Flags:
         system, task, count = self._system, self._task, self._blocks.count
         if system.selection == "balanced":
             everybody = range(1, task.workers + 1)
@@ -162,7 +181,8 @@ class Worker:
         # At least one: as long as every worker that is there offers something, some set fills.
         take = min(count, max(1, int(stretch * system.blocks_each(task.workers, count))))
         if system.selection == "magnitude":
-            return select.largest(np.abs(values).sum(axis=1).astype(np.float64), among=among, take=take)
+            sizes = np.abs(self._blocks.split(gradient)).sum(axis=1)
+            return select.largest(sizes, among=among, take=take)
         return select.drawn(task.seed, self._epoch, worker=self._party.id, among=among, take=take)
 
     async def _upload(self, blocks: BlockIds, values: Integers) -> None:
