@@ -7,10 +7,15 @@ from typing import Final
 from mdl.errors import ConfigError
 from mdl.reproduction.encryption import FIGURE_5A, FIGURE_5B
 from mdl.reproduction.figure import Figure
+from mdl.reproduction.learning_accuracy import ACCURACY
+from mdl.reproduction.learning_noise import FIGURE_6
+from mdl.reproduction.learning_visibility import FIGURE_7A
 
 ALL: Final = "all"
 
-FIGURES: Final[Mapping[str, Figure]] = {figure.name: figure for figure in (FIGURE_5A, FIGURE_5B)}
+FIGURES: Final[Mapping[str, Figure]] = {
+    figure.name: figure for figure in (FIGURE_5A, FIGURE_5B, FIGURE_6, FIGURE_7A, ACCURACY)
+}
 
 
 def chosen(names: Sequence[str]) -> Sequence[Figure]:
