@@ -54,6 +54,13 @@ Kept = Annotated[
     typer.Option(metavar="DIR", help="Also write JSON, Markdown and plots here, over earlier ones."),
 ]
 
+Audited = Annotated[
+    Path, typer.Argument(metavar="FILE|RUN", help="An experiment file (TOML), or a run's folder.")
+]
+AuditOut = Annotated[
+    Path, typer.Option(metavar="DIR", help="Where the page and its like go, over earlier ones.")
+]
+
 Watch: TypeAlias = Callable[[Mapping[str, Any]], None]
 """Shown every event of a run."""
 
@@ -425,6 +432,61 @@ def collusion(file: File, overrides: Overrides = None, seed: Seed = None) -> Non
         found = audit(attackable(experiment.system), experiment.workers)
     Console(highlight=False).print(rendered(found))
     raise typer.Exit(EXIT_FAILED if found.broken_claims else 0)
+
+
+@audit_app.command()
+def inversion(
+    what: Audited,
+    attack: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Of analytic, idlg, geiping, rows, joint; else all. Repeatable."),
+    ] = None,
+    images: Annotated[
+        int,
+        typer.Option(metavar="K", help="Victims on a plain server's side, one image or batch each.", min=1),
+    ] = 8,
+    out: AuditOut = Path("audits"),
+    overrides: Overrides = None,
+    seed: Seed = None,
+) -> None:
+    """Turn gradients back into images: what does each role's view of an epoch show?
+
+    Runs the first epoch of an experiment on virtual links with its real data, and gives published attacks
+    exactly what a role holds afterwards: a plain parameter server (the yardstick), the manager, a worker,
+    who reads a link, and a coalition. Of a run's folder the final global model is the point of attack.
+    Leaves a page with the recovered images beside the originals, PNGs and JSON.
+
+    Exit code 1: what is claimed of sums of eight and more (one step, batch 1) does not hold.
+
+    [dim]Examples:[/dim]
+      mdl audit inversion configs/audit-inversion.toml
+      mdl audit inversion runs/20260101-120000-quickstart --out audits/quickstart
+    """
+    from mdl.audit.inversion import command
+
+    experiment, trained = _audited(what, overrides, seed)
+    with _blaming(what):
+        audit = command.run(
+            experiment,
+            trained=trained,
+            names=attack or [],
+            images=images,
+            out=out,
+            data_dir=_data_dir(),
+        )
+    raise typer.Exit((EXIT_FAILED if audit.refuted else 0) if audit.complete else EXIT_INTERRUPTED)
+
+
+def _audited(what: Path, overrides: list[str] | None, seed: int | None) -> tuple["Experiment", Path | None]:
+    """Read the experiment of a file or of a run's folder; give the folder too if it is one."""
+    from mdl import folder
+
+    run_folder = what if what.is_dir() else None
+    if run_folder and not (run_folder / folder.EXPERIMENT).is_file():
+        raise ConfigError([f"{what} is no run's folder: it has no {folder.EXPERIMENT}"], "mdl audit")
+    experiment = _load(what / folder.EXPERIMENT if run_folder else what, overrides, seed)
+    _warn(experiment)
+    return experiment, run_folder
 
 
 @bench_app.command(name="schemes")

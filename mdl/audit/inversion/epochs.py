@@ -11,6 +11,7 @@ from mdl.audit.inversion.stage import Staged
 from mdl.audit.inversion.sums import Hiding, Sums, opened_sums
 from mdl.party import PartyId
 from mdl.protocols import sets as active
+from mdl.schemes.fixed_point import FixedPoint
 from mdl.systems import coordinated, dynamic
 from mdl.vectors import Blocks, Flags
 
@@ -36,6 +37,11 @@ class Epoch:
     sums: Sums
 
     @property
+    def grid(self) -> FixedPoint:
+        """How gradients are encoded."""
+        return self.system.grid(self.staged.workers)
+
+    @property
     def opened(self) -> Flags:
         """Where a sum was opened, shape (t,)."""
         return self.blocks.spread(self.sums.sets != 0)
@@ -52,7 +58,7 @@ class Epoch:
     @property
     def mean(self) -> NDArray[np.float64]:
         """The mean of the gradients in each parameter's sum, shape (t,)."""
-        return self.blocks.join(self.system.fixed_point.decode_mean(self.sums.values, self._sizes[:, None]))
+        return self.blocks.join(self.grid.decode_mean(self.sums.values, self._sizes[:, None]))
 
     def held_by(self, workers: Sequence[PartyId]) -> NDArray[np.float64]:
         """Add up these workers' contributions to each parameter's sum, as they know them, shape (t,)."""
@@ -64,8 +70,8 @@ class Epoch:
 
     def encoded(self, worker: PartyId) -> NDArray[np.float64]:
         """Give a worker's gradient as it encoded it, shape (t,). Noise that it added is not in it."""
-        entries, _ = self.system.fixed_point.encode(own_gradient(self.staged, worker, self.number))
-        return np.asarray(self.system.fixed_point.decode_mean(entries, 1))
+        entries, _ = self.grid.encode(own_gradient(self.staged, worker, self.number))
+        return np.asarray(self.grid.decode_mean(entries, 1))
 
 
 def epochs_of(staged: Staged, count: int) -> Iterator[Epoch]:

@@ -113,7 +113,7 @@ def _read(epoch: Epoch, worker: PartyId) -> tuple[NDArray[np.float64], Flags]:
     context = Context(b"", epoch.number, uploaded.blocks.tolist(), (worker,))
     (entries,) = combined(scheme, [Opening([uploaded.body.tobytes()], {}, context)])
     values = np.zeros((epoch.blocks.count, epoch.blocks.size))
-    values[uploaded.blocks] = epoch.system.fixed_point.decode_mean(entries, 1)
+    values[uploaded.blocks] = epoch.grid.decode_mean(entries, 1)
     known = np.zeros(epoch.blocks.count, np.bool_)
     known[uploaded.blocks] = True
     return epoch.blocks.join(values), epoch.blocks.spread(known)

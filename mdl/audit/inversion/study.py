@@ -1,9 +1,10 @@
 """Every attack on every view: what `mdl audit inversion` does."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mdl.audit.inversion import averaging, roles
 from mdl.audit.inversion.attacks import ATTACKS

@@ -1,0 +1,99 @@
+"""The audit as files: one HTML page that needs nothing but itself, a PNG of each gallery, and JSON."""
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from mdl import folder as files
+from mdl.audit.inversion.findings import ROLES, Audit, explained
+from mdl.audit.inversion.galleries import Gallery, data_uri, gallery, png
+from mdl.audit.inversion.tables import HEADS, cells
+from mdl.audit.inversion.verdict import Line, lines
+from mdl.errors import MdlError
+
+NAME: Final = "audit-inversion"
+
+
+def write(audit: Audit, out: Path, *, date: str) -> Sequence[Path]:
+    """Write page, galleries and figures into a folder, over those of an earlier audit.
+
+    Raises:
+        MdlError: it cannot be written.
+    """
+    shown = list(galleries(audit))
+    contents = {f"{NAME}.html": render(audit, shown, date).encode()}
+    contents |= {f"{NAME}-{each.name}.png": png(each) for each in shown}
+    contents[f"{NAME}.json"] = (json.dumps(figures(audit, date), indent=2) + "\n").encode()
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for name, content in contents.items():
+            files.write_atomically(out / name, content)
+    except OSError as error:
+        raise MdlError(f"cannot write the audit into {out}: {error.strerror}") from None
+    return [out / name for name in contents]
+
+
+def galleries(audit: Audit) -> Iterator[Gallery]:
+    """Give one gallery a role, and one for each size of small sums."""
+    for role, title in ROLES.items():
+        if mine := [attempt for attempt in audit.attempts if attempt.seen.role == role]:
+            what = mine[0].seen.what if len({id(a.seen) for a in mine}) == 1 else ""
+            yield gallery(role, f"{title}: {what}" if what else title, mine, audit.dataset)
+    for workers, attempts in audit.small.items():
+        yield gallery(f"sum-of-{workers}", f"manager, sums of {workers}", attempts, audit.dataset)
+
+
+def render(audit: Audit, shown: Sequence[Gallery], date: str) -> str:
+    """Write the page."""
+    environment = Environment(
+        loader=PackageLoader("mdl.audit", "inversion"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    judged = len(audit.claims)
+    paragraphs = explained(audit)
+    tables = [(f"Attacks, {audit.where}", [cells(line) for line in audit.lines])]
+    tables += [(f"Sums of {k}", [cells(line) for line in lines(found)]) for k, found in audit.small.items()]
+    return environment.get_template("page.html.j2").render(
+        title=f"Gradient inversion: {audit.experiment.name}",
+        subtitle=f"{audit.where}; simulated links, real data; {date}",
+        complete=audit.complete,
+        paragraphs=paragraphs[: len(paragraphs) - judged],
+        claims=audit.claims,
+        galleries=shown,
+        uri=data_uri,
+        heads=HEADS,
+        tables=tables,
+        experiment=audit.experiment.to_toml(),
+    )
+
+
+def figures(audit: Audit, date: str) -> Mapping[str, Any]:
+    """Give all figures as plain values."""
+    return {
+        "experiment": audit.experiment.model_dump(mode="json"),
+        "date": date,
+        "where": audit.where,
+        "complete": audit.complete,
+        "attacks": [_plain(line) for line in audit.lines],
+        "small_sums": {
+            workers: [_plain(line) for line in lines(found)] for workers, found in audit.small.items()
+        },
+        "claims": [asdict(claim) for claim in audit.claims],
+        "said": list(explained(audit)),
+    }
+
+
+def _plain(line: Line) -> Mapping[str, Any]:
+    values = asdict(line)
+    return {
+        key: None if isinstance(value, float) and math.isnan(value) else value
+        for key, value in values.items()
+    }
