@@ -16,7 +16,7 @@ from mdl.privacy.settings import AnyNoise, GaussianNoise, LaplaceNoise
 from mdl.schemes.fixed_point import FixedPoint
 
 DELTA: Final = 1e-6
-"""The chance of failure that a guarantee is stated for, unless another is asked for."""
+"""The delta that is stated where neither the file nor the caller says another."""
 
 MEANINGFUL: Final = 10.0
 """Above this epsilon no guarantee is left: e^10 times as likely is as good as certain."""
@@ -47,7 +47,7 @@ class Spent:
         return f"ε = {quantity(self.epsilon)}{delta} ({self.way}){verdict}"
 
 
-def spent(noise: AnyNoise, *, coordinates: int, epochs: int, delta: float = DELTA) -> Spent:
+def spent(noise: AnyNoise, *, coordinates: int, epochs: int, delta: float | None = None) -> Spent:
     """Add up what a worker gives away to whoever sees its contributions one by one.
 
     Against those who see sums only it is an upper bound, and for Laplace noise the only one that is given:
@@ -58,7 +58,7 @@ def spent(noise: AnyNoise, *, coordinates: int, epochs: int, delta: float = DELT
         coordinates: k, noisy values in a contribution. For Laplace noise only k times the epochs counts, so
             a mean will do; for Gaussian noise it does not matter, as the clip is that of the whole.
         epochs: contributions; a repeated one is another.
-        delta: in (0, 1).
+        delta: in (0, 1); by default that of the file, or else `DELTA`.
 
     Returns:
         The smaller of basic composition and zCDP.
@@ -69,9 +69,10 @@ def spent(noise: AnyNoise, *, coordinates: int, epochs: int, delta: float = DELT
         case LaplaceNoise(epsilon=epsilon):
             releases = coordinates * epochs
             basic = Spent(epsilon * releases, 0.0, "basic composition")
-            return min(basic, _by_rho(releases * concentrated.of_pure(epsilon), delta), key=_epsilon)
+            by_rho = _by_rho(releases * concentrated.of_pure(epsilon), delta or DELTA)
+            return min(basic, by_rho, key=_epsilon)
         case GaussianNoise():
-            return _by_rho(epochs * concentrated.of_gaussian(noise.multiplier), delta)
+            return _by_rho(epochs * concentrated.of_gaussian(noise.multiplier), delta or noise.delta or DELTA)
 
 
 def spent_in_sums(
@@ -81,7 +82,7 @@ def spent_in_sums(
     honest: int,
     coordinates: int,
     epochs: int,
-    delta: float = DELTA,
+    delta: float | None = None,
 ) -> Spent:
     """Add up what sums give away to a coalition that knows all but `honest` of their noises.
 
@@ -95,7 +96,7 @@ def spent_in_sums(
         honest: members of a set outside the coalition, the one that is protected included; at least 1.
         coordinates: k, values in a contribution.
         epochs: contributions.
-        delta: in (0, 1).
+        delta: in (0, 1); by default as for `spent`.
     """
     assert honest >= 1
     sigma = noise.mechanism(grid).sigma
@@ -103,7 +104,7 @@ def spent_in_sums(
         math.exp(-2 * (math.pi * sigma) ** 2 * member / (member + 1)) for member in range(1, honest)
     )
     each = concentrated.of_gaussian(noise.multiplier) / honest + lack * coordinates / 4
-    in_sums = _by_rho(epochs * each, delta)
+    in_sums = _by_rho(epochs * each, delta or noise.delta or DELTA)
     return min(in_sums, spent(noise, coordinates=coordinates, epochs=epochs, delta=delta), key=_epsilon)
 
 

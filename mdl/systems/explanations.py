@@ -6,6 +6,7 @@ from typing import Final
 from mdl.protocols import selection as select
 from mdl.schemes.settings import Exponentiations
 from mdl.systems.costs import EpochBytes, VersionBytes
+from mdl.systems.promises import explain_noise
 from mdl.systems.visibility import VisibilitySettings
 from mdl.vectors import Blocks
 
@@ -14,11 +15,12 @@ PADDING_NOTED: Final = 0.02
 
 
 def explain_coordinated(system: VisibilitySettings, *, workers: int, parameters: int) -> Sequence[str]:
-    """Give a paragraph each on: who sees what, thresholds, the scheme and its capacity, coverage, costs."""
+    """Give a paragraph each on: who sees what, thresholds, the scheme, noise if any, coverage, costs."""
     return [
         _who_sees_what(system, workers),
         _thresholds(system, workers),
         _scheme(system, workers),
+        *explain_noise(system, workers=workers, parameters=parameters),
         _coverage(system, workers, parameters),
         _costs(system, workers, parameters),
     ]
@@ -33,11 +35,12 @@ def explain_dynamic(
     download: str,
     admission: str,
 ) -> Sequence[str]:
-    """Give a paragraph each on: who sees what, thresholds, the scheme, pace and policies, costs."""
+    """Give a paragraph each on: who sees what, thresholds, the scheme, noise if any, pace, costs."""
     return [
         _printed_leak(system, workers) if printed else _who_sees_what(system, workers, download=download),
         _thresholds(system, workers, exactly=True, printed=printed),
         _scheme(system, workers),
+        *explain_noise(system, workers=workers, parameters=parameters),
         _pace(system, workers, parameters, download=download, admission=admission),
         _version_costs(system, workers, parameters, printed=printed),
     ]

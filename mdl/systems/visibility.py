@@ -111,6 +111,17 @@ class VisibilitySettings(Settings):
             return select.minimum_share(self.visibility_threshold(workers), blocks, workers)
         return int(np.ceil(self.share * blocks - 1e-9))
 
+    def contributed_parameters(self, workers: int, parameters: int) -> int:
+        """Give how many parameters a worker contributes in an epoch, while all n = `workers` are there.
+
+        Where admission policies let some offer more and others less, it is the mean.
+        """
+        blocks = Blocks(parameters, self.block).count
+        each = self.blocks_each(workers, blocks)
+        if self.selection == "balanced":
+            each = -(-self.contributors(workers) * blocks // workers)
+        return min(each * self.block, parameters)
+
     @property
     def noise(self) -> AnyNoise | None:
         """The noise that is added, if any is."""
