@@ -97,9 +97,9 @@ def _one_image(found: Sequence[Line]) -> str:
     closest = max(line.best for line in seen)
     return (
         "Whose image: attacks that take what the manager or a worker sees for the gradient of one image come "
-        f"as close as {most.median:.1f} dB to a given victim's (median over victims, of the best attack). The "
-        f"mean of the test images, which is no attack, has {max(guesses):.1f} dB. The closest to anybody's "
-        f"image was {closest:.1f} dB."
+        f"as close as {most.median:.1f} dB to a given victim's (median over victims, of the best attack). "
+        f"The mean of the test images, which is no attack, has {max(guesses):.1f} dB. The closest to "
+        f"anybody's image was {closest:.1f} dB."
     )
 
 

@@ -7,14 +7,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
-from mdl import folder as files
+from mdl.audit.galleries import Gallery, png
 from mdl.audit.inversion.findings import ROLES, Audit, explained
-from mdl.audit.inversion.galleries import Gallery, data_uri, gallery, png
+from mdl.audit.inversion.galleries import gallery
 from mdl.audit.inversion.tables import HEADS, cells
 from mdl.audit.inversion.verdict import Line, lines
-from mdl.errors import MdlError
+from mdl.audit.page import Page, Table, write_all
 
 NAME: Final = "audit-inversion"
 
@@ -29,13 +27,7 @@ def write(audit: Audit, out: Path, *, date: str) -> Sequence[Path]:
     contents = {f"{NAME}.html": render(audit, shown, date).encode()}
     contents |= {f"{NAME}-{each.name}.png": png(each) for each in shown}
     contents[f"{NAME}.json"] = (json.dumps(figures(audit, date), indent=2) + "\n").encode()
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        for name, content in contents.items():
-            files.write_atomically(out / name, content)
-    except OSError as error:
-        raise MdlError(f"cannot write the audit into {out}: {error.strerror}") from None
-    return [out / name for name in contents]
+    return write_all(out, contents)
 
 
 def galleries(audit: Audit) -> Iterator[Gallery]:
@@ -50,29 +42,22 @@ def galleries(audit: Audit) -> Iterator[Gallery]:
 
 def render(audit: Audit, shown: Sequence[Gallery], date: str) -> str:
     """Write the page."""
-    environment = Environment(
-        loader=PackageLoader("mdl.audit", "inversion"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    judged = len(audit.claims)
     paragraphs = explained(audit)
-    tables = [(f"Attacks, {audit.where}", [cells(line) for line in audit.lines])]
-    tables += [(f"Sums of {k}", [cells(line) for line in lines(found)]) for k, found in audit.small.items()]
-    return environment.get_template("page.html.j2").render(
+    tables = [Table(f"Attacks, {audit.where}", HEADS, [cells(line) for line in audit.lines])]
+    tables += [
+        Table(f"Sums of {k}", HEADS, [cells(line) for line in lines(found)])
+        for k, found in audit.small.items()
+    ]
+    return Page(
         title=f"Gradient inversion: {audit.experiment.name}",
         subtitle=f"{audit.where}; simulated links, real data; {date}",
         complete=audit.complete,
-        paragraphs=paragraphs[: len(paragraphs) - judged],
+        paragraphs=paragraphs[: len(paragraphs) - len(audit.claims)],
         claims=audit.claims,
         galleries=shown,
-        uri=data_uri,
-        heads=HEADS,
         tables=tables,
         experiment=audit.experiment.to_toml(),
-    )
+    ).render()
 
 
 def figures(audit: Audit, date: str) -> Mapping[str, Any]:

@@ -31,9 +31,11 @@ def _table(title: str, found: Sequence[Line]) -> Table:
     for number, head in enumerate(HEADS):
         table.add_column(head, justify="left" if number < 2 else "right", overflow="fold")
     for number, line in enumerate(found):
-        if number and line.role != found[number - 1].role:
+        role, *others = cells(line)
+        again = number > 0 and line.role == found[number - 1].role
+        if number and not again:
             table.add_section()
-        table.add_row(*cells(line))
+        table.add_row("" if again else role, *others)
     return table
 
 

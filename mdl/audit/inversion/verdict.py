@@ -140,7 +140,8 @@ def _works(servers: Iterable[Line]) -> Claim:
 def _fails(line: Line) -> Claim:
     who = "the manager's" if line.role == "manager" else "a worker's"
     return Claim(
-        f"{ATTACKS[line.attack].title} on {who} view, one image modelled, stays below {HIDDEN:g} dB of a victim's",
+        f"{ATTACKS[line.attack].title}, one image modelled, on {who} view stays below {HIDDEN:g} dB "
+        "against a given victim's image",
         line.median < HIDDEN,
         f"median {line.median:.1f} dB over {line.images} victims; the closest of all {line.best:.1f} dB",
     )
