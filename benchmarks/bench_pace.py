@@ -81,7 +81,12 @@ def run(variant: str, *, seed: int, slope_seconds: float) -> Pace:
     simulation = simulate(
         experiment.system,
         lambda party: build_learner(
-            experiment.learning, dataset, party=party, workers=WORKERS, seed=seed, pooled=False
+            experiment.learning,
+            dataset,
+            party=party,
+            workers=WORKERS,
+            epochs=experiment.epochs,
+            seed=seed,
         ),
         workers=WORKERS,
         epochs=experiment.epochs,

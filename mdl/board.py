@@ -39,7 +39,7 @@ class Board(AbstractContextManager["Board"]):
         match event["kind"]:
             case "evaluated":
                 self._write(f"accuracy/{_model(event)}", event["accuracy"], event["epoch"])
-            case "trained":
+            case "trained" if "loss" in event:  # where training is private, nobody is told
                 self._write(f"loss/{_curve(event['party'])}", event["loss"], event["epoch"])
             case "epoch":
                 self._write("missed/blocks", event["missed"], event["epoch"])

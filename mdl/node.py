@@ -170,6 +170,7 @@ def _learner(experiment: Experiment, orders: Orders) -> LocalLearner:
         open_spool(Path(orders.spool)) if orders.spool else _own_data(experiment, orders),
         party=orders.party,
         workers=experiment.workers,
+        epochs=experiment.epochs,
         seed=experiment.seed,
         pooled=bool(getattr(experiment.system, "pooled", False)),
     )

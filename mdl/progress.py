@@ -59,7 +59,7 @@ class State:
                 self.size_bytes += sum(row["size_bytes"] for row in event["entry"]["sent"].values())
             case "trained":
                 self.stage = "training"
-                self._row(event["party"]).update(epoch=event["epoch"], loss=event["loss"], state="")
+                self._row(event["party"]).update(epoch=event["epoch"], loss=event.get("loss"), state="")
             case "left":
                 self._row(event["worker"])["state"] = "left"
             case "evaluated" if event["model"] in ("global", "pooled"):

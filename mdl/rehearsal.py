@@ -76,6 +76,7 @@ def cast(experiment: Experiment, data_dir: Path | None) -> dict[PartyId, LocalLe
             dataset,
             party=party,
             workers=experiment.workers,
+            epochs=experiment.epochs,
             seed=experiment.seed,
             pooled=bool(getattr(experiment.system, "pooled", False)),
         )

@@ -45,12 +45,13 @@ class Training:
 
     Attributes:
         parameters: after the epoch, shape (t,), float32.
-        loss: mean training loss over the epoch.
-        examples: how many were seen.
+        loss: mean training loss over the epoch; None where training is private: then the parameters, which
+            hold noise, are all that may be told of the data.
+        examples: how many were seen; where training is private, how many there are to draw from.
     """
 
     parameters: Floats
-    loss: float
+    loss: float | None
     examples: int
 
 
@@ -71,7 +72,7 @@ class Learner(Protocol):
         """Train for one epoch (or the experiment's number of local steps) from the present parameters.
 
         The order of the data depends on the experiment's seed, the party and `epoch` alone, so an epoch
-        that is repeated from the same parameters gives the same result.
+        that is repeated from the same parameters gives the same result, unless training is private.
         """
 
     def evaluate(self) -> Metrics:

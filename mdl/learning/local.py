@@ -10,14 +10,16 @@ from torch import nn
 from torch.nn import functional
 
 from mdl.errors import ConfigError, DataUnavailable, party_name
-from mdl.learning import flat
+from mdl.learning import flat, private
 from mdl.learning.dataset import Dataset, Images, Labels
 from mdl.learning.models import build
 from mdl.learning.partition import Rows, limited, split
+from mdl.learning.privacy import DpSgd
 from mdl.learning.seeds import Purpose, generator, torch_seed
 from mdl.learning.settings import LearningSettings
 from mdl.party import MANAGER, PartyId
-from mdl.system import Metrics, Training
+from mdl.schemes.randomness import SystemRandomness
+from mdl.system import Metrics, Randomness, Training
 from mdl.vectors import Floats
 
 _SCORED_AT_ONCE = 256
@@ -55,6 +57,9 @@ class LocalLearner:
     the parameters, and a velocity or a moment that belongs to others would push them astray. Buffers of a
     model (batch normalisation) are no parameters: they stay as the party's own training left them.
 
+    Where it trains privately (`mdl.learning.private`), which examples a step takes and the noise on it come
+    from secret randomness, so no epoch is like another. All else follows from the seed.
+
     One thread at a time may call it. Dropout draws from torch's global generator, which is seeded for the
     epoch and put back behind it. How many threads torch uses is for the process to say.
 
@@ -65,6 +70,8 @@ class LocalLearner:
         test: what to score on.
         seed: the experiment's.
         party: whose learner this is.
+        plan: of private training; None to train as usual.
+        rng: secret randomness, for private training.
     """
 
     def __init__(
@@ -76,12 +83,15 @@ class LocalLearner:
         test: Examples,
         seed: int,
         party: PartyId,
+        plan: private.Plan | None = None,
+        rng: Randomness = SystemRandomness(),
     ) -> None:
         self._model = model
         self._initial = copy.deepcopy(model)
         self._settings = settings
         self._train, self._test = train, test
         self._seed, self._party = seed, party
+        self._plan, self._rng = plan, rng
 
     @property
     def learning_rate(self) -> float:
@@ -113,7 +123,12 @@ class LocalLearner:
             raise DataUnavailable(f"the {party_name(self._party)} has no training data")
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(torch_seed(self._seed, Purpose.LOCAL_TRAINING, self._party, epoch))
-            loss, seen = self._descend(self._orders(epoch))
+            loss: float | None = None
+            if self._plan is None:
+                loss, seen = self._descend(self._orders(epoch))
+            else:
+                self._descend_privately(self._plan)
+                seen = self.examples
         parameters = self.parameters()
         if not np.isfinite(parameters).all():
             raise ConfigError(
@@ -122,7 +137,7 @@ class LocalLearner:
                     f" at {self.learning_rate:g}; choose a smaller one"
                 ]
             )
-        return Training(parameters=parameters, loss=loss, examples=seen)
+        return Training(parameters, loss, seen)
 
     def evaluate(self) -> Metrics:
         """Score the present parameters on the test set."""
@@ -140,7 +155,8 @@ class LocalLearner:
     def alone(self, epochs: int) -> Metrics:
         """Train a fresh copy of the initial model on this party's data for `epochs`, and score it.
 
-        That is what the party reaches without the others. The present parameters stay as they are.
+        That is what the party reaches without the others. The present parameters stay as they are. Where
+        training is private, so is this, with noise of its own: it spends as much as `epochs` epochs more.
         """
         twin = LocalLearner(
             copy.deepcopy(self._initial),
@@ -149,6 +165,8 @@ class LocalLearner:
             test=self._test,
             seed=self._seed,
             party=self._party,
+            plan=self._plan,
+            rng=self._rng,
         )
         for epoch in range(1, epochs + 1):
             twin.train(epoch)
@@ -181,6 +199,14 @@ class LocalLearner:
             seen += len(rows)
         return float(total) / seen, seen
 
+    def _descend_privately(self, plan: private.Plan) -> None:
+        """Take a step per noisy gradient."""
+        self._model.train()
+        step = _stepper(self._model, self._settings)
+        steps = private.noisy_gradients(self._model, self._train.batch, self._train.rows, plan, rng=self._rng)
+        for _ in steps:
+            step()
+
 
 def build_learner(
     settings: LearningSettings,
@@ -188,6 +214,7 @@ def build_learner(
     *,
     party: PartyId,
     workers: int,
+    epochs: int,
     seed: int,
     pooled: bool = False,
 ) -> LocalLearner:
@@ -198,12 +225,14 @@ def build_learner(
         dataset: all of it, or where workers have files, at least this party's.
         party: a worker gets its part; the manager gets none.
         workers: n.
+        epochs: the experiment's, over which a private worker may spend its ε.
         seed: the experiment's.
         pooled: give the manager the union of all the workers' parts (the yardstick of one who may see
             everything).
 
     Raises:
-        ConfigError: the model does not fit the data, or the set cannot be split over so many workers.
+        ConfigError: the model does not fit the data, or the set cannot be split over so many workers, or the
+            worker has too many examples for its δ.
         DataUnavailable: the worker's own file is not among those read.
     """
     rows = _rows(settings, dataset, party=party, workers=workers, seed=seed, pooled=pooled)
@@ -215,7 +244,17 @@ def build_learner(
         test=Examples(dataset.test_images, dataset.test_labels, test, dataset.scale),
         seed=seed,
         party=party,
+        plan=_plan(settings, len(rows), epochs),
     )
+
+
+def _plan(settings: LearningSettings, examples: int, epochs: int) -> private.Plan | None:
+    """How a party with so many examples trains privately; None if it does not."""
+    if not isinstance(settings.privacy, DpSgd) or not examples:
+        return None
+    settings.privacy.check(examples)
+    sampling = settings.sampling(examples)
+    return private.Plan(settings.privacy.clip, settings.privacy.noise_over(epochs, sampling), sampling)
 
 
 def _rows(

@@ -27,6 +27,7 @@ import torch
 from torch import nn
 
 from mdl.errors import ConfigError
+from mdl.learning import private
 from mdl.learning.seeds import Purpose, torch_seed
 from mdl.learning.settings import LearningSettings
 
@@ -41,7 +42,8 @@ def build(settings: LearningSettings, input_shape: Shape, classes: int, seed: in
     """Make the model of `settings` with the experiment's initial parameters, the same at all parties.
 
     Raises:
-        ConfigError: the model is unknown, cannot be made, or does not fit the data.
+        ConfigError: the model is unknown, cannot be made, or does not fit the data, or cannot be trained
+            privately where it should.
     """
     # torch draws initial weights from its global generator: seed it for this model, and put it back.
     with torch.random.fork_rng(devices=[]):
@@ -50,7 +52,9 @@ def build(settings: LearningSettings, input_shape: Shape, classes: int, seed: in
             return MODELS[settings.model](input_shape, classes)
         model = _imported(settings.model)
         _check_fit(model, settings.model, input_shape, classes)
-        return model
+    if settings.privacy.type == "dp-sgd":
+        private.check(model, settings.model, input_shape)
+    return model
 
 
 def mlp(input_shape: Shape, classes: int) -> nn.Module:

@@ -5,6 +5,9 @@ from typing import Any, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
+from mdl.learning.privacy import AnyRecordPrivacy, NoRecordPrivacy
+from mdl.privacy import record_level
+from mdl.privacy.record_level import Sampling
 from mdl.settings import Settings
 
 NAMED_DATASETS: Final = ("digits", "mnist", "fashion-mnist", "svhn", "cifar10")
@@ -16,6 +19,15 @@ PAPER_SAMPLE: Final = 0.6
 """Each worker of the paper holds random samples of 60 % of the training set (§VI-A)."""
 
 USUAL_MOMENTUM: Final = 0.9
+
+_TRAINING_SETS: Final = {
+    "digits": 1_442,
+    "mnist": 60_000,
+    "fashion-mnist": 60_000,
+    "svhn": 73_257,
+    "cifar10": 50_000,
+}
+"""Examples of the named sets."""
 
 _IMPORT_PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 
@@ -41,6 +53,7 @@ class LearningSettings(Settings):
         optimiser: the rule of one step. Its state (velocity, moments) begins afresh each epoch.
         momentum: in [0, 1), only for the optimiser ``momentum``, 0.9 there.
         local_steps: steps per epoch; none means one pass over the worker's own examples.
+        privacy: whether single records are protected; see `mdl.learning.privacy`.
         train_limit: use only so many training examples, drawn at random by the experiment's seed.
         test_limit: likewise of the test set.
         data_dir: where named data sets lie.
@@ -57,6 +70,7 @@ class LearningSettings(Settings):
     optimiser: Literal["sgd", "momentum", "adam"] = "sgd"
     momentum: float | None = Field(default=None, ge=0, lt=1)
     local_steps: int | None = Field(default=None, ge=1)
+    privacy: AnyRecordPrivacy = NoRecordPrivacy()
     train_limit: int | None = Field(default=None, ge=1)
     test_limit: int | None = Field(default=None, ge=1)
     data_dir: str | None = None
@@ -71,6 +85,18 @@ class LearningSettings(Settings):
     def momentum_factor(self) -> float:
         """The share of the velocity that a step keeps where `optimiser` is ``momentum``."""
         return USUAL_MOMENTUM if self.momentum is None else self.momentum
+
+    def sampling(self, examples: int) -> Sampling:
+        """Give how DP-SGD samples a worker's `examples`: `batch` of them a step, on average."""
+        return record_level.sampling(examples, self.batch, self.local_steps)
+
+    def examples_each(self, workers: int) -> int | None:
+        """Give how many examples the worst-off of n = `workers` has; None where only the data tells."""
+        pool = _TRAINING_SETS.get(self.dataset)
+        if pool is None or self.split not in ("sample", "disjoint"):
+            return None
+        pool = min(pool, self.train_limit or pool)
+        return max(1, round(self.sampled_fraction * pool)) if self.split == "sample" else pool // workers
 
     @model_validator(mode="before")
     @classmethod

@@ -33,7 +33,7 @@ def learner_of(
     party: int, changes: dict[str, Any] = DISJOINT, *, seed: int = 0, pooled: bool = False
 ) -> LocalLearner:
     return build_learner(
-        LearningSettings(**changes), DIGITS, party=party, workers=8, seed=seed, pooled=pooled
+        LearningSettings(**changes), DIGITS, party=party, workers=8, epochs=1, seed=seed, pooled=pooled
     )
 
 
@@ -186,7 +186,7 @@ def test_workers_with_files_train_on_their_own(archive: Archive) -> None:
     dataset = load(silos, workers=[1, 2])
 
     def examples(party: int) -> int:
-        return build_learner(silos, dataset, party=party, workers=2, seed=0, pooled=True).examples
+        return build_learner(silos, dataset, party=party, workers=2, epochs=1, seed=0, pooled=True).examples
 
     assert [examples(1), examples(2), examples(0)] == [12, 5, 17]
 
@@ -195,12 +195,14 @@ def test_a_worker_whose_file_was_not_read_is_named(archive: Archive) -> None:
     pattern = archive("silo-1.npz").parent / "silo-{worker}.npz"
     silos = LearningSettings(dataset=str(pattern))
     with pytest.raises(DataUnavailable, match="the file of worker 2 was not read"):
-        build_learner(silos, load(silos, workers=[1]), party=2, workers=2, seed=0)
+        build_learner(silos, load(silos, workers=[1]), party=2, workers=2, epochs=1, seed=0)
 
 
 def test_it_trains_on_a_mapped_data_set_as_on_one_in_memory(tmp_path: Path) -> None:
     spool(DIGITS, tmp_path)
-    mapped = build_learner(LearningSettings(**DISJOINT), open_spool(tmp_path), party=1, workers=8, seed=0)
+    mapped = build_learner(
+        LearningSettings(**DISJOINT), open_spool(tmp_path), party=1, workers=8, epochs=1, seed=0
+    )
     np.testing.assert_array_equal(mapped.train(1).parameters, learner_of(1).train(1).parameters)
     assert mapped.evaluate().accuracy > 0
 
@@ -228,5 +230,5 @@ def test_a_small_part_of_the_real_mnist_is_learnt_by_the_papers_mlp(data_dir: Pa
     small = LearningSettings(
         dataset="mnist", sample=1.0, train_limit=3000, test_limit=1000, learning_rate=0.1, batch=32
     )
-    learner = build_learner(small, load(small, data_dir), party=1, workers=1, seed=0)
+    learner = build_learner(small, load(small, data_dir), party=1, workers=1, epochs=3, seed=0)
     assert learner.alone(3).accuracy > 0.85
