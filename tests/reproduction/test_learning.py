@@ -72,6 +72,7 @@ class TestNoise:
         ("point", "value", "words"),
         [
             ((0.01, 0.5), 0.05, "at every ε"),
+            ((1.0, 0.5), 0.69, "at every ε"),
             ((0.1, 0.125), 0.6, "smaller ε does great harm"),
             ((0.1, 0.5), 0.15, "undoes that"),
             ((0.01, 0.5), 0.6, "it is lost"),
@@ -83,6 +84,10 @@ class TestNoise:
             return value if (epsilon, rho) == point else right(epsilon, rho)
 
         assert any(words in each for each in failed(list(learning_noise.checks(noise(wrong)))))
+
+    def test_who_guesses_may_guess_a_little_worse(self) -> None:
+        data = noise(lambda epsilon, rho: 0.09 if (epsilon, rho) == (0.01, 0.5) else right(epsilon, rho))
+        assert not failed(list(learning_noise.checks(data)))
 
     def test_it_is_drawn(self) -> None:
         picture = learning_noise.draw(noise(right), "measured nowhere")
