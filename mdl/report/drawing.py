@@ -15,6 +15,9 @@ import matplotlib as mpl
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from mdl.report import units
 
 INK: Final = "#1b1f24"
 MUTED: Final = "#5b6471"
@@ -145,10 +148,15 @@ class EndLabel:
     colour: str
 
 
-def label_ends(axes: Axes, ends: Sequence[EndLabel]) -> None:
+def label_ends(axes: Axes, ends: Sequence[EndLabel], *, leaders: bool = True) -> None:
     """Name lines at their ends, the labels pushed apart where they would touch.
 
     The axes' limits must be final.
+
+    Args:
+        axes: to their right the labels stand.
+        ends: what to name.
+        leaders: whether a thin line joins each end with its label.
     """
     low, high = axes.get_ylim()
     right = axes.get_xlim()[1]
@@ -167,8 +175,20 @@ def label_ends(axes: Axes, ends: Sequence[EndLabel]) -> None:
             size=9.5,
             color=INK,
             annotation_clip=False,
-            arrowprops={**_LEADER, "color": end.colour},
+            arrowprops={**_LEADER, "color": end.colour} if leaders else None,
         )
+
+
+def mark_percent(axes: Axes) -> None:
+    """Mark the vertical axis in per cent of accuracy, within what there is to see."""
+    low, high = axes.get_ylim()
+    # Beyond 0 and 100 % there is nothing to see; a little room keeps a line along the edge whole.
+    low, high = max(low, -0.005), min(high, 1.005)
+    axes.set_ylim(low, high)
+    digits = 0 if high - low > 0.06 else 1
+    axes.yaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: units.percent(round(value, 6), digits)))
+    axes.set_ylabel("accuracy")
 
 
 def spread_out(wanted: Sequence[float], gap: float, low: float, high: float) -> Sequence[float]:

@@ -111,7 +111,7 @@ def _accuracy(runs: Sequence[Run], title: str, clock: Clock, *, logarithmic: boo
         axes.set_xscale("log")
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.margins(x=0.03, y=0.08)
-    _mark_percent(axes)
+    drawing.mark_percent(axes)
     drawing.label_ends(axes, ends)
     return figure
 
@@ -121,17 +121,6 @@ def _has_a_line(run: Run) -> bool:
     if series.curves(run, "global") or series.curves(run, "own"):
         return True
     return any(len(line) > 1 for model in _REFERENCES for line in series.curves(run, model).values())
-
-
-def _mark_percent(axes: Axes) -> None:
-    low, high = axes.get_ylim()
-    # Beyond 0 and 100 % there is nothing to see; a little room keeps a line along the edge whole.
-    low, high = max(low, -0.005), min(high, 1.005)
-    axes.set_ylim(low, high)
-    digits = 0 if high - low > 0.06 else 1
-    axes.yaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: units.percent(round(value, 6), digits)))
-    axes.set_ylabel("accuracy")
 
 
 def _one_run(axes: Axes, run: Run, clock: Clock) -> list[EndLabel]:

@@ -35,11 +35,15 @@ def labels(runs: Sequence[Run]) -> Sequence[str]:
     the name where that is not the same for all, and without what is as in most runs; else by the folders;
     else by number. Beside real runs simulated ones are called so.
     """
-    names = _unlike(runs, [_clock(runs, run) for run in runs])
     return [
         name if run.completed else f"{name} ({run.summary.status})"
-        for name, run in zip(names, runs, strict=True)
+        for name, run in zip(names(runs), runs, strict=True)
     ]
+
+
+def names(runs: Sequence[Run]) -> Sequence[str]:
+    """Name each run as `labels` does, but for how it ended."""
+    return _unlike(runs, [_clock(runs, run) for run in runs])
 
 
 def clock(runs: Sequence[Run]) -> str:
@@ -59,13 +63,20 @@ def flatten(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, A
             yield f"{prefix}{key}", value
 
 
+def rank(key: str) -> tuple[int, str]:
+    """Give the place of a setting in the order in which a reader looks at them."""
+    if key in _TELLING:
+        return _TELLING.index(key), key
+    return len(_TELLING) + (2 if key in _LAST else not key.endswith(".type")), key
+
+
 def _unlike(runs: Sequence[Run], tails: Sequence[str]) -> Sequence[str]:
-    names: Sequence[str] = ()
+    found: Sequence[str] = ()
     for way in (_by_names, _by_settings, _by_folders):
-        names = [f"{name}{tail}" for name, tail in zip(way(runs), tails, strict=True)]
-        if len(set(names)) == len(names):
-            return names
-    return [f"{name} #{number}" for number, name in enumerate(names, start=1)]
+        found = [f"{name}{tail}" for name, tail in zip(way(runs), tails, strict=True)]
+        if len(set(found)) == len(found):
+            return found
+    return [f"{name} #{number}" for number, name in enumerate(found, start=1)]
 
 
 def _clock(runs: Sequence[Run], run: Run) -> str:
@@ -94,9 +105,9 @@ def _written(
     """Write the settings of each run under `keys`, but where they are as usual."""
     return [
         ", ".join(
-            part
+            said
             for key in keys
-            if (part := _part(key, settings)) and (key not in usual or settings[key] != usual[key])
+            if (said := part(key, settings)) and (key not in usual or settings[key] != usual[key])
         )
         for settings in found
     ]
@@ -112,7 +123,7 @@ def _usual(found: Sequence[Mapping[str, Any]], key: str) -> Any:
 
 def _telling_apart(found: Sequence[Mapping[str, Any]]) -> Sequence[str]:
     """Choose settings one after the other, each that tells apart what those before it do not."""
-    keys = sorted({key for settings in found for key in settings}, key=_rank)
+    keys = sorted({key for settings in found for key in settings}, key=rank)
     chosen: list[str] = []
     for key in keys:
         if _kinds(found, [*chosen, key]) > _kinds(found, chosen):
@@ -124,13 +135,7 @@ def _kinds(found: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> int:
     return len({tuple(str(settings.get(key)) for key in keys) for settings in found})
 
 
-def _rank(key: str) -> tuple[int, str]:
-    if key in _TELLING:
-        return _TELLING.index(key), key
-    return len(_TELLING) + (2 if key in _LAST else not key.endswith(".type")), key
-
-
-def _part(key: str, settings: Mapping[str, Any]) -> str:
+def part(key: str, settings: Mapping[str, Any]) -> str:
     """Write one setting as short as it can be understood; nothing where it is not set."""
     value = settings.get(key)
     if value is None:

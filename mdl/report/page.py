@@ -8,6 +8,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from mdl.report import tables
+from mdl.report.comparing import is_study, study_tables
 from mdl.report.drawing import Picture
 from mdl.report.naming import labels
 from mdl.report.runs import Run
@@ -61,22 +62,30 @@ def render(runs: Sequence[Run], pictures: Sequence[Picture]) -> str:
         lstrip_blocks=True,
     )
     names = labels(runs)
-    compared = tables.comparison(runs, [run.name for run in runs] if len(runs) == 1 else names)
+    study = is_study(runs)
+    compared = () if study else _side_by_side(runs, names)
     return environment.get_template("page.html.j2").render(
         title=_title(runs, names),
         heading=runs[0].name if len(runs) == 1 else f"{len(runs)} runs side by side",
+        study=study_tables(runs) if study else (),
         # The SVG is matplotlib's, which escapes the text that it is given.
         figures=[Figure(Markup(picture.svg), picture.caption) for picture in pictures],  # noqa: S704
         comparison=compared,
-        differences=tables.differences(runs, names),
+        differences=() if study else tables.differences(runs, names),
         simulated=_simulated(runs),
         estimated=tables.ESTIMATED if _any_estimated(compared) else "",
         sections=[_section(run, name) for run, name in zip(runs, names, strict=True)],
     )
 
 
+def _side_by_side(runs: Sequence[Run], names: Sequence[str]) -> Sequence[Table]:
+    return tables.comparison(runs, [runs[0].name] if len(runs) == 1 else names)
+
+
 def _title(runs: Sequence[Run], names: Sequence[str]) -> str:
     """Name the page; a browser's tab, too, tells that a run did not complete."""
+    if is_study(runs):
+        return f"{runs[0].name}: {len(runs)} runs"
     if len(runs) > 1:
         return " · ".join(names)
     return runs[0].name if runs[0].completed else f"{runs[0].summary.status.upper()} · {runs[0].name}"

@@ -101,6 +101,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
         fairness: Jain's index, and how many of each worker's contributions were taken.
         weights: SHA-256 of the final parameters, under ``global`` and ``workers``.
         left: the workers that left.
+        privacy: what noise is worth, by whatever names; None if there is none.
     """
 
     name: str | None = None
@@ -128,6 +129,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     fairness: Fairness | None = None
     weights: dict[str, Any] = {}
     left: list[Any] = []
+    privacy: Any = None
 
 
 @dataclass(frozen=True)
@@ -184,7 +186,8 @@ def read_run(folder: Path) -> Run:
     Raises:
         NotARun: there is no experiment file, or nothing that a run writes.
     """
-    _refuse_what_is_no_run(folder)
+    if missing := _missing(folder):
+        raise NotARun(str(folder), missing)
     faults: list[str] = []
     experiment = (folder / EXPERIMENT).read_text(encoding="utf-8", errors="replace")
     summary = _read_object(folder / SUMMARY, Summary, faults) or Summary()
@@ -201,7 +204,13 @@ def read_run(folder: Path) -> Run:
     )
 
 
-def _refuse_what_is_no_run(folder: Path) -> None:
+def is_run(folder: Path) -> bool:
+    """Tell whether a run has left this folder."""
+    return not _missing(folder)
+
+
+def _missing(folder: Path) -> Sequence[str]:
+    """Say what a run would have left here."""
     written = (METRICS, LEDGER, SUMMARY)
     missing = []
     if not (folder / EXPERIMENT).is_file():
@@ -209,8 +218,7 @@ def _refuse_what_is_no_run(folder: Path) -> None:
     # An experiment file alone is a place where experiments are kept, not a run.
     if not any((folder / name).is_file() for name in written):
         missing.append(" or ".join(written))
-    if missing:
-        raise NotARun(str(folder), missing)
+    return missing
 
 
 def _parse_settings(text: str, faults: list[str]) -> Mapping[str, Any]:

@@ -41,9 +41,16 @@ def point_name(settings: Mapping[str, Any]) -> str:
     alike.
     """
     keys = sorted(settings, key=lambda key: (key == "seed", key))
-    calls = dict(zip(keys, _calls(keys), strict=True))
-    name = "_".join(f"{calls[key]}-{_safe(settings[key])}" for key in keys)
+    name = "_".join(
+        f"{call}-{_safe(settings[key])}" for key, call in zip(keys, short_keys(keys), strict=True)
+    )
     return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 9]}-{_hash(name)}"
+
+
+def short_keys(keys: Sequence[str]) -> Sequence[str]:
+    """Call keys by their last parts, or wholly where two would be called alike."""
+    short = [_last(key) for key in keys]
+    return [key if short.count(call) > 1 else call for key, call in zip(keys, short, strict=True)]
 
 
 def written(value: Any) -> str:
@@ -51,11 +58,6 @@ def written(value: Any) -> str:
     if isinstance(value, str):
         return value
     return json.dumps(value, ensure_ascii=False, default=str)
-
-
-def _calls(keys: Sequence[str]) -> Sequence[str]:
-    short = [_last(key) for key in keys]
-    return [key if short.count(call) > 1 else call for key, call in zip(keys, short, strict=True)]
 
 
 def _last(key: str) -> str:

@@ -1,17 +1,17 @@
 """What `mdl sweep` prints: what is to be done, and what has become of it."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from rich.table import Table
 from rich.text import Text
 
 from mdl.progress import human_bytes, human_seconds
 from mdl.studies.engine import PointResult
-from mdl.studies.points import Point, written
+from mdl.studies.points import Point, short_keys, written
 from mdl.studies.standing import Standing
 
-_NUMBERS = ("epochs", "accuracy", "bytes up", "bytes down", "time", "simulated time")
+_FIGURES: Final = ("epochs", "accuracy", "bytes", "time")
 
 
 def plan_table(standings: Sequence[tuple[Point, Standing]]) -> Table:
@@ -20,7 +20,7 @@ def plan_table(standings: Sequence[tuple[Point, Standing]]) -> Table:
     to_do = len(standings) - counts[Standing.DONE]
     table = Table(title=f"{len(standings)} points, {to_do} to do", title_justify="left", title_style="bold")
     keys = list(standings[0][0].settings)
-    for name in (*keys, "", "folder"):
+    for name in (*short_keys(keys), "", "folder"):
         table.add_column(name, overflow="fold")
     for point, standing in standings:
         values = (written(point.settings[key]) for key in keys)
@@ -32,11 +32,12 @@ def closing_table(results: Sequence[PointResult]) -> Table:
     """Sum up a study, a point a row."""
     keys = list(results[0].point.settings)
     simulated = any((result.summary or {}).get("clock") == "virtual" for result in results)
-    clock = "simulated time" if simulated else "time"
-    table = Table(box=None, padding=(0, 2, 0, 0), show_edge=False)
-    heads = (*keys, "", "epochs", "accuracy", "bytes up", "bytes down", clock)
-    for name in heads:
-        table.add_column(name, justify="right" if name in _NUMBERS else "left", overflow="fold")
+    title = "Times are simulated." if simulated else None
+    table = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0), show_edge=False)
+    for name in (*short_keys(keys), ""):
+        table.add_column(name, overflow="fold")
+    for name in _FIGURES:
+        table.add_column(name, justify="right", no_wrap=True)
     for result in results:
         values = [written(result.point.settings[key]) for key in keys]
         table.add_row(*map(Text, (*values, _status(result), *_figures(result.summary or {}))))
@@ -56,9 +57,9 @@ def _status(result: PointResult) -> str:
 
 def _figures(summary: Mapping[str, Any]) -> Sequence[str]:
     if not summary.get("epochs"):
-        return ["-"] * 5
+        return ["-"] * len(_FIGURES)
     accuracy, sent = summary["accuracy"], summary["bytes"]
     score = next((accuracy[key] for key in ("global", "pooled", "own_mean") if key in accuracy), None)
-    sizes = [human_bytes(sent[way]) if way in sent else "-" for way in ("up", "down")]
+    size = human_bytes(sent["up"] + sent["down"]) if sent else "-"
     shown = "-" if score is None else f"{score:.4f}"
-    return [str(summary["epochs"]), shown, *sizes, human_seconds(summary["seconds"]["total"])]
+    return [str(summary["epochs"]), shown, size, human_seconds(summary["seconds"]["total"])]

@@ -40,8 +40,9 @@ def test_a_second_report_replaces_the_first(tmp_path: Path) -> None:
 
 def test_nothing_is_written_when_one_folder_is_no_run(tmp_path: Path) -> None:
     folder = make_run(tmp_path / "run", epochs=2)
+    (tmp_path / "other").mkdir()
     with pytest.raises(NotARun):
-        write_report([folder, tmp_path], tmp_path / "out")
+        write_report([folder, tmp_path / "other"], tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 

@@ -1,0 +1,117 @@
+"""What runs are compared by: one number each, from a run's summary or else from its records."""
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from mdl.report import naming, series, units
+from mdl.report.runs import Run
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A number that a run has or has not.
+
+    Attributes:
+        key: its name in `comparison.csv`.
+        title: its name in tables and on axes.
+        of: gives it; None where the run does not say.
+        write: gives it in words.
+    """
+
+    key: str
+    title: str
+    of: Callable[[Run], float | None]
+    write: Callable[[float | None], str]
+
+
+def _final_accuracy(run: Run) -> float | None:
+    for model in ("global", "pooled", "own_mean"):
+        if (known := run.summary.accuracy.get(model)) is not None:
+            return known
+    curve = series.main_curve(run)
+    return curve[-1].accuracy if curve else None
+
+
+def _best_accuracy(run: Run) -> float | None:
+    return max((point.accuracy for point in series.main_curve(run)), default=None)
+
+
+def _epsilon_total(run: Run) -> float | None:
+    """Find the ε of all that a worker sends; a summary may give several guarantees: the smallest."""
+    found = [value for key, value in _epsilons(run) if "parameter" not in key]
+    return min(found, default=None)
+
+
+def _epsilon_parameter(run: Run) -> float | None:
+    """Find the ε of one parameter in one epoch: as the summary has it, or as the experiment asked for it."""
+    found = [value for key, value in _epsilons(run) if "parameter" in key]
+    noise = dict(naming.flatten(run.settings))
+    if not found and noise.get("system.privacy.type") == "laplace":
+        return _number(noise.get("system.privacy.epsilon"))
+    return min(found, default=None)
+
+
+def _epsilons(run: Run) -> Iterator[tuple[str, float]]:
+    for key, value in naming.flatten(_mapping(run.summary.privacy)):
+        number = _number(value)
+        if "epsilon" in key and number is not None:
+            yield key, number
+
+
+def _jain(run: Run) -> float | None:
+    return run.summary.fairness.jain if run.summary.fairness else None
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return None
+    return float(value)
+
+
+ACCURACY: Final = Quantity("accuracy", "accuracy", _final_accuracy, units.percent)
+EPSILON_PARAMETER: Final = Quantity(
+    "epsilon_parameter_epoch", "ε a parameter and epoch", _epsilon_parameter, units.decimal
+)
+EPSILON: Final = Quantity("epsilon_total", "ε in total", _epsilon_total, units.decimal)
+BYTES: Final = Quantity(
+    "bytes_both_ways",
+    "bytes, both ways",
+    lambda run: None if not run.summary.bytes else sum(filter(None, run.summary.bytes.values())),
+    units.size,
+)
+SECONDS: Final = Quantity("seconds", "time", lambda run: run.summary.seconds.get("total"), units.duration)
+
+SHOWN: Final = (
+    ACCURACY,
+    Quantity("accuracy_best", "best", _best_accuracy, units.percent),
+    EPSILON_PARAMETER,
+    EPSILON,
+    Quantity("bytes_up", "bytes up", lambda run: run.summary.bytes.get("up"), units.size),
+    Quantity("bytes_down", "bytes down", lambda run: run.summary.bytes.get("down"), units.size),
+    SECONDS,
+    Quantity("missed_share", "missed", lambda run: run.summary.missed_share, units.percent),
+)
+"""In tables and files."""
+
+KEPT: Final = (
+    Quantity("epochs", "epochs", lambda run: run.epochs, units.count),
+    Quantity(
+        "epochs_to_converge", "epochs to converge", lambda run: run.summary.epochs_to_converge, units.count
+    ),
+    Quantity("accuracy_own_mean", "own", lambda run: run.summary.accuracy.get("own_mean"), units.percent),
+    Quantity("accuracy_own_worst", "worst", lambda run: run.summary.accuracy.get("own_worst"), units.percent),
+    Quantity(
+        "accuracy_alone_mean", "alone", lambda run: run.summary.accuracy.get("alone_mean"), units.percent
+    ),
+    Quantity("seconds_start", "start", lambda run: run.summary.seconds.get("start"), units.duration),
+    Quantity("cpu_seconds", "processor time", lambda run: run.summary.cpu_seconds, units.duration),
+    Quantity("saturated", "saturated", lambda run: run.summary.saturated, units.count),
+    Quantity("jain", "Jain's index", _jain, units.decimal),
+)
+"""In files only."""
