@@ -1,6 +1,7 @@
 """What a figure of the paper is here: a claim, a run, a plot, and checks of the shape that is expected."""
 
 import json
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -73,6 +74,11 @@ class Setting:
     data_dir: Path | None
     jobs: int | None
     tell: Callable[[str], None]
+
+    @property
+    def processes(self) -> int:
+        """How many processes may compute at a time, where it is for the figure to say."""
+        return self.jobs or len(os.sched_getaffinity(0))
 
     def kept(self, name: str, about: Mapping[str, Any], measure: Callable[[], Any]) -> Any:
         """Give what `measure` gives, from the folder if it is there already.

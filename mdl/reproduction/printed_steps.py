@@ -1,7 +1,7 @@
 """The cryptography of ∝MDL as printed, step by step, in one process [∝MDL, Algorithms 1 to 3].
 
 No tables, no short exponents: p = 2q + 1, nonces and keys uniform in [0, q), gradients as exp(∇) times a
-power of two. It is the paper's baseline, for its times alone; what the system does is in `mdl.schemes.elgamal`.
+power of two. It is the paper's baseline, for its times alone; the system is in `mdl.schemes.elgamal`.
 """
 
 from collections.abc import Callable, Sequence
@@ -49,6 +49,9 @@ class PrintedSeconds:
 def measure_printed(bits: int, members: int, *, values: int, runs: int) -> PrintedSeconds:
     """Time the printed steps for an active set of so many members, who all answer.
 
+    The printed points x_i are open; here they are drawn from Z_q, so that no Lagrange coefficient is a small
+    integer, to which raising costs little.
+
     Args:
         bits: of the key, one of `mdl.schemes.printed_groups.BELOW`.
         members: m.
@@ -66,15 +69,16 @@ class _Exchange:
     """One epoch's exchange of some values among the members of one set."""
 
     def __init__(self, group: SafePrimeGroup, members: int, values: int) -> None:
-        self._group, self._members = group, range(1, members + 1)
+        self._group = group
         self._encoding = Exponential(group, GRID, members)
         if problems := self._encoding.problems():
             raise SchemeError("; ".join(problems))
         self._rng = SystemRandomness()
         q = int(group.q)
+        self._points = [1 + self._rng.below(q - 1) for _ in range(members)]
         key = shamir.polynomial(members, q, rng=self._rng)
-        self._shares = shamir.shares(key, self._members, q)
-        self._z = shamir.lagrange_at_zero(self._members, q)
+        self._shares = shamir.shares(key, self._points, q)
+        self._z = shamir.lagrange_at_zero(self._points, q)
         self._h = group.powers(group.generator, Exponents([key[0]]))
         limit = GRID.limit
         drawn = np.random.default_rng(1).integers(-limit, limit, (members, values), endpoint=True)
@@ -83,13 +87,14 @@ class _Exchange:
     def measure(self, runs: int) -> PrintedSeconds:
         """Run it, check what comes out, then time each step again."""
         first, *others = self._plaintexts
-        (body, hint), encrypt = timed(lambda: self._encrypt(first))
-        uploads = [(body, hint), *(self._encrypt(plaintext) for plaintext in others)]
+        me, *them = self._points
+        upload, encrypt = timed(lambda: self._encrypt(first))
+        uploads = [upload, *(self._encrypt(plaintext) for plaintext in others)]
         bodies, hints = [body for body, _ in uploads], [hint for _, hint in uploads]
         asked, coefficients = timed(lambda: self._ask(hints))
-        answers, share = timed(lambda: self._answer(1, asked[0]))
-        shares = [answers, *(self._answer(i, asked[i - 1]) for i in self._members[1:])]
-        sums, decrypt = timed(lambda: self._decrypt(bodies, shares))
+        answer, share = timed(lambda: self._answer(me, asked[0]))
+        answers = [answer, *(self._answer(*each) for each in zip(them, asked[1:], strict=True))]
+        sums, decrypt = timed(lambda: self._decrypt(bodies, answers))
         if not np.array_equal(sums, sum(self._plaintexts)):
             raise SchemeError("the printed exchange opened other sums than those of its values")
 
@@ -99,8 +104,8 @@ class _Exchange:
         return PrintedSeconds(
             encrypt=each(lambda: self._encrypt(first), encrypt),
             coefficients=each(lambda: self._ask(hints), coefficients),
-            share=each(lambda: self._answer(1, asked[0]), share),
-            decrypt=each(lambda: self._decrypt(bodies, shares), decrypt),
+            share=each(lambda: self._answer(me, asked[0]), share),
+            decrypt=each(lambda: self._decrypt(bodies, answers), decrypt),
         )
 
     def _encrypt(self, plaintext: Integers) -> tuple[Elements, Elements]:
@@ -112,14 +117,14 @@ class _Exchange:
 
     def _ask(self, hints: Sequence[Elements]) -> Sequence[Elements]:
         product = self._group.multiply(hints)
-        return [self._group.raised(product, self._z[i]) for i in self._members]
+        return [self._group.raised(product, self._z[point]) for point in self._points]
 
-    def _answer(self, member: int, asked: Elements) -> Elements:
-        return self._group.raised(asked, self._shares[member])
+    def _answer(self, point: int, asked: Elements) -> Elements:
+        return self._group.raised(asked, self._shares[point])
 
-    def _decrypt(self, bodies: Sequence[Elements], shares: Sequence[Elements]) -> Integers:
-        masks = self._group.multiply(shares)
+    def _decrypt(self, bodies: Sequence[Elements], answers: Sequence[Elements]) -> Integers:
+        masks = self._group.multiply(answers)
         # One inverse a value, as is printed; the system inverts many by one.
         inverses = [self._group.inverses([mask])[0] for mask in masks]
         opened = self._group.multiply([self._group.multiply(bodies), inverses])
-        return self._encoding.decode(opened, len(self._members))
+        return self._encoding.decode(opened, len(self._points))

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, MutableSequence, Sequence
 from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
 
@@ -55,7 +55,7 @@ class SimulatedParty:
         codec: Codec,
         *,
         charge: Callable[[str, float], float],
-        transcript: list[Sent],
+        transcript: MutableSequence[Sent],
         on_record: Callable[[dict[str, Any]], None],
         ledger: Ledger | None = None,
     ) -> None:

@@ -3,7 +3,8 @@
 import asyncio
 import os
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Mapping, MutableSequence, Sequence
 from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Any, TypeAlias
@@ -55,7 +56,7 @@ class Simulation:
     Attributes:
         outcomes: by party; a party that left for good, or that an error stopped, has none.
         errors: by party, the error that stopped it.
-        transcript: every message, in the order of sending.
+        transcript: every message, in the order of sending; empty if they were not to be kept.
         records: what the parties recorded, with virtual seconds.
         ledgers: each party's account of the whole run.
         seconds: virtual time from the first epoch's beginning to the end.
@@ -90,6 +91,7 @@ def simulate(
     journals: Mapping[PartyId, MemoryJournal] | None = None,
     rng: Randomness | None = None,
     on_record: Callable[[Mapping[str, Any]], None] | None = None,
+    transcript: bool = True,
 ) -> Simulation:
     """Run `system` from the first epoch to the last in this thread.
 
@@ -113,6 +115,7 @@ def simulate(
         journals: records of an earlier simulation.
         rng: secret randomness of the trusted authority; the operating system's unless a test says otherwise.
         on_record: shown every record as it is made.
+        transcript: whether messages are kept; those of long runs would fill the memory.
 
     Raises:
         Deadlock: nobody could go on.
@@ -128,6 +131,7 @@ def simulate(
             charge=charge,
             journals=journals,
             on_record=on_record,
+            transcript=transcript,
         )
         task = Task(
             run=os.urandom(16),
@@ -198,9 +202,10 @@ class _Stage:
         charge: Callable[[str, float], float],
         journals: Mapping[PartyId, MemoryJournal] | None,
         on_record: Callable[[Mapping[str, Any]], None] | None,
+        transcript: bool,
     ) -> None:
         self._system, self._network, self._charge, self._on_record = system, network, charge, on_record
-        self._transcript: list[Sent] = []
+        self._transcript: MutableSequence[Sent] = [] if transcript else deque(maxlen=0)
         self._records: list[dict[str, Any]] = []
         self._outcomes: dict[PartyId, Outcome] = {}
         self._errors: dict[PartyId, MdlError] = {}
