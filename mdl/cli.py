@@ -477,6 +477,40 @@ def inversion(
     raise typer.Exit((EXIT_FAILED if audit.refuted else 0) if audit.complete else EXIT_INTERRUPTED)
 
 
+@audit_app.command()
+def membership(
+    what: Audited,
+    alone: Annotated[
+        int | None,
+        typer.Option(metavar="K", help="Train so many workers alone, for comparison; else all.", min=0),
+    ] = None,
+    examples: Annotated[
+        int, typer.Option(metavar="K", help="At most so many members, and as many others.", min=10)
+    ] = 10_000,
+    out: AuditOut = Path("audits"),
+    overrides: Overrides = None,
+    seed: Seed = None,
+) -> None:
+    """Tell from the finished model who was trained on: losses of members against those of others.
+
+    Attacks the final global model of a run's folder, or trains the experiment's on virtual links first; and,
+    for comparison, models that workers train alone. Members are the workers' examples, the others the test
+    set's. Leaves a page with the curves, a PNG and JSON.
+
+    [dim]Examples:[/dim]
+      mdl audit membership configs/quickstart.toml
+      mdl audit membership runs/20260101-120000-quickstart --alone 1
+    """
+    from mdl.audit.membership import command
+
+    experiment, trained = _audited(what, overrides, seed)
+    with _blaming(what):
+        audit = command.run(
+            experiment, trained=trained, alone=alone, examples=examples, out=out, data_dir=_data_dir()
+        )
+    raise typer.Exit(0 if audit.complete else EXIT_INTERRUPTED)
+
+
 def _audited(what: Path, overrides: list[str] | None, seed: int | None) -> tuple["Experiment", Path | None]:
     """Read the experiment of a file or of a run's folder; give the folder too if it is one."""
     from mdl import folder

@@ -244,11 +244,11 @@ def build_learner(
         test=Examples(dataset.test_images, dataset.test_labels, test, dataset.scale),
         seed=seed,
         party=party,
-        plan=_plan(settings, len(rows), epochs),
+        plan=private_plan(settings, len(rows), epochs),
     )
 
 
-def _plan(settings: LearningSettings, examples: int, epochs: int) -> private.Plan | None:
+def private_plan(settings: LearningSettings, examples: int, epochs: int) -> private.Plan | None:
     """How a party with so many examples trains privately; None if it does not."""
     if not isinstance(settings.privacy, DpSgd) or not examples:
         return None

@@ -11,11 +11,12 @@ import numpy as np
 import torch
 from torch import nn
 
+from mdl.audit.holdings import rows_of_workers
 from mdl.config import Experiment
 from mdl.learning.dataset import Dataset
-from mdl.learning.local import Examples, LocalLearner
+from mdl.learning.local import Examples, LocalLearner, private_plan
 from mdl.learning.models import build
-from mdl.learning.partition import Rows, split
+from mdl.learning.partition import Rows
 from mdl.party import MANAGER, PartyId
 from mdl.simulator import Sent, simulate
 from mdl.system import Metrics, Training
@@ -63,7 +64,8 @@ def stage(experiment: Experiment, dataset: Dataset, *, epochs: int, start: Float
     """Run the first epochs of an experiment on the simulator.
 
     Args:
-        experiment: what to run; its `epochs`, delays and rule to stop do not matter.
+        experiment: what to run; delays and the rule to stop do not matter, and `epochs` does only for how
+            noise is spread over them.
         dataset: its data set.
         epochs: how many.
         start: the parameters that all parties begin with; by default the experiment's.
@@ -102,14 +104,6 @@ def stage(experiment: Experiment, dataset: Dataset, *, epochs: int, start: Float
 def model_of(experiment: Experiment, dataset: Dataset) -> nn.Module:
     """Make the experiment's model, with its initial parameters."""
     return build(experiment.learning, dataset.shape, dataset.classes, experiment.seed)
-
-
-def rows_of_workers(experiment: Experiment, dataset: Dataset) -> Mapping[PartyId, Rows]:
-    """Say which rows of the training set each worker holds."""
-    if dataset.silos:
-        return {worker: np.arange(*rows) for worker, rows in dataset.silos.items()}
-    parts = split(dataset.train_labels, experiment.learning, experiment.workers, experiment.seed)
-    return dict(enumerate(parts, start=1))
 
 
 class _Watched:
@@ -165,6 +159,7 @@ def _learner(
         test=nothing,
         seed=experiment.seed,
         party=party,
+        plan=private_plan(experiment.learning, len(rows), experiment.epochs),
     )
     if start is not None:
         learner.load(start)

@@ -1,0 +1,18 @@
+"""Who holds which examples: the truth that attacks on data are judged by."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from mdl.config import Experiment
+from mdl.learning.dataset import Dataset
+from mdl.learning.partition import Rows, split
+from mdl.party import PartyId
+
+
+def rows_of_workers(experiment: Experiment, dataset: Dataset) -> Mapping[PartyId, Rows]:
+    """Say which rows of the training set each worker holds."""
+    if dataset.silos:
+        return {worker: np.arange(*rows) for worker, rows in dataset.silos.items()}
+    parts = split(dataset.train_labels, experiment.learning, experiment.workers, experiment.seed)
+    return dict(enumerate(parts, start=1))

@@ -1,0 +1,132 @@
+"""Models under attack: the global one, and for comparison those that workers train alone."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from mdl import folder as files
+from mdl.audit.membership.scores import Losses
+from mdl.config import Experiment
+from mdl.errors import ConfigError
+from mdl.learning import flat
+from mdl.learning.dataset import Dataset, Images, Labels
+from mdl.learning.local import LocalLearner, build_learner
+from mdl.learning.models import build
+from mdl.learning.partition import Rows
+from mdl.party import MANAGER, PartyId
+from mdl.simulator import simulate
+from mdl.vectors import Floats
+
+_AT_ONCE = 256
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A trained model.
+
+    Attributes:
+        name: what it is.
+        parameters: shape (t,).
+        rows: of the training set, those it was trained on.
+    """
+
+    name: str
+    parameters: Floats
+    rows: Rows
+
+
+def of_run(run: Path, rows: Mapping[PartyId, Rows]) -> Model | None:
+    """Give a run's final global model, or None if its folder has none.
+
+    Args:
+        run: its folder.
+        rows: of the training set, those of each worker.
+    """
+    journal = files.FileJournal(run, MANAGER)
+    epochs = journal.epochs("model")
+    kept = journal.read("model", epochs[-1]) if epochs else None
+    if kept is None:
+        return None
+    name = f"global model after epoch {epochs[-1]}"
+    return Model(name, kept["parameters"].astype(np.float32), _all_rows(rows))
+
+
+def simulated(experiment: Experiment, dataset: Dataset, rows: Mapping[PartyId, Rows]) -> Model:
+    """Train an experiment's global model, on virtual links.
+
+    Raises:
+        MdlError: the run failed.
+    """
+    simulation = simulate(
+        experiment.system,
+        lambda party: learner(experiment, dataset, party),
+        workers=experiment.workers,
+        epochs=experiment.epochs,
+        seed=experiment.seed,
+        stop=experiment.stop_rule(),
+        transcript=False,
+    )
+    for error in simulation.errors.values():
+        raise error
+    outcome = simulation.outcomes[MANAGER]
+    return Model(f"global model after epoch {outcome.epochs}", outcome.parameters, _all_rows(rows))
+
+
+def alone(experiment: Experiment, dataset: Dataset, rows: Mapping[PartyId, Rows], worker: PartyId) -> Model:
+    """Train a worker's model on its own examples only, for as many epochs."""
+    trained = learner(experiment, dataset, worker)
+    for epoch in range(1, experiment.epochs + 1):
+        trained.train(epoch)
+    return Model(f"worker {worker} alone", trained.parameters(), rows[worker])
+
+
+def learner(experiment: Experiment, dataset: Dataset, party: PartyId) -> LocalLearner:
+    """Make a party's learner."""
+    return build_learner(
+        experiment.learning,
+        dataset,
+        party=party,
+        workers=experiment.workers,
+        epochs=experiment.epochs,
+        seed=experiment.seed,
+    )
+
+
+def module(experiment: Experiment, dataset: Dataset, model: Model) -> nn.Module:
+    """Make the network with a model's parameters.
+
+    Raises:
+        ConfigError: they are not of this network.
+    """
+    made = build(experiment.learning, dataset.shape, dataset.classes, experiment.seed)
+    if flat.count(made) != len(model.parameters):
+        raise ConfigError(
+            [
+                f"learning.model: has {flat.count(made):,} parameters, and the {model.name} "
+                f"{len(model.parameters):,}"
+            ]
+        )
+    flat.write(made, model.parameters)
+    return made.eval()
+
+
+def losses(network: nn.Module, images: Images, labels: Labels, scale: float) -> tuple[Losses, float]:
+    """Give the cross-entropy of each example, shape (k,), and the share that is classified right."""
+    found, right = [], 0
+    with torch.inference_mode():
+        for first in range(0, len(labels), _AT_ONCE):
+            part = slice(first, first + _AT_ONCE)
+            scores = network(torch.from_numpy(images[part]) / scale)
+            truth = torch.from_numpy(labels[part])
+            found.append(functional.cross_entropy(scores.double(), truth, reduction="none").numpy())
+            right += int((scores.argmax(1) == truth).sum())
+    return np.concatenate(found), right / len(labels)
+
+
+def _all_rows(rows: Mapping[PartyId, Rows]) -> Rows:
+    return np.unique(np.concatenate(list(rows.values())))

@@ -1,0 +1,131 @@
+"""Loss-threshold membership inference on trained models, and what it means."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mdl.audit.membership.models import Model, losses, module
+from mdl.audit.membership.scores import FEW_FALSE, Curve, Score, curve, score
+from mdl.config import Experiment
+from mdl.learning.dataset import Dataset
+from mdl.learning.partition import Rows
+
+
+@dataclass(frozen=True, eq=False)
+class Finding:
+    """What came of the attack on one model.
+
+    Attributes:
+        model: its name.
+        examples: members, and as many others, that were told apart.
+        accuracy: on those members, and on those others.
+        score: how well losses tell them apart.
+        curve: at every threshold.
+    """
+
+    model: str
+    examples: int
+    accuracy: tuple[float, float]
+    score: Score
+    curve: Curve
+
+
+@dataclass(frozen=True, eq=False)
+class Audit:
+    """What came of it on all models.
+
+    Attributes:
+        experiment: what was audited.
+        shared: on the global model; None where there is none.
+        alone: on models that workers trained alone.
+        complete: False if it was stopped early.
+    """
+
+    experiment: Experiment
+    shared: Finding | None
+    alone: Sequence[Finding]
+    complete: bool
+
+    @property
+    def findings(self) -> Sequence[Finding]:
+        """All of them, the global model's first."""
+        return [*([self.shared] if self.shared else []), *self.alone]
+
+
+def attack(experiment: Experiment, dataset: Dataset, model: Model, limit: int) -> Finding:
+    """Tell members of a model's training set from test examples by their loss.
+
+    As many of each are drawn, so that guessing is right half the time.
+
+    Args:
+        experiment: its seed decides who is drawn.
+        dataset: the test set gives those that are no members.
+        model: the trained model, and what it was trained on.
+        limit: of each at most so many.
+
+    Raises:
+        ConfigError: the parameters are not of the experiment's network.
+    """
+    count = min(limit, len(model.rows), len(dataset.test_labels))
+    rng = np.random.default_rng(experiment.seed)
+    members = rng.choice(model.rows, count, replace=False)
+    others: Rows = rng.choice(len(dataset.test_labels), count, replace=False)
+    network = module(experiment, dataset, model)
+    inside, inside_right = losses(
+        network, dataset.train_images[members], dataset.train_labels[members], dataset.scale
+    )
+    outside, outside_right = losses(
+        network, dataset.test_images[others], dataset.test_labels[others], dataset.scale
+    )
+    found = score(inside, outside, seed=experiment.seed)
+    return Finding(model.name, count, (inside_right, outside_right), found, curve(inside, outside))
+
+
+def explained(audit: Audit) -> Sequence[str]:
+    """Say what it means, a paragraph each."""
+    return [*_shared(audit), *_alone(audit), *_what_helps(audit.experiment)]
+
+
+def _shared(audit: Audit) -> list[str]:
+    if audit.shared is None:
+        return []
+    found = audit.shared.score
+    if found.auc.low <= 0.5:
+        said = "do not tell members from others by this attack (the interval of the AUC reaches 0.5)"
+    else:
+        said = "tell something of who is in the training sets"
+    return [
+        f"Losses of the {audit.shared.model} {said}: AUC {found.auc}, advantage {found.advantage}, "
+        f"{found.found.value:.1%} of the members found at {FEW_FALSE:.0%} false positives. Who has the model "
+        "can do this: the manager, every worker, and whoever it is given to."
+    ]
+
+
+def _alone(audit: Audit) -> list[str]:
+    if not audit.alone:
+        return []
+    mean = float(np.mean([finding.score.auc.value for finding in audit.alone]))
+    inside, outside = np.mean([finding.accuracy for finding in audit.alone], axis=0)
+    return [
+        f"For comparison, {len(audit.alone)} models that workers trained alone: AUC {mean:.3f} on average, "
+        f"accuracy {inside:.3f} on their own examples and {outside:.3f} on others."
+    ]
+
+
+def _what_helps(experiment: Experiment) -> list[str]:
+    contributed: Any = getattr(experiment.system, "privacy", None)
+    recorded: Any = getattr(experiment.learning, "privacy", None)
+    on = [
+        f"{table} ({noise.type})"
+        for table, noise in (("system.privacy", contributed), ("learning.privacy", recorded))
+        if noise is not None and noise.type != "none"
+    ]
+    state = f"On in this experiment: {', '.join(on)}." if on else "Neither is on in this experiment."
+    return [
+        "Cryptography does not touch this: it hides gradients, not what the finished model remembers. Noise "
+        f"does: on contributions ([system.privacy]) or by DP-SGD ([learning.privacy]). {state}",
+        "This is the simplest attack. Stronger ones exist (shadow models, LiRA), so a low figure here is no "
+        "proof of privacy; a guarantee is what docs/privacy.md accounts for.",
+    ]
