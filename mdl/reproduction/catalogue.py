@@ -10,11 +10,14 @@ from mdl.reproduction.figure import Figure
 from mdl.reproduction.learning_accuracy import ACCURACY
 from mdl.reproduction.learning_noise import FIGURE_6
 from mdl.reproduction.learning_visibility import FIGURE_7A
+from mdl.reproduction.scalability import FIGURE_9
+from mdl.reproduction.visibility_time import FIGURE_7B
 
 ALL: Final = "all"
 
 FIGURES: Final[Mapping[str, Figure]] = {
-    figure.name: figure for figure in (FIGURE_5A, FIGURE_5B, FIGURE_6, FIGURE_7A, ACCURACY)
+    figure.name: figure
+    for figure in (FIGURE_5A, FIGURE_5B, FIGURE_6, FIGURE_7A, FIGURE_7B, FIGURE_9, ACCURACY)
 }
 
 
