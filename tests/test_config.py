@@ -272,6 +272,44 @@ def test_a_scheme_that_is_set_in_a_wrong_place_is_led_to_the_right_one(override:
     assert problem.partition(": ")[2].startswith(sentence)
 
 
+def test_noise_is_asked_for_on_the_command_line() -> None:
+    laplace = quickstart("system.privacy.epsilon=0.5", "system.privacy.type=laplace").system
+    assert laplace.model_dump()["privacy"] == {"type": "laplace", "epsilon": 0.5, "clip": 0.5}
+    assert quickstart("system.privacy.type=none").system == quickstart().system
+
+
+def test_noise_of_another_type_drops_the_keys_it_does_not_know(tmp_path: Path) -> None:
+    file = tmp_path / "file.toml"
+    table = '[system.privacy]\ntype = "gaussian"\nclip = 2.0\nnoise_multiplier = 3.0\n'
+    file.write_text(MINIMAL + table, encoding="utf-8")
+    found, notes = load(file, ["system.privacy.type=laplace", "system.privacy.epsilon=0.5"])
+    assert found.system.model_dump()["privacy"] == {"type": "laplace", "epsilon": 0.5, "clip": 2.0}
+    assert notes == ["system.privacy.type is now 'laplace': dropped system.privacy.noise_multiplier"]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "sentence"),
+    [
+        (["type=laplce"], "system.privacy.type: 'laplce' is unknown; did you mean 'laplace'?"),
+        (["type=laplace"], "system.privacy.epsilon: is missing"),
+        (["type=laplace", "epsilon=0"], "system.privacy.epsilon: should be greater than 0, not 0"),
+        (["type=laplace", "epsilon=1.0", "clp=1.0"], "system.privacy.clp: unknown key; did you mean clip?"),
+        (["type=gaussian", "clip=1.0"], "system.privacy: give either noise_multiplier, or both epsilon"),
+    ],
+)
+def test_mistakes_about_noise_are_told(overrides: Sequence[str], sentence: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        quickstart(*(f"system.privacy.{override}" for override in overrides))
+    assert caught.value.problems[0].startswith(sentence)
+
+
+@pytest.mark.parametrize("system", ["fedavg", "standalone"])
+def test_systems_that_hide_nothing_know_no_noise(tmp_path: Path, system: str) -> None:
+    text = MINIMAL.replace('"coordinated"\nvisibility = 0.5', f'"{system}"')
+    [problem] = problems(tmp_path, text, "system.privacy.type=laplace", "system.privacy.epsilon=0.5")
+    assert problem.startswith("system.privacy: unknown table; privacy is a key of type = 'coordinated' or")
+
+
 TABLES = ["type", "visibility", "threshold", "share", "scheme", "block", "range", "group", "encoding", "x"]
 KEYS = st.sampled_from([*Experiment.model_fields, *TABLES, "dataset", "model", "split", "mean_seconds"])
 SPECIAL = ["1e400", "-1", "0", "nan", "2026-01-01", '"""', "{}", "[[]]", "9" * 5000, "[" * 3000, "true"]

@@ -34,11 +34,12 @@ def explain_spending(system: VisibilitySettings, *, workers: int, parameters: in
         return None
     k = system.contributed_parameters(workers, parameters)
     total = spent(noise, coordinates=k, epochs=epochs)
-    sums = ""
-    if isinstance(noise, LaplaceNoise):
-        sums = f" = {quantity(noise.epsilon)} x {k:,} parameters x {epochs:,} epochs at most"
-        sums = f" (added up plainly: {quantity(noise.epsilon * k * epochs)}{sums})"
-    return f"Privacy spent by each worker in {epochs:,} epochs: {total}{sums}."
+    duration = f"{epochs:,} epochs" if epochs > 1 else "one epoch"
+    plainly = ""
+    if isinstance(noise, LaplaceNoise) and total.way == "zCDP":
+        product = f"{noise.epsilon:g} x {k:,} parameters x {duration}"
+        plainly = f" (added up plainly: {quantity(noise.epsilon * k * epochs)} = {product})"
+    return f"Privacy spent by each worker in {duration}: {total}{plainly}."
 
 
 def _per_parameter(noise: LaplaceNoise, k: int) -> str:
