@@ -73,7 +73,7 @@ def noisy_gradients(
     """Put a private gradient into the parameters' `grad`, once a step of the epoch; the caller steps between.
 
     Args:
-        model: to be trained; its buffers stay as they are.
+        model: to be trained; its buffers stay as they are, whatever it does with them: they hold no noise.
         batches: makes batches.
         rows: all that the worker has, shape (n,).
         plan: how.
@@ -132,8 +132,7 @@ def at_once(size: int) -> int:
 def per_example(model: nn.Module) -> Gradients:
     """Make the function that gives each example's own gradient at the parameters that the model then has."""
     trained = {name: each for name, each in model.named_parameters() if each.requires_grad}
-    # What a forward pass writes into a copy of a buffer tells nobody of the examples.
-    fixed = {name: each.detach().clone() for name, each in model.named_buffers()}
+    fixed = {name: each.detach() for name, each in model.named_buffers()}
     fixed |= {name: each.detach() for name, each in model.named_parameters() if not each.requires_grad}
 
     def loss(parameters: dict[str, torch.Tensor], image: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
