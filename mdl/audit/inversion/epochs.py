@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mdl.audit.inversion.seen import own_gradient
 from mdl.audit.inversion.stage import Staged
 from mdl.audit.inversion.sums import Hiding, Sums, opened_sums
 from mdl.party import PartyId
@@ -69,9 +68,9 @@ class Epoch:
         return total
 
     def encoded(self, worker: PartyId) -> NDArray[np.float64]:
-        """Give a worker's gradient as it encoded it, shape (t,). Noise that it added is not in it."""
-        entries, _ = self.grid.encode(own_gradient(self.staged, worker, self.number))
-        return np.asarray(self.grid.decode_mean(entries, 1))
+        """Give what a worker contributed, with the noise that it added, shape (t,)."""
+        entries = self.staged.contributed[worker, self.number]
+        return self.blocks.join(self.grid.decode_mean(entries, 1))
 
 
 def epochs_of(staged: Staged, count: int) -> Iterator[Epoch]:

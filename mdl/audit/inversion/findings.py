@@ -136,7 +136,8 @@ def _coalition(found: Sequence[Line]) -> list[str]:
     best = max(seen, key=lambda line: line.best)
     return [
         "Collusion: the manager and m - 1 workers subtract what they know. Where they are all of a sum but "
-        f"one, what remains is that one's gradient: {best.best:.1f} dB. No protocol that opens sums helps."
+        "one, what remains is that one's contribution, and no protocol that opens sums helps. Here the best "
+        f"attack on what they have of one worker comes to {best.best:.1f} dB."
     ]
 
 
@@ -156,8 +157,8 @@ def _noise(experiment: Experiment) -> str:
     if noise is None or noise.type == "none":
         return "No noise is added in this experiment ([system.privacy])."
     return (
-        f"Noise: system.privacy is {noise.type}. The plain server's view is without it; a worker's and a "
-        "coalition's keep the noise of their own, which they could subtract."
+        f"Noise: system.privacy is {noise.type}. The plain server's view is without it, all others have it. "
+        "Who knows a part of the noise, as its own, has taken that off."
     )
 
 

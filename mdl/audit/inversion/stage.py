@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from mdl.audit.holdings import rows_of_workers
+from mdl.audit.inversion.noting import Notes, noting
 from mdl.config import Experiment
 from mdl.learning.dataset import Dataset
 from mdl.learning.local import Examples, LocalLearner, private_plan
@@ -21,7 +22,7 @@ from mdl.party import MANAGER, PartyId
 from mdl.simulator import Sent, simulate
 from mdl.system import Metrics, Training
 from mdl.systems import AnySystem
-from mdl.vectors import Floats
+from mdl.vectors import Floats, Integers
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +51,8 @@ class Staged:
         start: the parameters at which all parties began, shape (t,).
         transcript: every message.
         steps: by worker and epoch.
+        contributed: what each worker encoded, by worker and epoch, noise included, shape (blocks, size);
+            nothing where nothing is encoded.
     """
 
     system: AnySystem
@@ -58,6 +61,7 @@ class Staged:
     start: Floats
     transcript: Sequence[Sent]
     steps: Mapping[tuple[PartyId, int], Step]
+    contributed: Mapping[tuple[PartyId, int], Integers]
 
 
 def stage(experiment: Experiment, dataset: Dataset, *, epochs: int, start: Floats | None = None) -> Staged:
@@ -79,8 +83,9 @@ def stage(experiment: Experiment, dataset: Dataset, *, epochs: int, start: Float
         for party in experiment.system.roster(experiment.workers)
     }
     initial = learners[MANAGER].parameters()
+    notes = Notes()
     simulation = simulate(
-        experiment.system,
+        noting(experiment.system, notes),
         learners.__getitem__,
         workers=experiment.workers,
         epochs=epochs,
@@ -98,6 +103,7 @@ def stage(experiment: Experiment, dataset: Dataset, *, epochs: int, start: Float
         initial,
         simulation.transcript,
         steps,
+        notes.by_epoch(),
     )
 
 

@@ -129,7 +129,9 @@ def _of_plain_server(point: Point) -> Iterator[Seen]:
 def smaller(point: Point) -> Iterator[Point]:
     """The same experiment with so few workers that all of them make a small aggregate, for comparison."""
     experiment, system = point.experiment, point.experiment.system
-    if not isinstance(system, coordinated.Coordinated) or experiment.learning.split == "files":
+    if not isinstance(system, coordinated.Coordinated) or system.scheme.type == "plain":
+        return
+    if experiment.learning.split == "files":
         return
     for workers in SMALL_AGGREGATES:
         if workers >= system.visibility_threshold(experiment.workers):
