@@ -10,6 +10,7 @@ from typing import Any, Final, TypeAlias
 from mdl.config import load
 from mdl.errors import DataUnavailable, MdlError
 from mdl.learning.settings import LearningSettings
+from mdl.report.runs import read_run
 from mdl.reproduction.figure import Row, Setting
 from mdl.studies.engine import PointResult, interrupted, run_points
 from mdl.studies.modes import Simulated
@@ -117,7 +118,7 @@ def learn(
 
     Returns:
         A row a run: the network, the settings by their keys' last parts, the seed, the accuracies at the end
-        of the global model and of the workers' own, the epochs to converge, the hash of the global model.
+        of the global model and of the workers' own, the run's folder, the hash of the global model.
 
     Raises:
         DataUnavailable: a data set is not at hand.
@@ -147,6 +148,15 @@ def learn(
     if interrupted(results):
         raise KeyboardInterrupt
     return [_row(result, *about[name]) for name, result in results.items()]
+
+
+def curve(folder: Path) -> Mapping[int, float]:
+    """Give the global model's accuracy by epoch, of a run."""
+    return {
+        metric.epoch: metric.accuracy
+        for metric in read_run(folder).metrics
+        if metric.kind == "evaluated" and metric.model == "global" and metric.accuracy is not None
+    }
 
 
 def _need(settings: LearningSettings, data_dir: Path | None) -> None:
@@ -181,7 +191,7 @@ def _row(result: PointResult, network: Learnt, chosen: Mapping[str, Any]) -> Row
         "accuracy": accuracy.get("global"),
         "own_models": accuracy.get("own_mean"),
         "pooled": accuracy.get("pooled"),
-        "epochs_to_converge": result.summary["epochs_to_converge"],
+        "folder": str(result.folder),
         "weights": result.summary["weights"]["global"],
     }
 

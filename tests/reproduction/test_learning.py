@@ -96,11 +96,17 @@ class TestNoise:
         assert "measured nowhere" in picture.svg
 
 
+def rising(accuracy: float, count: int) -> list[float]:
+    """A curve that comes within a point of its end, averaged over three epochs, at `count`."""
+    return [accuracy if epoch > count - 3 else 0.1 for epoch in range(1, 16)]
+
+
 def visibility(accuracies: list[float], epochs: list[int]) -> Data:
     rows: list[Row] = [
-        {"network": "net", "visibility": rho, "seed": seed, "accuracy": accuracy, "epochs_to_converge": count}
+        {"network": "net", "visibility": rho, "seed": seed, "epoch": epoch, "accuracy": value}
         for rho, accuracy, count in zip(learning_visibility.VISIBILITIES, accuracies, epochs, strict=True)
         for seed in SEEDS
+        for epoch, value in enumerate(rising(accuracy, count), 1)
     ]
     return Data(rows, {"epsilon": 0.5, "seeds": list(SEEDS), "networks": ["net"]}, "computed")
 
@@ -117,6 +123,10 @@ class TestVisibility:
     def test_unlike_epochs_are_found(self) -> None:
         data = visibility([0.4, 0.7, 0.8, 0.8, 0.81], [14, 14, 14, 14, 10])
         assert "as many epochs" in failed(list(learning_visibility.checks(data)))[0]
+
+    def test_a_single_good_epoch_is_no_convergence(self) -> None:
+        curve = [0.1, 0.2, 0.62, 0.3, 0.4, 0.5, 0.58, 0.6, 0.6, 0.6]
+        assert learning_visibility.converged(curve) == 9
 
     def test_it_is_drawn(self) -> None:
         data = visibility([0.4, 0.7, 0.8, 0.795, 0.81], [15, 14, 14, 13, 14])
