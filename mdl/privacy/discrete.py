@@ -17,7 +17,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mdl.schemes.prf import KEY_BYTES, stream
+from mdl.schemes.prf import KEY_BYTES, stream, stream_pieces
 from mdl.system import Randomness
 from mdl.vectors import Flags, Integers
 
@@ -109,9 +109,11 @@ def _digit_thresholds(scale: Fraction) -> tuple[np.uint64, ...]:
 
 def _laplace(thresholds: tuple[np.uint64, ...], count: int, rng: Randomness) -> Integers:
     geometric = np.zeros((2, count), np.int64)
-    words = uniform_words(2 * len(thresholds) * count, rng=rng).reshape(len(thresholds), 2, count)
-    for digit, threshold in enumerate(thresholds):
-        geometric |= (words[digit] < threshold).astype(np.int64) << digit
+    size = _WORD_BYTES * geometric.size
+    pieces = stream_pieces(rng.bytes(KEY_BYTES), size * len(thresholds), size)
+    for digit, (threshold, piece) in enumerate(zip(thresholds, pieces, strict=True)):
+        ones = piece.view("<u8").reshape(2, count) < threshold
+        geometric |= ones.astype(np.int64) << digit
     return np.asarray(geometric[0] - geometric[1])
 
 
