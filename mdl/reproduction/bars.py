@@ -40,6 +40,7 @@ def grouped(
     x_label: str,
     y_label: str,
     lines: Mapping[str, tuple[str, float]] | None = None,
+    decimals: int = 2,
 ) -> Picture:
     """Draw panels of grouped bars side by side; give it as files.
 
@@ -54,6 +55,7 @@ def grouped(
         x_label: of all panels.
         y_label: of the first.
         lines: by panel a yardstick: its name and height.
+        decimals: of the heights, where they are written.
     """
     first = next(iter(panels.values()))
     keys: list[Artist] = [Patch(color=bars.colour, label=bars.name) for bars in first]
@@ -80,7 +82,7 @@ def grouped(
                 )
                 for x, mean, error in zip(at, means, errors, strict=True):
                     axes.annotate(
-                        f"{mean:.2f}",
+                        f"{mean:.{decimals}f}",
                         (x, mean + error),
                         (0, 2),
                         textcoords="offset points",

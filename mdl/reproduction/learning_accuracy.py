@@ -111,6 +111,7 @@ def draw(data: Data, provenance: str) -> Picture:
         places=networks,
         x_label="",
         y_label="test accuracy",
+        decimals=3,
     )
 
 

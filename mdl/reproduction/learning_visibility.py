@@ -56,6 +56,7 @@ def checks(data: Data) -> Sequence[Check]:
     for network in networks_of(data.rows):
         accuracy = [_final(data, network, visibility).mean for visibility in VISIBILITIES]
         epochs = [converged(_mean_curve(data, network, visibility)) for visibility in VISIBILITIES]
+        unended = _unended(epochs, max(_epochs(data, network)))
         middle = sorted(epochs)[len(epochs) // 2]
         found += [
             Check(
@@ -66,7 +67,7 @@ def checks(data: Data) -> Sequence[Check]:
             Check(
                 f"{network}: until a point below its best, about as many epochs (within {ALIKE:.0%} of "
                 "the median)",
-                f"{listed(epochs)} at ρ = {listed(VISIBILITIES)}{_unended(epochs, max(_epochs(data, network)))}",
+                f"{listed(epochs)} at ρ = {listed(VISIBILITIES)}{unended}",
                 max(abs(each - middle) for each in epochs) <= ALIKE * middle,
             ),
         ]
