@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 FILE = """
 name = "small"
@@ -72,7 +72,7 @@ class Study:
         return metrics.exists() and metrics.stat().st_size > 0
 
 
-def until(come: Callable[[], bool], seconds: float = 30.0) -> None:
+def until(come: Callable[[], bool], seconds: float = 60.0) -> None:
     deadline = time.monotonic() + seconds
     while not come():
         assert time.monotonic() < deadline
@@ -81,8 +81,8 @@ def until(come: Callable[[], bool], seconds: float = 30.0) -> None:
 
 @pytest.mark.parametrize(
     ("number", "options"),
-    [(signal.SIGINT, ["--simulate"]), (signal.SIGKILL, ["--simulate"]), (signal.SIGKILL, [])],
-    ids=["Ctrl-C, simulated", "killed, simulated", "killed, real processes"],
+    [(signal.SIGINT, ["--simulate"]), (signal.SIGKILL, [])],
+    ids=["Ctrl-C, simulated", "killed, real processes"],
 )
 def test_a_study_that_is_broken_off_goes_on_without_repeating_what_is_done(
     tmp_path: Path, number: signal.Signals, options: Sequence[str]
@@ -91,7 +91,7 @@ def test_a_study_that_is_broken_off_goes_on_without_repeating_what_is_done(
     broken = study.start()
     until(study.is_in_the_second_run)
     broken.send_signal(number)
-    _, told = broken.communicate(timeout=30)
+    _, told = broken.communicate(timeout=60)
     until(lambda: not list(study.processes()))
     assert broken.returncode == (130 if number is signal.SIGINT else -number)
     assert ("the same command goes on with the rest" in told) == (number is signal.SIGINT)
@@ -101,7 +101,7 @@ def test_a_study_that_is_broken_off_goes_on_without_repeating_what_is_done(
     assert not study.summary("seed-3")
 
     again = study.start()
-    output, _ = again.communicate(timeout=50)
+    output, _ = again.communicate(timeout=90)
     assert again.returncode == 0
     assert "seed-1 completed" not in output
     assert "1 done before, 2 completed" in output

@@ -1,0 +1,42 @@
+from pathlib import Path
+
+import pytest
+
+from mdl.report import drawing
+from mdl.report.bands import accuracy_by_setting, bands
+from mdl.report.groups import group_runs
+from mdl.report.runs import read_run
+from tests.report.run_folder import evaluated, write_lines
+from tests.report.study_folder import make_study
+
+
+def test_a_band_is_mean_and_range_over_the_seeds(tmp_path: Path) -> None:
+    runs = make_study(tmp_path, {"batch": [8], "seed": [1, 2, 3]}, lambda at: 0.6 + 0.1 * at["seed"])
+    [band] = bands(group_runs(runs))
+    assert band.seeds == 3
+    assert [each.epoch for each in band.spreads] == [1, 2, 3, 4]
+    last = band.spreads[-1]
+    assert (last.low, last.mean, last.high) == pytest.approx((0.7, 0.8, 0.9))
+
+
+def test_a_band_ends_with_the_shortest_of_its_runs(tmp_path: Path) -> None:
+    make_study(tmp_path, {"seed": [1, 2]}, lambda _: 0.9)
+    write_lines(tmp_path / "01" / "metrics.jsonl", [evaluated(1.0, 0, 1, "global", 0.5)])
+    [band] = bands(group_runs([read_run(tmp_path / name) for name in ("00", "01")]))
+    assert [each.epoch for each in band.spreads] == [1]
+
+
+def test_of_many_settings_the_best_are_named(tmp_path: Path) -> None:
+    runs = make_study(tmp_path, {"batch": list(range(1, 10)), "seed": [1, 2]}, lambda at: 0.1 * at["batch"])
+    with drawing.theme():
+        picture = accuracy_by_setting(group_runs(runs))
+    assert picture is not None
+    assert "mean of 2 seeds, shaded from worst to best" in picture.svg
+    assert "9 settings, the 6 best named" in picture.svg
+    assert [f"batch {batch} " in picture.svg for batch in (3, 4, 9)] == [False, True, True]
+
+
+def test_runs_without_a_score_make_no_picture(tmp_path: Path) -> None:
+    runs = make_study(tmp_path, {"seed": [1, 2]}, lambda _: float("nan"))
+    with drawing.theme():
+        assert accuracy_by_setting(group_runs(runs)) is None

@@ -1,0 +1,54 @@
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mdl.report import drawing
+from mdl.report.groups import Estimate, group_runs
+from mdl.report.pareto import MOST_NAMES, Trade, accuracy_for, front
+from mdl.report.quantities import BYTES, SECONDS
+from tests.report.study_folder import make_study
+
+LEVELS = st.integers(0, 6).map(lambda level: level / 6)
+
+
+def trade(cost: float, accuracy: float) -> Trade:
+    return Trade("", Estimate(cost, 0.0, 1), Estimate(accuracy, 0.0, 1))
+
+
+def beats(one: Trade, other: Trade) -> bool:
+    no_worse = one.cost.mean <= other.cost.mean and one.accuracy.mean >= other.accuracy.mean
+    better = one.cost.mean < other.cost.mean or one.accuracy.mean > other.accuracy.mean
+    return no_worse and better
+
+
+@given(st.lists(st.builds(trade, LEVELS, LEVELS), max_size=25))
+def test_the_front_is_what_no_other_trade_beats(found: Sequence[Trade]) -> None:
+    expected = [each for each in found if not any(beats(other, each) for other in found)]
+    assert sorted(map(repr, front(found))) == sorted(map(repr, expected))
+    assert [each.cost.mean for each in front(found)] == sorted(each.cost.mean for each in expected)
+
+
+@pytest.mark.parametrize(("settings", "named"), [(3, 3), (MOST_NAMES + 1, MOST_NAMES)])
+def test_settings_are_named_all_or_those_on_the_front(tmp_path: Path, settings: int, named: int) -> None:
+    """The last one costs most and is worst, so it is not on the front."""
+    runs = make_study(
+        tmp_path,
+        {"batch": list(range(1, settings + 1))},
+        lambda at: 0.1 if at["batch"] == settings else 0.5 + 0.01 * at["batch"],
+        bytes=lambda at: {"up": 1000 * at["batch"], "down": 500},
+    )
+    with drawing.theme():
+        picture = accuracy_for(group_runs(runs), BYTES)
+    assert picture is not None
+    assert picture.svg.count("batch ") == named
+    assert picture.png.startswith(b"\x89PNG")
+
+
+def test_there_is_no_trade_where_all_cost_the_same_or_few_are_compared(tmp_path: Path) -> None:
+    runs = make_study(tmp_path, {"batch": [1, 2, 3]}, lambda at: 0.1 * at["batch"])
+    with drawing.theme():
+        assert accuracy_for(group_runs(runs), SECONDS) is None
+        assert accuracy_for(group_runs(runs[:2]), BYTES) is None
