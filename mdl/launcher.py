@@ -28,6 +28,7 @@ import msgspec
 
 from mdl import folder as files
 from mdl.config import Experiment
+from mdl.curves import write_curves
 from mdl.entry import enter
 from mdl.errors import MdlError, WorkerDied
 from mdl.orders import Keys, Orders
@@ -390,6 +391,7 @@ class _Launcher:
         )
         summary = {**summary, "exit_code": code, "ended": datetime.now(UTC).isoformat(timespec="seconds")}
         files.write_json(self._run / files.SUMMARY, summary)
+        write_curves(self._run)
         return summary
 
 

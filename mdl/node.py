@@ -31,6 +31,7 @@ from mdl.ledger import Ledger
 from mdl.orders import Orders, Report
 from mdl.party import MANAGER
 from mdl.system import Outcome, Task
+from mdl.trained import Trained
 from mdl.transport.codec import Codec
 from mdl.transport.party import PATIENCE_SECONDS, StreamParty
 from mdl.transport.pool import crypto_pool
@@ -115,14 +116,15 @@ async def _until_stopped(work: Any, pipe: Connection | None) -> None:
 async def _play(orders: Orders, report: Report) -> None:
     experiment = parse(orders.experiment)
     torch.set_num_threads(experiment.torch_threads)
-    ledger = Ledger(orders.party)
+    ledger, trained = Ledger(orders.party), Trained(experiment, orders.party)
 
     def on_record(event: Mapping[str, Any]) -> None:
         report(event)
+        trained.note(event)
         if event["kind"] in ("done", "epoch"):
             report({"kind": "ledger", "entry": msgspec.to_builtins(ledger.turn(event["epoch"]))})
 
-    loop = asyncio.get_running_loop()
+    loop, run = asyncio.get_running_loop(), Path(orders.run_folder)
     lag = LoopLag()
     learner = await loop.run_in_executor(None, _learner, experiment, orders)
     codec = Codec(experiment.system.receives(orders.party))
@@ -133,7 +135,11 @@ async def _play(orders: Orders, report: Report) -> None:
             watch = asyncio.ensure_future(lag.watch())
             logger.info("linked with %d parties", len(party.peers))
             report({"kind": "linked"})
-            outcome = await experiment.system.run(party, learner, _task(experiment, orders))
+            task = _task(experiment, orders)
+            try:
+                outcome = await experiment.system.run(party, learner, task)
+            finally:
+                trained.write(learner, FileJournal(run, orders.party), run)
             if experiment.alone and orders.party != MANAGER:
                 metrics = await party.to_thread("baseline", learner.alone, outcome.epochs)
                 party.record(

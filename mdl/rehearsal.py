@@ -21,13 +21,16 @@ import torch
 
 from mdl import folder as files
 from mdl.config import Experiment
+from mdl.curves import write_curves
 from mdl.errors import MdlError, party_name
 from mdl.learning.datasets import load
 from mdl.learning.local import LocalLearner, build_learner
 from mdl.party import MANAGER, PartyId
 from mdl.simulator import Network, Simulation, simulate
 from mdl.simulator.party import as_measured, from_table
+from mdl.simulator.run import MemoryJournal
 from mdl.summary import Account, summarise
+from mdl.trained import Trained
 from mdl.vectors import fingerprint
 
 EXIT_OK, EXIT_FAILED, EXIT_INTERRUPTED = 0, 1, 130
@@ -123,6 +126,9 @@ class _Rehearsal:
         self._experiment, self._learners, self._run = experiment, learners, run
         self._conditions, self._watch, self._metrics = conditions, watch, metrics
         self._account = Account(experiment)
+        roster = experiment.system.roster(experiment.workers)
+        self._trained = {party: Trained(experiment, party) for party in roster}
+        self._journals = {party: MemoryJournal() for party in roster}
         self._seconds = 0.0
 
     def run(self) -> Mapping[str, Any]:
@@ -142,6 +148,9 @@ class _Rehearsal:
         )
         summary = {**summary, "exit_code": code, "ended": datetime.now(UTC).isoformat(timespec="seconds")}
         files.write_json(self._run / files.SUMMARY, summary)
+        write_curves(self._run)
+        for party, trained in self._trained.items():
+            trained.write(self._learners[party], self._journals[party], self._run)
         return summary
 
     def _simulate(self, interruption: "_Interruption") -> Simulation:
@@ -163,6 +172,7 @@ class _Rehearsal:
             delays=experiment.delays if experiment.delay else None,
             stop=experiment.stop_rule(),
             evaluate_every=experiment.evaluate_every,
+            journals=self._journals,
             on_record=self._note,
         )
 
@@ -201,6 +211,7 @@ class _Rehearsal:
         stamped = {**event, "seconds": round(self._seconds, 4)}
         self._metrics(json.dumps(stamped).encode() + b"\n")
         self._account.recorded(stamped)
+        self._trained[event["party"]].note(event)
         self._watch(stamped)
 
 

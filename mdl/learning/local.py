@@ -1,11 +1,12 @@
 """One party's model and data: local training and scoring. Implements `mdl.system.Learner`."""
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from safetensors.torch import save
 from torch import nn
 from torch.nn import functional
 
@@ -151,6 +152,19 @@ class LocalLearner:
                 right += (scores.argmax(1) == labels).sum()
         count = len(self._test.rows)
         return Metrics(loss=float(loss) / count, accuracy=int(right) / count)
+
+    def exported(self, parameters: Floats, metadata: Mapping[str, str]) -> bytes:
+        """Give a model with these parameters as a plain state dict, in the safetensors format.
+
+        Args:
+            parameters: shape (t,). Those present stay as they are, and may meanwhile train in another thread.
+            metadata: to be read without the tensors.
+        """
+        model = copy.deepcopy(self._model)
+        flat.write(model, parameters)
+        # The format knows no two names for one tensor, and no layout but the plain one.
+        tensors = {name: each.clone().contiguous() for name, each in model.state_dict().items()}
+        return save(tensors, {"format": "pt", **metadata})
 
     def alone(self, epochs: int) -> Metrics:
         """Train a fresh copy of the initial model on this party's data for `epochs`, and score it.

@@ -1,0 +1,76 @@
+"""The trained model as a file in the run's folder, to be loaded without this package.
+
+``model.safetensors`` is the manager's: the global model, or the one on pooled data. Where nobody talks, each
+worker has one of its own, ``model-<party>.safetensors``. Either holds a plain state dict: the names of torch,
+buffers included. Its metadata says experiment, epoch, and accuracy on the test set if that was measured.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from mdl.config import Experiment
+from mdl.folder import write_atomically
+from mdl.party import MANAGER, PartyId
+from mdl.system import Arrays
+from mdl.vectors import Floats
+
+_RECORD: Final = "model"
+"""What parties call their checkpoints."""
+
+
+class Exporter(Protocol):
+    """A learner that writes models down (`mdl.learning.local.LocalLearner`)."""
+
+    def exported(self, parameters: Floats, metadata: Mapping[str, str]) -> bytes:
+        """Give a model with these parameters as the content of a file."""
+
+
+class Checkpoints(Protocol):
+    """A journal that can be leafed through."""
+
+    def epochs(self, name: str, /) -> list[int]:
+        """Give the epochs with a record of this name, in ascending order."""
+
+    def read(self, name: str, epoch: int, /) -> Arrays | None:
+        """Give back a record."""
+
+
+def file_name(party: PartyId) -> str:
+    """Give the name of a party's file."""
+    return "model.safetensors" if party == MANAGER else f"model-{party}.safetensors"
+
+
+class Trained:
+    """One party's model: hears how it was scored, and is written down at the end, however that came.
+
+    Args:
+        experiment: the run's.
+        party: whose model.
+    """
+
+    def __init__(self, experiment: Experiment, party: PartyId) -> None:
+        self._experiment, self._party = experiment, party
+        self._accuracy: dict[int, float] = {}
+
+    def note(self, event: Mapping[str, Any]) -> None:
+        """Take in a line of the metrics."""
+        mine = event["kind"] == "evaluated" and event["party"] == self._party
+        if mine and event["model"] != "alone":
+            self._accuracy[event["epoch"]] = event["accuracy"]
+
+    def write(self, learner: Exporter, checkpoints: Checkpoints, run: Path) -> None:
+        """Write the model of the last epoch completed into the run's folder, if it is a result of the run.
+
+        In a system whose workers talk with a manager, theirs are not: they are on the way to the global one.
+        """
+        epochs = checkpoints.epochs(_RECORD)
+        alone = not self._experiment.system.links(self._experiment.workers)
+        if not epochs or not (alone or self._party == MANAGER):
+            return
+        kept = checkpoints.read(_RECORD, epochs[-1])
+        assert kept is not None
+        metadata = {"experiment": self._experiment.name, "epoch": str(epochs[-1])}
+        if epochs[-1] in self._accuracy:
+            metadata["accuracy"] = f"{self._accuracy[epochs[-1]]:.6g}"
+        write_atomically(run / file_name(self._party), learner.exported(kept["parameters"], metadata))
