@@ -1,6 +1,5 @@
 """What the variants of ∝MDL have in common: ρ-visibility, who contributes what, what hides it."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -11,23 +10,21 @@ from annotated_types import Ge, Gt, Le
 from pydantic import model_validator
 
 from mdl.party import PartyId
-from mdl.privacy.settings import AnyNoise, AnyPrivacy, NoNoise, coarsest_bits
+from mdl.privacy.settings import AnyNoise, AnyPrivacy, NoNoise
 from mdl.protocols import selection as select
 from mdl.protocols.contribution import Encoder
 from mdl.protocols.rows import ROW_LIMIT_BYTES
 from mdl.protocols.selection import Selection
 from mdl.protocols.sets import WORKERS_LIMIT
-from mdl.schemes.fixed_point import MAX_FRACTION_BITS, MAX_LIMIT_BITS, FixedPoint
+from mdl.schemes.fixed_point import MAX_FRACTION_BITS, FixedPoint
 from mdl.schemes.settings import AnyScheme, PrssSettings, Requirements
 from mdl.schemes.settings.rlwe import SMALLEST_BLOCK
 from mdl.schemes.threshold import ThresholdEncryption
 from mdl.settings import Settings
 from mdl.system import Crypto, Randomness, star
 from mdl.systems.credentials import deal_threshold
+from mdl.systems.grids import grids
 from mdl.vectors import Blocks
-
-DEFAULT_RANGE: Final = 16.0
-DEFAULT_BITS: Final = 12
 
 _NARROW: Final = FixedPoint(1.0, 1)
 """A grid on which no sum is too large: what is wrong with a scheme there has nothing to do with the grid."""
@@ -133,32 +130,11 @@ class VisibilitySettings(Settings):
         Where `fraction_bits` is to be chosen for noise, it is the finest grid that the scheme has room for;
         the coarsest that does for the noise, if it has for none.
         """
-        grids = self._grids()
-        return grids[0] if len(grids) == 1 else _finest(self, workers)
-
-    @property
-    def fixed_point(self) -> FixedPoint:
-        """The grid, where it does not depend on n; see `grid`."""
-        [grid] = self._grids()
-        return grid
+        choice = self._grids()
+        return choice[0] if len(choice) == 1 else _finest(self, workers)
 
     def _grids(self) -> list[FixedPoint]:
-        """Give the grids that are left to choose from, from the finest to the coarsest; at least one."""
-        largest, bits, noise = self.range, self.fraction_bits, self.noise
-        if largest == "auto":
-            largest = noise.reach if noise else DEFAULT_RANGE
-        if bits != "auto":
-            return [FixedPoint(largest, bits)]
-        if noise is None:
-            return [FixedPoint(largest, DEFAULT_BITS)]
-        coarsest = coarsest_bits(noise)
-        finest = min(max(DEFAULT_BITS, coarsest), MAX_FRACTION_BITS, MAX_LIMIT_BITS - math.frexp(largest)[1])
-        if finest < coarsest:
-            raise ValueError(
-                f"no grid holds a clip of {noise.clip:g} beside values up to {largest:.3g}: "
-                "raise privacy.epsilon (less noise), or change privacy.clip"
-            )
-        return [FixedPoint(largest, each) for each in range(finest, coarsest - 1, -1)]
+        return grids(self.range, self.fraction_bits, self.noise)
 
     def encoder(self, workers: int, blocks: Blocks, *, rng: Randomness) -> Encoder:
         """Make what encodes a worker's gradients, in a run with n = `workers`; noise comes from `rng`."""

@@ -11,7 +11,6 @@ from mdl.privacy.ldp import mean_variance
 from mdl.privacy.settings import AnyNoise, GaussianNoise, LaplaceNoise, NoNoise
 from mdl.protocols import sets as active
 from mdl.protocols.versions import Closing
-from mdl.schemes.fixed_point import FixedPoint
 from mdl.schemes.randomness import insecure_seeded
 from mdl.schemes.settings import (
     AnyScheme,
@@ -212,12 +211,6 @@ def test_parties_agree_on_the_noise_and_on_the_grid_that_follows_from_it() -> No
     assert float(strong["system.range"]) == pytest.approx(10 * float(mild["system.range"]), rel=0.02)
 
 
-def test_without_noise_the_grid_is_as_ever() -> None:
-    assert Coordinated(threshold=4).grid(8) == FixedPoint(16.0, 12)
-    assert Coordinated(threshold=4, range=4.0).grid(8) == FixedPoint(4.0, 12)
-    assert Coordinated(threshold=4, fraction_bits=9).grid(8) == FixedPoint(16.0, 9)
-
-
 @pytest.mark.parametrize("value", [0.01, 0.1, 1.0])
 @pytest.mark.parametrize(
     "scheme",
@@ -251,11 +244,6 @@ def test_noise_for_which_a_scheme_has_no_room_is_told_with_what_to_change() -> N
         visibility=0.5, scheme=ElGamalSettings(form="grid"), privacy=LaplaceNoise(epsilon=1.0)
     ).problems(8)
     assert problem.startswith("system.scheme: form = "), "what has nothing to do with noise is told as ever"
-
-
-def test_noise_that_no_grid_holds_is_told() -> None:
-    with pytest.raises(ValueError, match=r"no grid holds a clip of 0\.5 beside values up to 1\.38e\+18"):
-        Coordinated(threshold=3, privacy=LaplaceNoise(epsilon=1e-17))
 
 
 def test_selection_by_magnitude_shows_what_no_noise_covers() -> None:
