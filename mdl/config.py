@@ -229,7 +229,7 @@ def check_resumable(before: Experiment, now: Experiment) -> None:
     old, new = _flat(before.model_dump()), _flat(now.model_dump())
     changed = sorted(key for key in old.keys() | new.keys() if old.get(key) != new.get(key))
     fixed = [key for key in changed if not key.startswith(MAY_CHANGE)]
-    if "epochs" in changed and "learning.privacy.epsilon" in old:
+    if "epochs" in changed and old.get("learning.privacy.epsilon") is not None:
         fixed.append("epochs")  # the noise was made for so many
     if fixed:
         raise ConfigError(

@@ -41,6 +41,9 @@ GRACE_SECONDS: Final = 5.0
 
 EXIT_OK, EXIT_FAILED, EXIT_CONFIG, EXIT_INTERRUPTED = 0, 1, 2, 130
 
+_PRELOADED: Final = {"dp-sgd": ("torch._dynamo",)}
+"""By the kind of training: what it imports at the first step, over a second in each party if not before."""
+
 Watcher = Callable[[Mapping[str, Any]], None]
 """Shown every event of the run as it comes, for progress. Must not raise."""
 
@@ -105,7 +108,7 @@ def launch(
     """
     context = multiprocessing.get_context("forkserver")
     # The one process that imports torch; every party is a fork of it.
-    context.set_forkserver_preload(["mdl.node"])
+    context.set_forkserver_preload(["mdl.node", *_PRELOADED.get(experiment.learning.privacy.type, ())])
     forkserver.ensure_running()
     with files.locked(run), _private_folder() as private:
         launcher = _Launcher(experiment, run, private, data_dir=data_dir, watch=watch, resuming=resuming)
