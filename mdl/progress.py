@@ -12,6 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from mdl.budget import Budget
 from mdl.config import Experiment
 from mdl.errors import party_name
 from mdl.party import PartyId
@@ -40,6 +41,7 @@ class State:
         self.first_epoch: tuple[int, float] | None = None
         self.accuracy: float | None = None
         self.size_bytes = 0
+        self.budget = Budget(experiment)
         self.workers: dict[int, dict[str, Any]] = {
             worker: _nothing_yet() for worker in range(1, experiment.workers + 1)
         }
@@ -50,6 +52,7 @@ class State:
         """Take in an event; say whether it ends an epoch of the whole run."""
         if self.virtual_seconds is not None:
             self.virtual_seconds = event.get("seconds", self.virtual_seconds)
+        self.budget.recorded(event)
         match event["kind"]:
             case "starting":
                 self.stage = event["what"]
@@ -103,6 +106,8 @@ class State:
         if losses := self._losses():
             parts.append(f"training loss {sum(losses) / len(losses):.4f}")
         parts.append(self.expense)
+        if spent := self.budget.brief():
+            parts.append(spent)
         if self.seconds_left is not None:
             parts.append(f"{human_seconds(self.seconds_left)} left")
         return f"[{human_seconds(self.seconds)}] " + ", ".join(parts)
@@ -186,7 +191,8 @@ class LiveTable(AbstractContextManager["LiveTable"]):
         accuracy = f"   test accuracy {state.accuracy:.4f}" if state.accuracy is not None else ""
         head = Text(f"{experiment.name}  {state.count}{accuracy}", style="bold")
         so_far = f"{human_seconds(state.seconds)} so far{left}"
-        foot = Text(f"{so_far}; {state.expense}; {state.stage}", style="dim")
+        said = (so_far, state.expense, state.budget.brief(), state.stage)
+        foot = Text("; ".join(filter(None, said)), style="dim")
         # A bar by itself does not end its line.
         bar = Padding(ProgressBar(total=experiment.epochs, completed=state.epoch, width=60))
         return Group(head, bar, self._workers(), foot)

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from statistics import fmean
 from typing import Any, Literal, TypeAlias
 
+from mdl.budget import Budget
 from mdl.config import Experiment
 from mdl.party import MANAGER, PartyId
 
@@ -51,6 +52,7 @@ class Account:
         self.seconds: dict[str, dict[PartyId, float]] = {}
         self.counted = False
         self.up = self.down = 0
+        self.budget = Budget(experiment)
 
     def goes_on(self, before: Mapping[str, Any]) -> None:
         """Take over from an earlier part's summary what its metrics and its ledger do not say."""
@@ -59,6 +61,7 @@ class Account:
 
     def recorded(self, event: Mapping[str, Any]) -> None:
         """Take in a line of the metrics."""
+        self.budget.recorded(event)
         if event["kind"] == ("epoch" if self._led else "done"):
             self.epochs = max(self.epochs, event["epoch"])
         match event["kind"]:
@@ -162,6 +165,7 @@ def summarise(
         "missed_share": _share(account.missed, account.missed + account.opened),
         "saturated": account.saturated,
         "saturated_share": _share(account.saturated, account.encoded),
+        "privacy": account.budget.figures(),
         "fairness": fairness(account.accepted, experiment.workers),
         "weights": {
             "global": account.weights.get(MANAGER),

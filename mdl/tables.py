@@ -12,12 +12,16 @@ from rich.text import Text
 
 from mdl.config import Experiment
 from mdl.errors import ConfigError
+from mdl.learning import privacy as records
+from mdl.learning.privacy import DpSgd
 from mdl.learning.settings import NAMED_DATASETS, NAMED_MODELS
 from mdl.mistakes import likely
 from mdl.progress import human_bytes, human_seconds
 from mdl.schemes.settings import AnyScheme
 from mdl.summary import GAIN, GAIN_OVER, SATURATION_WARNED, gain
 from mdl.systems import AnySystem
+from mdl.systems.promises import explain_spending
+from mdl.systems.visibility import VisibilitySettings
 
 
 def closing_table(summary: Mapping[str, Any], run: Path) -> Table:
@@ -71,8 +75,22 @@ def _cost_rows(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if fairness := summary["fairness"]:
         yield "contributions", _contributions(fairness, seconds["total"])
     yield "missed updates", f"{summary['missed']:,} ({summary['missed_share']:.2%})"
+    yield from _privacy_rows(summary["privacy"] or {})
     if summary["saturated"]:
         yield "saturated values", f"{summary['saturated']:,} ({summary['saturated_share']:.3%})"
+
+
+def _privacy_rows(privacy: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Say what the worker has spent that spent most."""
+    if noise := privacy.get("noise"):
+        if (each := noise.get("epsilon_parameter_epoch")) is not None:
+            yield "noise, a parameter", f"ε = {each:g} in an epoch, for any change of the worker's data"
+        yield "noise, in all", f"{noise['said']}, worker {noise['worker']}"
+        yield "noise in a mean", f"standard deviation {noise['deviation_of_mean']:.3g}"
+        yield "clipped values", f"{noise['clipped_share']:.2%}"
+    if records := privacy.get("records"):
+        where = f"worker {records['worker']}, {records['epochs']} epochs on {records['examples']:,} examples"
+        yield "privacy, a record", f"ε = {records['epsilon']:.3g}, δ = {records['delta']:g} ({where})"
 
 
 def _contributions(fairness: Mapping[str, Any], seconds: float) -> str:
@@ -108,9 +126,30 @@ def explanation(experiment: Experiment, data_dir: Path | None) -> Group:
         f"seed {experiment.seed}."
     )
     said = [Text(head, style="bold"), *map(Text, system.explain(experiment.workers, parameters))]
+    said += map(Text, _spending(experiment, parameters))
     if missing := _missing_data(experiment, data_dir):
         said.append(Text(f"Warning: the data is not here yet. {missing}", style="yellow"))
     return Group(*(Padding(paragraph, (0, 0, 1, 0)) for paragraph in said), Text("The file is valid."))
+
+
+def _spending(experiment: Experiment, parameters: int) -> Iterator[str]:
+    """Say what the run will spend of its workers' privacy."""
+    system, learning = experiment.system, experiment.learning
+    if isinstance(system, VisibilitySettings):
+        spending = explain_spending(
+            system, workers=experiment.workers, parameters=parameters, epochs=experiment.epochs
+        )
+        yield from filter(None, [spending])
+    if isinstance(learning.privacy, DpSgd):
+        examples = learning.examples_each(experiment.workers)
+        sampling = learning.sampling(examples) if examples else None
+        yield from records.explain(
+            learning.privacy,
+            sampling,
+            epochs=experiment.epochs,
+            alone=experiment.alone,
+            own_pace=system.own_pace,
+        )
 
 
 def _missing_data(experiment: Experiment, data_dir: Path | None) -> str | None:

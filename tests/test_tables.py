@@ -37,6 +37,7 @@ SUMMARY: dict[str, Any] = {
     "saturated": 12_345,
     "saturated_share": 0.00123,
     "fairness": None,
+    "privacy": None,
     "weights": {"global": "ab" * 32, "workers": {}},
     "left": [],
 }
