@@ -5,19 +5,36 @@ from difflib import get_close_matches
 from typing import Final
 
 from mdl.errors import ConfigError
+from mdl.reproduction.communication import COMMUNICATION
 from mdl.reproduction.encryption import FIGURE_5A, FIGURE_5B
 from mdl.reproduction.figure import Figure
 from mdl.reproduction.learning_accuracy import ACCURACY
 from mdl.reproduction.learning_noise import FIGURE_6
 from mdl.reproduction.learning_visibility import FIGURE_7A
+from mdl.reproduction.missing import MISSING_RATE
 from mdl.reproduction.scalability import FIGURE_9
+from mdl.reproduction.theorem_1 import THEOREM_1
+from mdl.reproduction.variants import FIGURE_8A, FIGURE_8B
 from mdl.reproduction.visibility_time import FIGURE_7B
 
 ALL: Final = "all"
 
 FIGURES: Final[Mapping[str, Figure]] = {
     figure.name: figure
-    for figure in (FIGURE_5A, FIGURE_5B, FIGURE_6, FIGURE_7A, FIGURE_7B, FIGURE_9, ACCURACY)
+    for figure in (
+        FIGURE_5A,
+        FIGURE_5B,
+        FIGURE_6,
+        FIGURE_7A,
+        FIGURE_7B,
+        FIGURE_8A,
+        FIGURE_8B,
+        FIGURE_9,
+        MISSING_RATE,
+        THEOREM_1,
+        COMMUNICATION,
+        ACCURACY,
+    )
 }
 
 

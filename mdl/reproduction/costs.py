@@ -28,11 +28,7 @@ _RUNS: Final = 3
 def printed(
     setting: Setting, members: Sequence[int], *, bits: int = PAPER_BITS
 ) -> Mapping[int, PricedSettings]:
-    """Give the printed protocol at these sizes of active sets, a set for every parameter, as measured here.
-
-    An opener is shown one element, as is printed (g^{z_i r}). Our protocol shows it m-1 hints, so each is
-    that part of an element wide.
-    """
+    """Give the printed protocol at these sizes of active sets, a set a parameter, as measured here."""
     about = {"bits": bits, "values": _VALUES, "runs": _RUNS}
     measured: dict[int, Prices] = {}
     for turn in range(TURNS):
@@ -40,23 +36,32 @@ def printed(
             name = f"printed-{bits}-bits-{m}-members-{turn + 1}"
             steps = setting.kept(name, {**about, "members": m}, partial(_printed, bits, m))
             measured[m] = measured.get(m, Prices(**steps)).least(Prices(**steps))
-    element = bits // 8
     return {
         m: PricedSettings(
             name=f"the printed protocol at {bits} bits",
-            widths=Widths(
-                threshold=m,
-                members_first=False,
-                body=element,
-                hint=element,
-                shown=-(-element // max(1, m - 1)),
-                share=element,
-            ),
+            widths=printed_widths(bits, m),
             prices=prices,
             till=Till(),
         )
         for m, prices in measured.items()
     }
+
+
+def printed_widths(bits: int, members: int) -> Widths:
+    """Give the printed protocol's bytes, with which it costs 4m elements a parameter.
+
+    An opener is shown one element, as is printed (g^{z_i r}). Our conversation shows it m-1 hints, so each is
+    that part of an element wide, rounded up.
+    """
+    element = bits // 8
+    return Widths(
+        threshold=members,
+        members_first=False,
+        body=element,
+        hint=element,
+        shown=-(-element // max(1, members - 1)),
+        share=element,
+    )
 
 
 def ours(setting: Setting, workers: int, members: int) -> PricedSettings:

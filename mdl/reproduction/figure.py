@@ -131,7 +131,11 @@ class Figure:
     @property
     def heading(self) -> str:
         """What it is called on a page."""
-        return f"Figure {self.name}: {self.title}" if self.name[0].isdigit() else self.title
+        return f"Figure {self.name}: {self.title}" if self.name[0].isdigit() else _capital(self.title)
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def read_json(path: Path) -> dict[str, Any] | None:

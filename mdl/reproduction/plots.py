@@ -90,6 +90,7 @@ def lines(
     x_label: str,
     y_label: str,
     logarithmic: bool = False,
+    ticks: bool = True,
     legend: Sequence[Series] = (),
 ) -> Picture:
     """Draw panels of lines side by side; give it as files.
@@ -104,6 +105,7 @@ def lines(
         x_label: of all panels.
         y_label: of the first.
         logarithmic: whether both axes are.
+        ticks: whether the places of the points are marked on the axis; else those that fit.
         legend: the series to be named; by default those of the first panel.
     """
     with drawing.theme():
@@ -120,6 +122,8 @@ def lines(
                 _logarithmic(axes, drawn)
             else:
                 axes.set_ylim(bottom=0)
+                if not ticks:
+                    continue
                 axes.set_xticks(sorted({x for series in drawn for x in series.x}))
                 axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         places[0].set_ylabel(y_label)

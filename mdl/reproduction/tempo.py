@@ -104,8 +104,13 @@ def _arguments(trial: Trial) -> Mapping[str, Any]:
     scheme = trial.scheme
     return {
         **{key: value for key, value in vars(trial).items() if key != "scheme"},
-        "scheme": {"name": scheme.name, "widths": asdict(scheme.widths), "prices": scheme.prices.to_json()},
+        "scheme": as_json(scheme),
     }
+
+
+def as_json(scheme: PricedSettings) -> Mapping[str, Any]:
+    """Write a priced scheme as JSON, but for its till."""
+    return {"name": scheme.name, "widths": asdict(scheme.widths), "prices": scheme.prices.to_json()}
 
 
 def scheme_of(about: Mapping[str, Any], standing_for: int = 1) -> PricedSettings:
