@@ -356,7 +356,8 @@ def sweep(
 @app.command()
 def report(
     runs: Annotated[
-        list[Path], typer.Argument(metavar="RUN...", help="Folders of runs, to be shown side by side.")
+        list[Path],
+        typer.Argument(metavar="RUN...", help="Folders of runs, or of studies, which stand for their runs."),
     ],
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Where to write; by default the first run's folder.")
@@ -364,8 +365,12 @@ def report(
 ) -> None:
     """Draw tables and plots of one or several runs: one self-contained HTML page, and a PNG of each plot.
 
-    [dim]Example:[/dim]
+    Several runs also give comparison.csv and comparison.json. More than six, or repetitions of one setting
+    with other seeds, are compared as a study: means over seeds, accuracy against what varies and its price.
+
+    [dim]Examples:[/dim]
       mdl report runs/*-quickstart runs/*-mnist-mlp --out comparison
+      mdl report studies/quickstart
     """
     target = out or runs[0]
     for path in _write_report(runs, target):

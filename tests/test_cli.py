@@ -9,7 +9,7 @@ from mdl.cli import main
 QUICKSTART = str(Path(__file__).parent.parent / "configs" / "quickstart.toml")
 
 COMMANDS = [
-    *("run", "check", "simulate", "report", "list", "keys deal", "audit collusion", "node"),
+    *("run", "check", "simulate", "sweep", "report", "list", "keys deal", "audit collusion", "node"),
     *("bench schemes", "bench exchange"),
 ]
 

@@ -34,7 +34,7 @@ def strokes(heights: Sequence[float]) -> Sequence[Stroke]:
     """
     best = sorted(range(len(heights)), key=lambda index: -heights[index])[:MOST]
     named = {
-        index: Stroke(colour, 3.8 - 2.2 * place / max(len(best) - 1, 1), named=True)
+        index: Stroke(colour, 3.2 - 1.6 * place / max(len(best) - 1, 1), named=True)
         for place, (index, colour) in enumerate(zip(sorted(best), drawing.PALETTE, strict=False))
     }
     return [named.get(index, Stroke(drawing.IDLE, 1.1, named=False)) for index in range(len(heights))]

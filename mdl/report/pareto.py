@@ -11,9 +11,17 @@ from matplotlib.ticker import FuncFormatter
 from mdl.report import drawing, naming, units
 from mdl.report.drawing import EndLabel, Picture
 from mdl.report.groups import Estimate, Group
-from mdl.report.quantities import ACCURACY, BYTES, EPSILON, EPSILON_PARAMETER, SECONDS, Quantity
+from mdl.report.quantities import (
+    ACCURACY,
+    BYTES,
+    EPSILON_PARAMETER,
+    EPSILON_RECORD,
+    EPSILON_WORKER,
+    SECONDS,
+    Quantity,
+)
 
-COSTS: Final = (EPSILON, EPSILON_PARAMETER, BYTES, SECONDS)
+COSTS: Final = (EPSILON_RECORD, EPSILON_WORKER, EPSILON_PARAMETER, BYTES, SECONDS)
 """Of each less is better; a large ε is little privacy."""
 
 FEWEST_TRADES: Final = 3
@@ -100,7 +108,7 @@ def _draw(figure: Figure, found: Sequence[Trade], cost: Quantity) -> None:
     axes.margins(x=0.06, y=0.1)
     axes.set_xlabel(cost.title)
     drawing.mark_percent(axes)
-    axes.tick_params(axis="x", which="minor", labelbottom=False)
+    axes.minorticks_off()
     _number(axes, found if len(found) <= MOST_NAMES else _telling(unbeaten))
 
 

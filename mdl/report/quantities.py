@@ -1,7 +1,7 @@
 """What runs are compared by: one number each, from a run's summary or else from its records."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -38,26 +38,27 @@ def _best_accuracy(run: Run) -> float | None:
     return max((point.accuracy for point in series.main_curve(run)), default=None)
 
 
-def _epsilon_total(run: Run) -> float | None:
-    """Find the ε of all that a worker sends; a summary may give several guarantees: the smallest."""
-    found = [value for key, value in _epsilons(run) if "parameter" not in key]
-    return min(found, default=None)
+def _spent(promise: str, key: str) -> Callable[[Run], float | None]:
+    """Give what looks a figure of one promise up in `privacy`, where a summary has it."""
+
+    def of(run: Run) -> float | None:
+        return _number(_mapping(_mapping(run.summary.privacy).get(promise)).get(key))
+
+    return of
 
 
 def _epsilon_parameter(run: Run) -> float | None:
     """Find the ε of one parameter in one epoch: as the summary has it, or as the experiment asked for it."""
-    found = [value for key, value in _epsilons(run) if "parameter" in key]
+    found = _spent("noise", "epsilon_parameter_epoch")(run)
     noise = dict(naming.flatten(run.settings))
-    if not found and noise.get("system.privacy.type") == "laplace":
+    if found is None and noise.get("system.privacy.type") == "laplace":
         return _number(noise.get("system.privacy.epsilon"))
-    return min(found, default=None)
+    return found
 
 
-def _epsilons(run: Run) -> Iterator[tuple[str, float]]:
-    for key, value in naming.flatten(_mapping(run.summary.privacy)):
-        number = _number(value)
-        if "epsilon" in key and number is not None:
-            yield key, number
+def _written_epsilon(epsilon: float | None) -> str:
+    """Write out thousands and millions: that they are no guarantee should be seen at a glance."""
+    return units.count(epsilon) if epsilon is not None and epsilon >= 1000 else units.decimal(epsilon)
 
 
 def _jain(run: Run) -> float | None:
@@ -78,7 +79,12 @@ ACCURACY: Final = Quantity("accuracy", "accuracy", _final_accuracy, units.percen
 EPSILON_PARAMETER: Final = Quantity(
     "epsilon_parameter_epoch", "ε a parameter and epoch", _epsilon_parameter, units.decimal
 )
-EPSILON: Final = Quantity("epsilon_total", "ε in total", _epsilon_total, units.decimal)
+EPSILON_WORKER: Final = Quantity(
+    "epsilon_worker", "ε of all a worker sends", _spent("noise", "epsilon"), _written_epsilon
+)
+EPSILON_RECORD: Final = Quantity(
+    "epsilon_record", "ε a record", _spent("records", "epsilon"), _written_epsilon
+)
 BYTES: Final = Quantity(
     "bytes_both_ways",
     "bytes, both ways",
@@ -91,7 +97,8 @@ SHOWN: Final = (
     ACCURACY,
     Quantity("accuracy_best", "best", _best_accuracy, units.percent),
     EPSILON_PARAMETER,
-    EPSILON,
+    EPSILON_WORKER,
+    EPSILON_RECORD,
     Quantity("bytes_up", "bytes up", lambda run: run.summary.bytes.get("up"), units.size),
     Quantity("bytes_down", "bytes down", lambda run: run.summary.bytes.get("down"), units.size),
     SECONDS,

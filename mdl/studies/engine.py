@@ -89,7 +89,7 @@ def run_points(
 
 def default_jobs(mode: Mode) -> int:
     """Give how many points go on at a time: a real run has processes enough of its own."""
-    return 1 if isinstance(mode, Real) else len(os.sched_getaffinity(0))
+    return 1 if isinstance(mode, Real) else os.cpu_count() or 1
 
 
 def interrupted(results: Mapping[str, PointResult]) -> bool:

@@ -46,7 +46,7 @@ def test_a_run_is_a_row_with_only_the_keys_that_differ(tmp_path: Path) -> None:
     assert list(table.head)[:2] == ["learning.batch", "seed"]
     assert [row[:2] for row in table.rows] == [("8", "1"), ("8", "2"), ("16", "1"), ("16", "2")]
     assert table.rows[0][-1] == "02"
-    assert "ε in total" not in table.head
+    assert "ε a record" not in table.head
 
 
 def test_without_repetition_there_is_one_table(tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_the_csv_has_a_line_a_run_unrounded(tmp_path: Path) -> None:
         ("8", "2"),
     ]
     assert float(lines[1]["accuracy"]) == 1 / 3 + 2 / 7
-    assert lines[0]["epsilon_total"] == ""
+    assert lines[0]["epsilon_record"] == ""
     assert lines[0]["bytes_up"] == "52000000"
 
 

@@ -3,28 +3,36 @@ from typing import Any
 
 import pytest
 
-from mdl.report.quantities import ACCURACY, BYTES, EPSILON, EPSILON_PARAMETER, KEPT, SHOWN
+from mdl.report.quantities import (
+    ACCURACY,
+    BYTES,
+    EPSILON_PARAMETER,
+    EPSILON_RECORD,
+    EPSILON_WORKER,
+    KEPT,
+    SHOWN,
+)
 from tests.report.run_folder import accuracy, make_run, resummarise
 
 
 @pytest.mark.parametrize(
-    ("privacy", "parameter", "total"),
+    ("privacy", "parameter", "worker", "record"),
     [
-        (None, None, None),
-        ("none", None, None),
-        ({"epsilon": 3.0, "delta": 1e-5}, None, 3.0),
-        ({"ldp": {"epsilon_parameter_epoch": 0.1, "epsilon_total": 900.0}}, 0.1, 900.0),
-        ({"a": {"epsilon": 5.0}, "b": {"epsilon": 4}}, None, 4.0),
-        ({"epsilon": float("inf"), "epsilon_parameter_epoch": True}, None, None),
+        (None, None, None, None),
+        ("none", None, None, None),
+        ({"noise": {"epsilon_parameter_epoch": 0.1, "epsilon": 900}}, 0.1, 900.0, None),
+        ({"records": {"epsilon": 3.0, "delta": 1e-5}}, None, None, 3.0),
+        ({"noise": {"epsilon": float("inf")}, "records": {"epsilon": True}}, None, None, None),
     ],
 )
-def test_privacy_is_found_whatever_table_it_stands_in(
-    tmp_path: Path, privacy: Any, parameter: float | None, total: float | None
+def test_each_promise_of_privacy_has_its_own_figure(
+    tmp_path: Path, privacy: Any, parameter: float | None, worker: float | None, record: float | None
 ) -> None:
     make_run(tmp_path / "run", epochs=1)
     run = resummarise(tmp_path / "run", privacy=privacy)
     assert run.summary.epochs == 1
-    assert (EPSILON_PARAMETER.of(run), EPSILON.of(run)) == (parameter, total)
+    found = (EPSILON_PARAMETER.of(run), EPSILON_WORKER.of(run), EPSILON_RECORD.of(run))
+    assert found == (parameter, worker, record)
 
 
 def test_the_epsilon_of_a_parameter_is_what_the_experiment_asked_for(tmp_path: Path) -> None:
@@ -45,3 +53,11 @@ def test_a_run_that_ended_early_has_the_accuracy_it_had_reached(tmp_path: Path) 
 def test_bytes_are_those_of_both_ways(tmp_path: Path) -> None:
     make_run(tmp_path / "run", epochs=1)
     assert BYTES.of(resummarise(tmp_path / "run")) == 73_000_000
+
+
+def test_a_large_epsilon_is_written_out() -> None:
+    assert [EPSILON_WORKER.write(value) for value in (None, 2.5, 1_084_500.0)] == [
+        "–",
+        "2.5",
+        "1\u202f084\u202f500",
+    ]
