@@ -25,12 +25,18 @@ _BYTES_READ: Final = 2
 """Of a ciphertext so many bytes are taken for each parameter."""
 
 
+def members(epoch: Epoch) -> list[PartyId]:
+    """Give everybody who is in some sum."""
+    inside = range(1, epoch.staged.workers + 1)
+    return [worker for worker in inside if active.contains(epoch.sums.sets, worker).any()]
+
+
 def by_manager(epoch: Epoch) -> Iterator[Seen]:
     """What the manager holds: the sums that it opened, or each upload where nothing hides them."""
     if epoch.system.scheme.type != "plain":
-        yield _view(epoch, "manager", _of_sums(epoch), epoch.mean, epoch.opened, _members(epoch))
+        yield _view(epoch, "manager", _of_sums(epoch), epoch.mean, epoch.opened, members(epoch))
         return
-    for worker in _members(epoch):
+    for worker in members(epoch):
         values, known = _read(epoch, worker)
         yield _view(epoch, "manager", f"upload of worker {worker}", values, known, [worker])
 
@@ -46,13 +52,19 @@ def by_worker(epoch: Epoch, worker: PartyId) -> Seen:
     rest = np.maximum(epoch.members - inside, 1)
     gradient = (epoch.members * mean - epoch.held_by([worker])) / rest
     what = f"{_of_sums(epoch)}, without worker {worker}'s own"
-    return _view(epoch, "worker", what, gradient, known, others(_members(epoch), worker))
+    return _view(epoch, "worker", what, gradient, known, others(members(epoch), worker))
 
 
 def by_coalition(epoch: Epoch, victim: PartyId) -> Seen:
-    """What the manager and m − 1 workers hold of another: its entries where they are the rest of the set."""
+    """What the manager and m − 1 workers hold of another: its entries where they are the rest of the set.
+
+    Those collude that are most often in a set with the victim.
+    """
     m = epoch.system.visibility_threshold(epoch.staged.workers)
-    colluders = others(range(1, epoch.staged.workers + 1), victim)[: m - 1]
+    beside = epoch.sums.sets[active.contains(epoch.sums.sets, victim)]
+    often = active.counts(beside, epoch.staged.workers)
+    among = others(range(1, epoch.staged.workers + 1), victim)
+    colluders = sorted(among, key=lambda worker: -often[worker - 1])[: m - 1]
     mask = np.uint64(sum(1 << (worker - 1) for worker in (*colluders, victim)))
     alone = active.contains(epoch.sums.sets, victim) & (epoch.sums.sets & ~mask == 0)
     gradient = epoch.members * epoch.mean - epoch.held_by(colluders)
@@ -80,15 +92,9 @@ def by_eavesdropper(epoch: Epoch, worker: PartyId) -> Seen:
     return _view(epoch, "eavesdropper", what, vector, epoch.blocks.spread(known), [worker])
 
 
-def _members(epoch: Epoch) -> list[PartyId]:
-    """Everybody who is in some sum."""
-    inside = range(1, epoch.staged.workers + 1)
-    return [worker for worker in inside if active.contains(epoch.sums.sets, worker).any()]
-
-
 def _of_sums(epoch: Epoch) -> str:
     sizes = active.sizes(epoch.sums.sets[epoch.sums.sets != 0])
-    among = len(_members(epoch))
+    among = len(members(epoch))
     least, most = int(sizes.min()), int(sizes.max())
     size = str(least) if least == most else f"{least} to {most}"
     return f"means of {size}" if most == among else f"means of {size} of {among}"

@@ -133,7 +133,8 @@ class _Watched:
         before = self._learner.parameters()
         self._train.noted.clear()
         training = self._learner.train(epoch)
-        rows = np.unique(np.concatenate(self._train.noted))
+        # A private step may draw no example at all.
+        rows = np.unique(np.concatenate([np.empty(0, np.int64), *self._train.noted]))
         self.steps[epoch] = Step(before, training.parameters, rows)
         return training
 

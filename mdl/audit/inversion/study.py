@@ -111,10 +111,11 @@ def views(point: Point) -> Iterator[Seen]:
             yield averaging.by_worker(staged, number, 1)
         return
     for epoch in epochs_of(stage(experiment, dataset, epochs=point.epochs, start=start), point.epochs):
+        first, *_, last = roles.members(epoch)
         yield from roles.by_manager(epoch)
-        yield roles.by_worker(epoch, 1)
-        yield roles.by_eavesdropper(epoch, 1)
-        yield roles.by_coalition(epoch, experiment.workers)
+        yield roles.by_worker(epoch, first)
+        yield roles.by_eavesdropper(epoch, first)
+        yield roles.by_coalition(epoch, last)
 
 
 def _of_plain_server(point: Point) -> Iterator[Seen]:
@@ -153,7 +154,12 @@ def sums_of(point: Point) -> Iterator[Seen]:
 
 
 def mount(point: Point, seen: Seen, names: Sequence[str]) -> Iterator[Attempt]:
-    """Mount attacks on a view, after the guess that they are to be held against."""
+    """Mount attacks on a view, after the guess that they are to be held against.
+
+    A view without a single image in it is left out: private training draws who takes part in a step.
+    """
+    if not len(seen.rows):
+        return
     true = images(point.dataset, seen.rows)
     guess = _mean_image(point.dataset)
     yield _scored(GUESS, seen, Recovered(guess), true)

@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import roc_auc_score, roc_curve
+from sklearn.metrics import roc_curve
 
 Losses: TypeAlias = NDArray[np.float64]
 """A model's loss on each example, shape (k,)."""
@@ -68,7 +68,8 @@ class Score:
 
 def curve(members: Losses, others: Losses) -> Curve:
     """Give the curve of all thresholds on the loss."""
-    false, true, _ = roc_curve(_labels(members, others), -np.concatenate([members, others]))
+    labels = np.repeat([1, 0], [len(members), len(others)])
+    false, true, _ = roc_curve(labels, -np.concatenate([members, others]))
     return Curve(false, true)
 
 
@@ -91,10 +92,16 @@ def score(members: Losses, others: Losses, *, seed: int) -> Score:
 
 
 def _figures(members: Losses, others: Losses) -> tuple[float, float, float]:
-    auc = float(roc_auc_score(_labels(members, others), -np.concatenate([members, others])))
     threshold = members.mean()
     advantage = float((members <= threshold).mean() - (others <= threshold).mean())
-    return auc, advantage, _found(members, others)
+    return _auc(members, others), advantage, _found(members, others)
+
+
+def _auc(members: Losses, others: Losses) -> float:
+    """The chance that a member's loss is below another's; where they are equal, half of it."""
+    ordered = np.sort(others)
+    below, upto = np.searchsorted(ordered, members, "left"), np.searchsorted(ordered, members, "right")
+    return float(1 - (below + upto).mean() / (2 * len(others)))
 
 
 def _found(members: Losses, others: Losses) -> float:
@@ -102,7 +109,3 @@ def _found(members: Losses, others: Losses) -> float:
     allowed = int(np.floor(FEW_FALSE * len(others)))
     limit = np.partition(others, allowed)[allowed]
     return float((members < limit).mean())
-
-
-def _labels(members: Losses, others: Losses) -> NDArray[np.int64]:
-    return np.repeat([1, 0], [len(members), len(others)])

@@ -1,0 +1,90 @@
+"""`mdl audit membership` as a person meets it."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mdl import folder
+from mdl.audit.membership import models
+from mdl.folder import FileJournal
+from tests.audit.inversion.digits import staged
+from tests.test_cli import QUICKSTART, Ended
+
+FAST = ["--set", "epochs=1", "--set", "system.scheme.type=plain", "--alone", "1", "--examples", "100"]
+
+
+@pytest.fixture(autouse=True)
+def _plain_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.delenv("MDL_DATA", raising=False)
+
+
+def test_help_says_what_it_does_with_examples(capsys: pytest.CaptureFixture[str]) -> None:
+    ended = Ended(capsys, "audit", "membership", "--help")
+    assert ended.code == 0
+    assert "mdl audit membership configs/quickstart.toml" in ended.out
+
+
+def test_it_shows_figures_and_leaves_a_page(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    ended = Ended(capsys, "audit", "membership", QUICKSTART, *FAST, "--out", str(tmp_path))
+    assert ended.code == 0
+    assert "Cryptography does not touch this" in " ".join(ended.out.split())
+    assert "training worker 1 of 1 alone" in ended.err
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "audit-membership.html",
+        "audit-membership-roc.png",
+        "audit-membership.json",
+    }
+    page = (tmp_path / "audit-membership.html").read_text()
+    assert "<svg" in page
+    assert "global model after epoch 1" in page
+    figures = json.loads((tmp_path / "audit-membership.json").read_text())
+    assert [model["model"] for model in figures["models"]] == ["global model after epoch 1", "worker 1 alone"]
+
+
+def test_a_runs_final_model_is_attacked_without_training(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    shutil.copy(QUICKSTART, tmp_path / folder.EXPERIMENT)
+    FileJournal(tmp_path, 0).write("model", 20, {"parameters": np.asarray(staged().start, np.float64)})
+    ended = Ended(
+        capsys, "audit", "membership", str(tmp_path), "--alone", "0", "--out", str(tmp_path / "out")
+    )
+    assert ended.code == 0
+    assert "on virtual links" not in ended.err
+    figures = json.loads((tmp_path / "out" / "audit-membership.json").read_text())
+    assert [model["model"] for model in figures["models"]] == ["global model after epoch 20"]
+
+
+def test_of_standalone_workers_there_is_no_global_model(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    alone = ["--set", "system.type=standalone", "--set", "epochs=1", "--alone", "1", "--out", str(tmp_path)]
+    ended = Ended(capsys, "audit", "membership", QUICKSTART, *alone)
+    assert ended.code == 0
+    figures = json.loads((tmp_path / "audit-membership.json").read_text())
+    assert [model["model"] for model in figures["models"]] == ["worker 1 alone"]
+
+
+def test_missing_data_are_said_in_words(capsys: pytest.CaptureFixture[str]) -> None:
+    ended = Ended(capsys, "audit", "membership", QUICKSTART, "--set", "learning.dataset=mnist")
+    assert ended.code == 1
+    assert "MDL_DATA" in ended.err
+
+
+def test_ctrl_c_keeps_what_was_done(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(models, "alone", interrupted)
+    ended = Ended(capsys, "audit", "membership", QUICKSTART, *FAST, "--out", str(tmp_path))
+    assert ended.code == 130
+    figures = json.loads((tmp_path / "audit-membership.json").read_text())
+    assert figures["complete"] is False
+    assert len(figures["models"]) == 1
