@@ -9,7 +9,18 @@ from mdl.cli import main
 QUICKSTART = str(Path(__file__).parent.parent / "configs" / "quickstart.toml")
 
 COMMANDS = [
-    *("run", "check", "simulate", "sweep", "report", "list", "keys deal", "audit collusion", "node"),
+    *(
+        "run",
+        "check",
+        "simulate",
+        "sweep",
+        "report",
+        "list",
+        "keys deal",
+        "audit collusion",
+        "audit inversion",
+    ),
+    *("audit membership", "node"),
     *("bench schemes", "bench exchange"),
 ]
 
