@@ -14,10 +14,9 @@ from mdl.reproduction.plots import Series
 from mdl.reproduction.priced import PricedSettings, Prices, Till, Widths, widths_of
 from mdl.reproduction.shapes import listed
 from mdl.reproduction.training import MLP_MNIST
-from mdl.reproduction.virtual import StandIn, variant
+from mdl.reproduction.virtual import AnyVariant, StandIn, variant
 from mdl.schemes.settings import ElGamalSettings, Requirements, RlweSettings
 from mdl.simulator import simulate
-from mdl.systems import AnySystem
 from mdl.systems.dynamic import Dynamic
 
 WORKERS: Final = 8
@@ -96,7 +95,7 @@ def count(name: str, members: int) -> int:
     return sum(size for kind, size in kinds if kind in _EXCHANGE)
 
 
-def _system(name: str, workers: int, members: int) -> AnySystem:
+def _system(name: str, workers: int, members: int) -> AnyVariant:
     elgamal = ElGamalSettings(group="schnorr2048")
     if name == PRINTED_D:
         # A narrow range keeps the table small in which sums are found.
@@ -111,7 +110,7 @@ def _system(name: str, workers: int, members: int) -> AnySystem:
     return _shaped("c" if name == SAFE_C else "d", members, 1, widths)
 
 
-def _shaped(which: Any, members: int, block: int, widths: Widths) -> AnySystem:
+def _shaped(which: Any, members: int, block: int, widths: Widths) -> AnyVariant:
     """Give a variant whose messages have these widths."""
     scheme = PricedSettings(name="any", widths=widths, prices=Prices(0.0, 0.0, 0.0), till=Till())
     return variant(which, members, block).model_copy(update={"scheme": scheme})

@@ -80,7 +80,8 @@ def _summary(results: Sequence[Result]) -> str:
     held = sum(check.holds for check in checks)
     lost = sorted({result.figure.name for result in results if not result.holds})
     where = f"; in {', '.join(lost)} not all do" if lost else ""
-    return f"{len(results)} figures; {held} of {len(checks)} expected shapes hold{where}."
+    counted = "1 figure" if len(results) == 1 else f"{len(results)} figures"
+    return f"{counted}; {held} of {len(checks)} expected shapes hold{where}."
 
 
 def _machines(results: Sequence[Result]) -> Sequence[str]:

@@ -68,7 +68,7 @@ def tempos(setting: Setting, trials: Mapping[str, Trial]) -> Mapping[str, Tempo]
         MdlError: one failed.
         KeyboardInterrupt: stopped; what is done is kept.
     """
-    calls = [Measurement(name, simulate_epochs, _arguments(trial)) for name, trial in trials.items()]
+    calls = [Measurement(name, simulate_epochs, arguments(trial)) for name, trial in trials.items()]
     found = simulate_all(setting, calls)
     return {name: Tempo(**figures) for name, figures in found.items()}
 
@@ -99,7 +99,7 @@ def _need(name: str, made: Measured) -> None:
         raise MdlError(f"{name} {made.status}: {made.reason}")
 
 
-def _arguments(trial: Trial) -> Mapping[str, Any]:
+def arguments(trial: Trial) -> Mapping[str, Any]:
     """Give a trial as JSON."""
     scheme = trial.scheme
     return {

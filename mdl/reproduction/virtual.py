@@ -10,13 +10,14 @@ from mdl.party import PartyId
 from mdl.reproduction.priced import PricedSettings
 from mdl.simulator import Network, Simulation, simulate
 from mdl.system import Learner, Metrics, Training
-from mdl.systems import AnySystem
 from mdl.systems.coordinated import Coordinated
 from mdl.systems.dynamic import Dynamic
 from mdl.vectors import Floats
 
 Variant: TypeAlias = Literal["c", "d"]
 """∝MDL^c or ∝MDL^d."""
+
+AnyVariant: TypeAlias = Coordinated | Dynamic
 
 LINK: Final = Network(latency_seconds=0.001, bandwidth_bytes_per_second=125e6)
 LINK_IN_WORDS: Final = "links of 1 Gbit/s and 1 ms"
@@ -85,7 +86,7 @@ class StandIn:
         return Metrics(0.0, 0.0)
 
 
-def variant(name: Variant, threshold: int, block: int) -> AnySystem:
+def variant(name: Variant, threshold: int, block: int) -> AnyVariant:
     """Give a variant of ∝MDL that waits for everybody; ∝MDL^d in safe mode.
 
     Blocks are assigned to workers in both alike (balanced), so that each has exactly m contributors.
@@ -101,7 +102,7 @@ def variant(name: Variant, threshold: int, block: int) -> AnySystem:
 
 
 def play(
-    system: AnySystem,
+    system: AnyVariant,
     scheme: PricedSettings,
     learners: Callable[[PartyId], Learner],
     *,
