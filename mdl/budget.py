@@ -36,6 +36,12 @@ class Budget:
         self._clipped = 0
         self._trained: dict[PartyId, tuple[int, int]] = {}
         self._alone: dict[PartyId, int] = {}
+        self._resumptions = 0
+
+    @property
+    def noised(self) -> int:
+        """How many values got noise, of all workers."""
+        return sum(self._noised.values())
 
     def recorded(self, event: Mapping[str, Any]) -> None:
         """Take in a line of the metrics."""
@@ -45,6 +51,8 @@ class Budget:
                 self._contributions[party] = self._contributions.get(party, 0) + 1
                 self._noised[party] = self._noised.get(party, 0) + event["noised"]
                 self._clipped += event["clipped"]
+            case "resumed":
+                self._resumptions += 1
             case "trained" if "private_epochs" in event:
                 self._trained[event["party"]] = (event["examples"], event["private_epochs"])
             case "evaluated" if event["model"] == "alone":
@@ -84,15 +92,15 @@ class Budget:
             key=lambda each: each[0].epsilon,
         )
         of_one = {"epsilon_parameter_epoch": noise.epsilon} if isinstance(noise, LaplaceNoise) else {}
-        noised = sum(self._noised.values())
         return {
             "mechanism": noise.type,
             **of_one,
             "deviation": noise.deviation,
             "deviation_of_mean": mean_variance(noise, threshold) ** 0.5,
-            "clipped_share": self._clipped / noised if noised else 0.0,
+            "clipped_share": self._clipped / self.noised if self.noised else 0.0,
             "worker": worker,
             "contributions": self._contributions[worker],
+            "resumptions": self._resumptions,
             "parameters": self._noised[worker],
             "epsilon": spent.epsilon,
             "delta": spent.delta,
@@ -104,7 +112,8 @@ class Budget:
         contributions = self._contributions[party]
         # Only the product counts; a contribution may have fewer parameters than another.
         each = -(-self._noised[party] // contributions)
-        return ldp.spent(noise, coordinates=each, epochs=contributions)
+        # A run that was broken off and taken up repeats an epoch, of which something may have been released.
+        return ldp.spent(noise, coordinates=each, epochs=contributions + self._resumptions)
 
     def _record_figures(self, private: DpSgd) -> dict[str, Any]:
         def spent(party: PartyId) -> Guarantee:

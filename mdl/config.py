@@ -343,11 +343,13 @@ def _value(text: str) -> Any:
 
 
 def _drop_unknown(tables: Mapping[str, Any], place: Sequence[str], table: dict[str, Any]) -> list[str]:
-    """A table whose type was replaced loses the keys that the new type does not know."""
+    """A table whose type was replaced loses the keys that the new type does not know, or takes otherwise."""
     settings = table_at(Experiment, place, tables)
     if settings is None or "type" not in settings.model_fields:
         return []
-    dropped = [key for key in table if key not in settings.model_fields]
+    # A number that bounds one mechanism's privacy means something else to another.
+    known = {"type"} if place[-1] == "privacy" else settings.model_fields.keys()
+    dropped = [key for key in table if key not in known]
     for key in dropped:
         del table[key]
     if not dropped:

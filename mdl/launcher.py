@@ -156,6 +156,9 @@ class _Launcher:
             (self._run / files.METRICS).open("ab", buffering=0) as self._metrics,
             (self._run / files.LEDGER).open("ab", buffering=0) as self._ledger,
         ):
+            if self._resuming:
+                # On record, as an epoch that is repeated may have told something of the data before.
+                self._note({"party": MANAGER, "kind": "resumed", "epoch": resume.get(MANAGER, 0)})
             try:
                 spool = await self._lay_out_data()
                 if not self._stopping:

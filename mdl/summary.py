@@ -87,10 +87,13 @@ class Account:
     def encoded(self) -> float:
         """How many values were encoded: each epoch by each worker its whole gradient, padded to blocks.
 
-        How many blocks there are follows from the manager's epochs. In one that is everybody's, each block is
-        opened or missed. At the workers' own pace an epoch ends when blocks were opened once on average, so
-        the figure is then a little too high, by what was opened in the last step beyond that.
+        With noise the workers say it themselves. Without, how many blocks there are follows from the
+        manager's epochs. In one that is everybody's, each block is opened or missed. At the workers' own pace
+        an epoch ends when blocks were opened once on average, so the figure is then a little too high, by
+        what was opened in the last step beyond that.
         """
+        if self.budget.noised:
+            return self.budget.noised
         due = self.opened if self.experiment.system.own_pace else self.opened + self.missed
         blocks = due / self.ends if self.ends else 0.0
         return self.updates * blocks * getattr(self.experiment.system, "block", 1)

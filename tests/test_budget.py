@@ -49,6 +49,17 @@ def test_every_noisy_parameter_counts_and_the_worker_that_released_most_is_told(
     assert "ε = 0.5 a parameter and epoch" in str(budget.brief())
 
 
+def test_a_run_that_was_taken_up_may_have_released_an_epoch_twice() -> None:
+    budget = Budget(experiment(noise=NOISY))
+    for event in (updated(1, 100), {"kind": "resumed", "party": 0, "epoch": 1}, updated(1, 100)):
+        budget.recorded(event)
+    figures = budget.figures()
+    assert figures is not None
+    assert (
+        figures["noise"]["epsilon"] == ldp.spent(LaplaceNoise(epsilon=0.5), coordinates=100, epochs=3).epsilon
+    )
+
+
 def test_gaussian_noise_counts_contributions() -> None:
     table = {"type": "gaussian", "clip": 1.0, "noise_multiplier": 2.0}
     budget = Budget(experiment(noise=table))

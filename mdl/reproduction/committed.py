@@ -8,14 +8,14 @@ from mdl.errors import ConfigError
 FOLDER: Final = Path("configs") / "paper"
 
 
-def experiment_file(figure: str) -> Path:
-    """Find ``configs/paper/<figure>.toml``: in the current directory, else beside the package.
+def experiment_file(name: str) -> Path:
+    """Find ``configs/paper/<name>.toml``: in the current directory, else beside the package.
 
     Raises:
         ConfigError: it is in neither, as where the package was installed without its repository.
     """
-    name = FOLDER / f"{figure}.toml"
+    file = FOLDER / f"{name}.toml"
     for root in (Path(), Path(__file__).parents[2]):
-        if (root / name).is_file():
-            return root / name
-    raise ConfigError([f"{name} is not here; run it in a clone of the repository"], "mdl reproduce")
+        if (root / file).is_file():
+            return root / file
+    raise ConfigError([f"{file} is not here; run it in a clone of the repository"], "mdl reproduce")

@@ -30,7 +30,7 @@ CHANCE: Final = 0.03
 
 def run(setting: Setting) -> Data:
     """Train under every budget, every ρ and every seed; and without noise, for comparison."""
-    file = experiment_file("6")
+    file = experiment_file("figure-6")
     networks = [QUICK] if setting.quick else full(setting.data_dir)
     axes = {"system.privacy.epsilon": BUDGETS, "system.visibility": (FEW, HALF)}
     noisy = learn(setting, file, networks, axes, overrides=[f"system.privacy.clip={CLIP}"])

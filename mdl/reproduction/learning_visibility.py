@@ -40,7 +40,7 @@ SMOOTH: Final = 3
 def run(setting: Setting) -> Data:
     """Train under every ρ and every seed."""
     networks = [QUICK] if setting.quick else full(setting.data_dir)
-    rows = learn(setting, experiment_file("7a"), networks, {"system.visibility": VISIBILITIES})
+    rows = learn(setting, experiment_file("figure-7a"), networks, {"system.visibility": VISIBILITIES})
     facts = {"epsilon": BUDGET, "seeds": list(SEEDS), "networks": [network.extent for network in networks]}
     epochs = [
         {**{key: row[key] for key in ("network", "visibility", "seed")}, "epoch": epoch, "accuracy": accuracy}

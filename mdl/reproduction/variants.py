@@ -37,7 +37,7 @@ QUICK: Final = ("epochs=20", "learning.train_limit=5000", "learning.test_limit=2
 
 def _experiment(setting: Setting, seed: int, *more: str) -> Experiment:
     changes = [*(QUICK if setting.quick else ()), f"seed={seed}", *more]
-    experiment, _ = load(experiment_file("8"), changes)
+    experiment, _ = load(experiment_file("figure-8"), changes)
     need(experiment, setting.data_dir)
     return experiment
 

@@ -159,7 +159,7 @@ class TestAccuracy:
 
 
 class TestRuns:
-    @pytest.mark.parametrize("figure", ["6", "7a", "accuracy"])
+    @pytest.mark.parametrize("figure", ["figure-6", "figure-7a", "accuracy"])
     def test_the_committed_experiments_are_valid(self, figure: str) -> None:
         for network in [QUICK, *full(None)]:
             experiment, notes = load(experiment_file(figure), network.overrides)
@@ -170,7 +170,7 @@ class TestRuns:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.chdir(tmp_path)
-        assert experiment_file("6").is_file()
+        assert experiment_file("figure-6").is_file()
         with pytest.raises(ConfigError, match="clone"):
             experiment_file("none")
 
@@ -184,7 +184,7 @@ class TestRuns:
 
     def test_missing_data_is_said_before_anything_runs(self, tmp_path: Path) -> None:
         with pytest.raises(DataUnavailable, match="mnist"):
-            learn(setting(tmp_path, tmp_path), experiment_file("6"), [QUICK], {})
+            learn(setting(tmp_path, tmp_path), experiment_file("figure-6"), [QUICK], {})
         assert not (tmp_path / "runs").exists()
 
     @pytest.mark.slow
