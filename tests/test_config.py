@@ -278,13 +278,14 @@ def test_noise_is_asked_for_on_the_command_line() -> None:
     assert quickstart("system.privacy.type=none").system == quickstart().system
 
 
-def test_noise_of_another_type_drops_the_keys_it_does_not_know(tmp_path: Path) -> None:
+def test_noise_of_another_type_takes_no_numbers_over(tmp_path: Path) -> None:
     file = tmp_path / "file.toml"
     table = '[system.privacy]\ntype = "gaussian"\nclip = 2.0\nnoise_multiplier = 3.0\n'
     file.write_text(MINIMAL + table, encoding="utf-8")
     found, notes = load(file, ["system.privacy.type=laplace", "system.privacy.epsilon=0.5"])
-    assert found.system.model_dump()["privacy"] == {"type": "laplace", "epsilon": 0.5, "clip": 2.0}
-    assert notes == ["system.privacy.type is now 'laplace': dropped system.privacy.noise_multiplier"]
+    assert found.system.model_dump()["privacy"] == {"type": "laplace", "epsilon": 0.5, "clip": 0.5}
+    dropped = "system.privacy.clip, system.privacy.noise_multiplier"
+    assert notes == [f"system.privacy.type is now 'laplace': dropped {dropped}"]
 
 
 @pytest.mark.parametrize(
