@@ -61,7 +61,8 @@ class Audit:
 def explained(audit: Audit) -> Sequence[str]:
     """Say what was and what was not protected, a paragraph each."""
     found = audit.lines
-    said = [_server(found), _one_image(found), *_all_images(audit), *_coalition(found), *_link(found)]
+    said = [_server(found), _one_image(found), *_all_images(audit), _mixed(audit)]
+    said += [*_coalition(found), *_link(found)]
     return [paragraph for paragraph in [*said, _noise(audit.experiment), *_judged(audit)] if paragraph]
 
 
@@ -123,6 +124,15 @@ def _all_images(audit: Audit) -> list[str]:
         for workers, attempts in audit.small.items()
     ]
     return [told, f"Small sums, for comparison: {', '.join(small)}."] if small else [told]
+
+
+def _mixed(audit: Audit) -> str:
+    if not any(attempt.seen.mixed for attempt in audit.attempts):
+        return ""
+    return (
+        "Here sets differ from parameter to parameter, and these attacks make no use of who is in which. One "
+        "that does would come closer. What they fail to recover from such sums is not shown to be safe."
+    )
 
 
 def _most(attempts: Sequence[Attempt]) -> int:

@@ -105,7 +105,8 @@ def _view(
 ) -> Seen:
     before = epoch.before.astype(np.float32)
     rows = images_in(epoch.staged, epoch.number, workers)
-    return Seen(role, what, epoch.number, before, gradient, known, tuple(workers), rows)
+    mixed = len(workers) > 1 and len(np.unique(epoch.sums.sets[epoch.sums.sets != 0])) > 1
+    return Seen(role, what, epoch.number, before, gradient, known, tuple(workers), rows, mixed)
 
 
 def _contribution(epoch: Epoch, worker: PartyId) -> Contribution:

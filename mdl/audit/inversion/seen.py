@@ -29,6 +29,8 @@ class Seen:
         known: where the gradient is known, shape (t,).
         workers: those whose images are in it.
         rows: of the training set: the images in it, each once.
+        mixed: whether one parameter's mean is over other workers than another's. The attacks here do not make
+            use of the sets, so that their failure on such a view says little.
     """
 
     role: Role
@@ -39,6 +41,7 @@ class Seen:
     known: Flags
     workers: Sequence[PartyId]
     rows: Rows
+    mixed: bool = False
 
 
 def images_in(staged: Staged, epoch: int, workers: Iterable[PartyId]) -> Rows:

@@ -22,6 +22,12 @@ def test_the_manager_sees_means_and_no_single_gradient() -> None:
         assert np.abs(seen.gradient - own).max() > 0.1 * np.abs(own).max()
 
 
+def test_sets_that_differ_from_parameter_to_parameter_are_noted() -> None:
+    (mixed,), (alike,) = (roles.by_manager(epochs(*overrides)[0]) for overrides in ((), ALL))
+    assert mixed.mixed
+    assert not alike.mixed
+
+
 def test_where_nothing_is_hidden_the_manager_sees_each_upload() -> None:
     (epoch,) = epochs("system.scheme.type=plain")
     for seen, worker in zip(roles.by_manager(epoch), range(1, 9), strict=True):
