@@ -90,7 +90,7 @@ def gaussian_delta(epsilon: float, noise: float) -> float:
     return below(half - epsilon * noise) - math.exp(epsilon) * below(-half - epsilon * noise)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(noise=st.floats(2.0, 40.0), steps=st.integers(1, 400), delta=st.sampled_from([1e-3, 1e-5, 1e-7]))
 def test_without_sampling_epsilon_is_that_of_one_gaussian(noise: float, steps: int, delta: float) -> None:
     found = epsilon(noise, 1.0, steps, delta)
@@ -98,7 +98,7 @@ def test_without_sampling_epsilon_is_that_of_one_gaussian(noise: float, steps: i
     assert gaussian_delta(found, noise / math.sqrt(steps)) == pytest.approx(delta, rel=2e-2)
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(noise=NOISES, rate=RATES, steps=STEPS)
 def test_epsilon_falls_with_noise_and_rises_with_sampling_steps_and_smaller_delta(
     noise: float, rate: float, steps: int
@@ -110,7 +110,7 @@ def test_epsilon_falls_with_noise_and_rises_with_sampling_steps_and_smaller_delt
     assert least <= epsilon(noise, rate, steps, 1e-7)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(noise=NOISES, rate=RATES, steps=STEPS)
 def test_renyi_bounds_epsilon_from_above(noise: float, rate: float, steps: int) -> None:
     assert 0 <= epsilon(noise, rate, steps, 1e-5) <= renyi_epsilon(noise, rate, steps, 1e-5) + 1e-3

@@ -9,6 +9,7 @@ from mdl.config import check_resumable, parse
 from mdl.errors import ConfigError
 from mdl.folder import FileJournal
 from mdl.party import PartyId
+from mdl.protocols.local import _count_private
 from mdl.simulator import simulate
 from mdl.simulator.run import MemoryJournal
 from mdl.system import Training
@@ -39,12 +40,9 @@ def test_private_epochs_are_counted_and_a_resumed_run_counts_on() -> None:
 
 
 def test_the_count_outlives_the_process_and_the_checkpoints_that_are_dropped(tmp_path: Path) -> None:
-    from mdl.protocols.local import _count_private
-
-    for _ in range(3):
-        last = _count_private(FileJournal(tmp_path, 1))
+    counted = [_count_private(FileJournal(tmp_path, 1)) for _ in range(3)]
     FileJournal(tmp_path, 1).forget("model", 0)
-    assert _count_private(FileJournal(tmp_path, 1)) == last + 1 == 4
+    assert [*counted, _count_private(FileJournal(tmp_path, 1))] == [1, 2, 3, 4]
 
 
 def test_who_trains_as_usual_keeps_no_such_count() -> None:
