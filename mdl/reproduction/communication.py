@@ -34,7 +34,7 @@ PRINTED_C, PRINTED_D = "∝MDL^c as printed", "∝MDL^d as printed"
 SAFE_C, SAFE_D = "∝MDL^c here", "∝MDL^d here"
 OURS: Final = "rlwe"
 
-_ELEMENTS: Final[Mapping[str, tuple[str, Callable[[int], int]]]] = {
+ELEMENTS: Final[Mapping[str, tuple[str, Callable[[int], int]]]] = {
     PRINTED_C: ("4m", lambda m: 4 * m),
     PRINTED_D: ("m² + 3m", lambda m: m * m + 3 * m),
     SAFE_C: ("m² + 2m", lambda m: m * m + 2 * m),
@@ -52,7 +52,7 @@ _LATER_SECONDS: Final = 1e3
 def run(setting: Setting) -> Data:
     """Run one epoch of each conversation, and count its bytes at the transport."""
     rows = []
-    for name, members in ((name, members) for name in (*_ELEMENTS, OURS) for members in MEMBERS):
+    for name, members in ((name, members) for name in (*ELEMENTS, OURS) for members in MEMBERS):
         parameters = _parameters(name)
         about = {"conversation": name, "members": members, "parameters": parameters, "bits": BITS}
         counted = setting.kept(f"bytes-{name}-{members}", about, partial(count, name, members))
@@ -62,7 +62,7 @@ def run(setting: Setting) -> Data:
                 "members": members,
                 "parameters": parameters,
                 "bytes": counted,
-                "elements": _ELEMENTS[name][1](members) if name in _ELEMENTS else None,
+                "elements": ELEMENTS[name][1](members) if name in ELEMENTS else None,
                 "bytes_a_parameter": counted / parameters,
             }
         )
@@ -125,7 +125,7 @@ def _framing(row: Any) -> float:
 def checks(data: Data) -> Sequence[Check]:
     """What is counted is the formula, and framing."""
     found = []
-    for name, (words, _) in _ELEMENTS.items():
+    for name, (words, _) in ELEMENTS.items():
         framing = [_framing(row) for row in data.rows if row["conversation"] == name]
         found.append(
             Check(
@@ -158,7 +158,7 @@ def draw(data: Data, provenance: str) -> Picture:
         subtitle=f"all workers together, a parameter; elements of {ELEMENT} bytes ({BITS} bits)",
         caption="Ciphertexts, hints and shares of one update of a parameter, counted at the transport. Here "
         "an opener is shown the hints of all members, so that it can see whose sum it opens; in ∝MDL^d as in "
-        "∝MDL^c.",
+        "∝MDL^c. Logarithmic axes.",
         notes=[
             "∝MDL^c as printed: our conversation, with the one element that an opener is shown",
             provenance,
@@ -166,6 +166,7 @@ def draw(data: Data, provenance: str) -> Picture:
         panels={"": drawn},
         x_label="m",
         y_label="bytes a parameter and update",
+        logarithmic=True,
     )
 
 

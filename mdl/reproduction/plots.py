@@ -15,7 +15,7 @@ from mdl.report import drawing
 from mdl.report.drawing import Picture
 
 LINE_INCHES: Final = 0.16
-LINE_CHARACTERS: Final = 120
+LINE_CHARACTERS: Final = 128
 """Of the small print below a plot."""
 
 
@@ -121,7 +121,8 @@ def lines(
             if logarithmic:
                 _logarithmic(axes, drawn)
             else:
-                axes.set_ylim(bottom=0)
+                axes.set_ylim(0, 1.05 * max(y for series in drawn for y in series.y))
+                axes.tick_params(axis="x", labelsize=10 if len(panels) == 1 else 8.5)
                 if not ticks:
                     continue
                 axes.set_xticks(sorted({x for series in drawn for x in series.x}))
