@@ -110,7 +110,7 @@ def test_a_scheme_priced_for_another_threshold_is_a_bug() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(SYSTEMS))
 def test_prices_give_the_time_that_the_scheme_itself_takes(name: str) -> None:
-    """Within half of it: what else is computed is not charged, and machines are noisy."""
+    """Within 40 %, on a noisy machine; on a quiet one 10 % below, as what else is computed is not charged."""
     size, naive = 400, ElGamalSettings(group="insecure256", encoding="exponential", form="naive")
     system = hiding_by(naive, SYSTEMS[name])
     wanted = Requirements(WORKERS, 3, 3, 1, FixedPoint(4.0, 8))
@@ -123,4 +123,4 @@ def test_prices_give_the_time_that_the_scheme_itself_takes(name: str) -> None:
         ).seconds
 
     hidden = seconds(system, lambda what, took: as_measured(what, took) if what == "cryptography" else 0.0)
-    assert seconds(hiding_by(scheme, system), scheme.till.charge) == pytest.approx(hidden, rel=0.5)
+    assert seconds(hiding_by(scheme, system), scheme.till.charge) == pytest.approx(hidden, rel=0.4)
