@@ -3,12 +3,13 @@
 
 PYTHON ?= python3
 CONFIG ?= configs/quickstart.toml
+QUICK  ?= --quick
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train test test-fast check format bench report clean
+.PHONY: help setup train test test-fast check format bench report reproduce clean
 
 help:      ## show this list
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -45,6 +46,9 @@ bench: $(READY)      ## measure schemes, exchanges, transport and the launcher o
 
 report: $(READY)      ## draw all runs side by side (RUNS="runs/*")
 	$(BIN)/mdl report $(or $(RUNS),$(wildcard runs/*)) --out runs
+
+reproduce: $(READY)      ## run the paper's figures again (QUICK= for the full study)
+	$(BIN)/mdl reproduce all $(QUICK)
 
 clean:      ## remove the environment and all caches; keeps runs/
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -223,7 +223,7 @@ def draw_8b(data: Data, provenance: str) -> Picture:
 
 _SIZES: Final = (
     "5,000 images in batches of 32, 20 epochs, 2 seeds",
-    "all images in batches of 128, 80 epochs, 3 seeds",
+    "all images in batches of 128, 15 epochs, 3 seeds",
 )
 
 FIGURE_8A: Final = Figure(
