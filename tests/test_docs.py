@@ -14,7 +14,9 @@ from typer.main import get_command
 from mdl.bench.cases import NAMES
 from mdl.cli import app
 from mdl.config import load
+from mdl.learning.privacy import DpSgd
 from mdl.schemes.settings import AnyScheme
+from mdl.systems.visibility import VisibilitySettings
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -121,11 +123,17 @@ def test_every_script_of_the_readme_exists(line: str) -> None:
 
 
 def test_the_experiment_that_the_readme_prints_is_valid(tmp_path: Path) -> None:
-    (block,) = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
+    whole, privacy = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
     file = tmp_path / "hospitals.toml"
-    file.write_text(block, encoding="utf-8")
+    file.write_text(whole, encoding="utf-8")
     experiment, notes = load(file)
     assert experiment.workers == 3
+    assert not notes
+    file.write_text(f"{whole}\n{privacy}", encoding="utf-8")
+    experiment, notes = load(file)
+    assert isinstance(experiment.system, VisibilitySettings)
+    assert experiment.system.noise
+    assert isinstance(experiment.learning.privacy, DpSgd)
     assert not notes
 
 
