@@ -28,7 +28,7 @@ app = typer.Typer(
 )
 keys_app = typer.Typer(help="Keys for parties that are started by hand.", no_args_is_help=True)
 app.add_typer(keys_app, name="keys")
-audit_app = typer.Typer(help="Attacks on the protocols, printed and ours.", no_args_is_help=True)
+audit_app = typer.Typer(help="Attacks: on protocols, on gradients, on finished models.", no_args_is_help=True)
 app.add_typer(audit_app, name="audit")
 bench_app = typer.Typer(help="What hiding costs on this machine.", no_args_is_help=True)
 app.add_typer(bench_app, name="bench")
