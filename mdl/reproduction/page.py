@@ -56,7 +56,7 @@ def markdown(results: Sequence[Result]) -> str:
     lines += [*(f"Measured on: {machine}." for machine in _machines(results)), ""]
     lines += ["| figure | expected | found | |", "|---|---|---|---|"]
     lines += [
-        f"| {result.figure.name} | {check.expected} | {check.found} | {check.verdict} |"
+        f"| {result.figure.name} | {_cell(check.expected)} | {_cell(check.found)} | {check.verdict} |"
         for result in results
         for check in result.checks
     ]
@@ -69,6 +69,11 @@ def markdown(results: Sequence[Result]) -> str:
             f"{result.provenance}. [Data]({figure.name}/data.csv), [with all facts]({figure.name}/{DATA})."
         ]
     return "\n".join(lines) + "\n"
+
+
+def _cell(text: str) -> str:
+    """Keep a bar in the text from ending its cell."""
+    return text.replace("|", r"\|")
 
 
 def _extent(result: Result) -> str:

@@ -83,7 +83,7 @@ def simulate_all(setting: Setting, calls: list[Measurement]) -> Mapping[str, Map
     setting.tell(f"{len(calls)} simulations")
 
     def watch(event: Event) -> None:
-        if event.kind == "ended":
+        if event.kind == "ended" and event.ending is not None and event.ending.status == COMPLETED:
             setting.tell(event.name)
 
     made = measure(calls, setting.folder / "simulations", jobs=setting.processes, watch=watch)

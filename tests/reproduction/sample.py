@@ -23,7 +23,7 @@ def _run(setting: Setting) -> Data:
 
 def _checks(data: Data) -> Sequence[Check]:
     heights = [float(row["y"] or 0) for row in data.rows]
-    return [Check("it rises <b>fast</b>", f"{heights}", heights == sorted(heights))]
+    return [Check("|it| rises <b>fast</b>", f"{heights}", heights == sorted(heights))]
 
 
 def _draw(data: Data, provenance: str) -> Picture:

@@ -75,11 +75,12 @@ def test_a_figure_leaves_data_a_plot_verdicts_and_a_page(
     assert (folder / "figure-1.png").read_bytes().startswith(b"\x89PNG")
     assert json.loads((folder / "checks.json").read_text())["checks"][0]["holds"] is True
     page = (tmp_path / "reproduction.html").read_text()
-    assert "it rises &lt;b&gt;fast&lt;/b&gt;" in page
+    assert "|it| rises &lt;b&gt;fast&lt;/b&gt;" in page
     assert "<svg" in page
     table = (tmp_path / "reproduction.md").read_text()
     assert "(1/figure-1.png)" in table
     assert data["machine"]["date"] in table
+    assert r"| 1 | \|it\| rises <b>fast</b> | [1.0, 4.0, 9.0] | holds |" in table
     assert "holds" in capsys.readouterr().out
 
 
