@@ -7,6 +7,7 @@ from typing import Any, Final
 from mdl.report import drawing
 from mdl.report.drawing import Picture
 from mdl.reproduction import plots
+from mdl.reproduction.costs import PAPER_BITS
 from mdl.reproduction.figure import Check, Data, Figure, Setting
 from mdl.reproduction.plots import Series
 from mdl.reproduction.printed_steps import measure_printed
@@ -18,9 +19,6 @@ VALUES: Final = 200
 
 MEMBERS: Final = 4
 """m of Figure 5a: n = 8, ρ = 0.5."""
-
-PAPER_BITS: Final = 256
-"""The paper's key size."""
 
 MICRO: Final = 1e6
 

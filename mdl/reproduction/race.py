@@ -20,6 +20,8 @@ from mdl.reproduction.virtual import Pace, Variant, play, variant
 from mdl.studies.engine import interrupted, run_points
 from mdl.studies.modes import Real
 from mdl.studies.points import Point
+from mdl.systems.coordinated import Coordinated
+from mdl.systems.dynamic import Dynamic
 
 Curve: TypeAlias = Sequence[Sequence[float]]
 """(seconds, accuracy of the global model) by epoch."""
@@ -66,8 +68,10 @@ def learn(
     """
     experiment = parse(tables)
     learners = cast(experiment, Path(data_dir) if data_dir else None)
+    assert isinstance(experiment.system, Coordinated | Dynamic)
+    members = experiment.system.visibility_threshold(experiment.workers)
     simulation = play(
-        variant(which, experiment.system.visibility_threshold(experiment.workers), _block(scheme)),  # type: ignore[union-attr]
+        variant(which, members, _block(scheme)),
         scheme_of(scheme),
         learners.__getitem__,
         workers=experiment.workers,
