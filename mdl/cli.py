@@ -620,6 +620,14 @@ def reproduce(
     jobs: Annotated[
         int | None, typer.Option(metavar="N", help="Runs at a time; by default as suits this machine.", min=1)
     ] = None,
+    network: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="In full, only these of a figure's networks: mlp-mnist, cnn-mnist, mlp-svhn, cnn-svhn. "
+            "May be repeated.",
+        ),
+    ] = None,
     list_figures: Annotated[
         bool, typer.Option("--list", help="Say what there is, and what each runs.")
     ] = False,
@@ -636,6 +644,7 @@ def reproduce(
     [dim]Examples:[/dim]
       mdl reproduce --list
       mdl reproduce 5a 9 --quick
+      mdl reproduce 6 7a --network mlp-mnist
       MDL_DATA=... mdl reproduce all --quick
     """
     _use_one_thread()
@@ -646,8 +655,11 @@ def reproduce(
         return
     if not figures:
         raise ConfigError([f"name a figure, or all: {', '.join(catalogue.FIGURES)}"], "mdl reproduce")
+    if quick and network:
+        raise ConfigError(["--network is for full runs; --quick has one network"], "mdl reproduce")
+    networks = catalogue.chosen_networks(network or [])
     place = out or Path("reproduction") / ("quick" if quick else "full")
-    order = command.Order(catalogue.chosen(figures), quick, place, _data_dir(), jobs)
+    order = command.Order(catalogue.chosen(figures), quick, place, _data_dir(), jobs, networks)
     raise typer.Exit(command.reproduce(order))
 
 

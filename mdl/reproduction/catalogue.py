@@ -38,6 +38,27 @@ FIGURES: Final[Mapping[str, Figure]] = {
 }
 
 
+def known_networks() -> Sequence[str]:
+    """Give the networks that figures can be restricted to."""
+    return list(dict.fromkeys(name for figure in FIGURES.values() for name in figure.networks))
+
+
+def chosen_networks(names: Sequence[str]) -> Sequence[str]:
+    """Give these names back.
+
+    Raises:
+        ConfigError: one is none of `known_networks`.
+    """
+    problems = [
+        f"--network {name}: there are {', '.join(known_networks())}"
+        for name in names
+        if name not in known_networks()
+    ]
+    if problems:
+        raise ConfigError(problems, "mdl reproduce")
+    return names
+
+
 def chosen(names: Sequence[str]) -> Sequence[Figure]:
     """Give the figures of these names, in the paper's order; all of them for ``all``.
 

@@ -31,6 +31,7 @@ class Order:
         out: where everything goes; each figure has a folder in it.
         data_dir: where named data sets lie, if known.
         jobs: runs at a time, or None.
+        networks: of those that a figure runs in full, only these; empty for all.
     """
 
     figures: Sequence[Figure]
@@ -38,6 +39,7 @@ class Order:
     out: Path
     data_dir: Path | None
     jobs: int | None
+    networks: Sequence[str] = ()
 
 
 def reproduce(order: Order) -> int:
@@ -84,13 +86,17 @@ def _reproduce(order: Order) -> int:
 
 def _one(figure: Figure, order: Order) -> Result:
     folder = order.out / figure.name
-    if (before := read(figure, folder, quick=order.quick)) is not None:
+    networks = [] if order.quick else [name for name in figure.networks if name in order.networks]
+    if order.networks and figure.networks and not networks:
+        raise MdlError(f"it runs {', '.join(figure.networks)}, and none of them is asked for")
+    before = read(figure, folder, quick=order.quick)
+    if before is not None and list(before.networks) == networks:
         _tell(f"{figure.heading}: was run on {before.machine['date']}; remove {folder} to run it again")
         return before
     _tell(f"{figure.heading}: {figure.quick if order.quick else figure.full}")
     folder.mkdir(exist_ok=True)
-    setting = Setting(order.quick, folder, order.data_dir, order.jobs, _telling(figure))
-    return keep(figure, figure.run(setting), folder, quick=order.quick)
+    setting = Setting(order.quick, folder, order.data_dir, order.jobs, _telling(figure), networks)
+    return keep(figure, figure.run(setting), folder, quick=order.quick, networks=networks)
 
 
 def _telling(figure: Figure) -> Callable[[str], None]:

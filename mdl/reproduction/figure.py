@@ -67,6 +67,7 @@ class Setting:
         data_dir: where named data sets lie, if known.
         jobs: runs at a time, at most; None for as many as the engine of studies thinks right.
         tell: is told in a line what is being done.
+        networks: of a figure's networks, only those of these names; empty for all.
     """
 
     quick: bool
@@ -74,6 +75,7 @@ class Setting:
     data_dir: Path | None
     jobs: int | None
     tell: Callable[[str], None]
+    networks: Sequence[str] = ()
 
     @property
     def processes(self) -> int:
@@ -116,6 +118,7 @@ class Figure:
         run: runs it, or the rest of it.
         checks: the expected shape, from what was run.
         draw: in the paper's form; is given the line that says where and when it was measured.
+        networks: the names of those that it runs in full, if it can run some of them without the others.
     """
 
     name: str
@@ -127,6 +130,7 @@ class Figure:
     run: Callable[[Setting], Data]
     checks: Callable[[Data], Sequence[Check]]
     draw: Callable[[Data, str], Picture]
+    networks: Sequence[str] = ()
 
     @property
     def heading(self) -> str:

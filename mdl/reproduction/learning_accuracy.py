@@ -10,7 +10,7 @@ from mdl.reproduction import bars
 from mdl.reproduction.bars import Bars
 from mdl.reproduction.committed import experiment_file
 from mdl.reproduction.figure import Check, Data, Figure, Row, Setting
-from mdl.reproduction.learning_runs import QUICK, SEEDS, Learnt, Spread, learn, networks_of, over_seeds
+from mdl.reproduction.learning_runs import QUICK, SEEDS, Learnt, Spread, learn, networks_of, over_seeds, sized
 
 FULL: Final = (
     Learnt("MLP-MNIST", "mlp", "mnist", images=None, epochs=30),
@@ -26,7 +26,7 @@ HIDDEN: Final = "prss"
 def run(setting: Setting) -> Data:
     """Train together, alone, and on the union of all data; and one seed with cryptography."""
     file = experiment_file("accuracy")
-    networks = [QUICK] if setting.quick else FULL
+    networks = sized(setting, FULL)
     joined = learn(setting, file, networks, {})
     apart = learn(
         setting,
@@ -125,4 +125,5 @@ ACCURACY: Final = Figure(
     run=run,
     checks=checks,
     draw=draw,
+    networks=[network.key for network in FULL],
 )

@@ -9,7 +9,16 @@ from mdl.reproduction import bars
 from mdl.reproduction.bars import Bars
 from mdl.reproduction.committed import experiment_file
 from mdl.reproduction.figure import Check, Data, Figure, Setting
-from mdl.reproduction.learning_runs import QUICK, SEEDS, Spread, full, learn, networks_of, over_seeds
+from mdl.reproduction.learning_runs import (
+    NETWORKS,
+    QUICK,
+    SEEDS,
+    Spread,
+    learn,
+    networks_of,
+    over_seeds,
+    sized,
+)
 
 BUDGETS: Final = (0.01, 0.1, 1.0)
 """ε, for each parameter and epoch."""
@@ -31,7 +40,7 @@ CHANCE: Final = 0.03
 def run(setting: Setting) -> Data:
     """Train under every budget, every ρ and every seed; and without noise, for comparison."""
     file = experiment_file("figure-6")
-    networks = [QUICK] if setting.quick else full(setting.data_dir)
+    networks = sized(setting)
     axes = {"system.privacy.epsilon": BUDGETS, "system.visibility": (FEW, HALF)}
     noisy = learn(setting, file, networks, axes, overrides=[f"system.privacy.clip={CLIP}"])
     without = learn(
@@ -143,4 +152,5 @@ FIGURE_6: Final = Figure(
     run=run,
     checks=checks,
     draw=draw,
+    networks=NETWORKS,
 )

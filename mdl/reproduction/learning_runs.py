@@ -46,6 +46,11 @@ class Learnt:
     test: int | None = None
 
     @property
+    def key(self) -> str:
+        """What it is called on the command line: a stand-in by what it stands for."""
+        return f"{self.model}-{'mnist' if self.dataset == 'mnist' else 'svhn'}"
+
+    @property
     def overrides(self) -> Sequence[str]:
         """What is said of it to an experiment file."""
         limits = {"learning.train_limit": self.images, "learning.test_limit": self.test}
@@ -82,6 +87,18 @@ def full(data_dir: Path | None) -> Sequence[Learnt]:
         Learnt(f"MLP-{said}", "mlp", hard, images=10_000, epochs=30),
         Learnt(f"CNN-{said}", "cnn", hard, images=10_000, epochs=30),
     )
+
+
+NETWORKS: Final = ("mlp-mnist", "cnn-mnist", "mlp-svhn", "cnn-svhn")
+"""The keys of `full`."""
+
+
+def sized(setting: Setting, wanted: Sequence[Learnt] | None = None) -> Sequence[Learnt]:
+    """Give what a figure runs: the quick one, or in full those of `wanted` (by default `full`) asked for."""
+    if setting.quick:
+        return [QUICK]
+    found = full(setting.data_dir) if wanted is None else wanted
+    return [network for network in found if not setting.networks or network.key in setting.networks]
 
 
 def is_at_hand(settings: LearningSettings, data_dir: Path | None) -> bool:

@@ -12,14 +12,15 @@ from mdl.reproduction import plots
 from mdl.reproduction.committed import experiment_file
 from mdl.reproduction.figure import Check, Data, Figure, Setting
 from mdl.reproduction.learning_runs import (
+    NETWORKS,
     QUICK,
     SEEDS,
     Spread,
     curve,
-    full,
     learn,
     networks_of,
     over_seeds,
+    sized,
 )
 from mdl.reproduction.plots import Series
 from mdl.reproduction.shapes import listed, rises
@@ -39,7 +40,7 @@ SMOOTH: Final = 3
 
 def run(setting: Setting) -> Data:
     """Train under every ρ and every seed."""
-    networks = [QUICK] if setting.quick else full(setting.data_dir)
+    networks = sized(setting)
     rows = learn(setting, experiment_file("figure-7a"), networks, {"system.visibility": VISIBILITIES})
     facts = {"epsilon": BUDGET, "seeds": list(SEEDS), "networks": [network.extent for network in networks]}
     epochs = [
@@ -138,4 +139,5 @@ FIGURE_7A: Final = Figure(
     run=run,
     checks=checks,
     draw=draw,
+    networks=NETWORKS,
 )

@@ -25,6 +25,7 @@ class Result:
         quick: whether it was run so.
         data: what was found.
         machine: where and when, see `mdl.bench.machine`.
+        networks: of those that the figure runs in full, only these; empty for all.
         checks: the expected shape, and whether it shows.
         picture: the plot.
     """
@@ -33,6 +34,7 @@ class Result:
     quick: bool
     data: Data
     machine: Mapping[str, Any]
+    networks: Sequence[str]
     checks: Sequence[Check]
     picture: Picture
 
@@ -61,9 +63,10 @@ def _extent(quick: bool) -> str:
     return "quick" if quick else "full"
 
 
-def keep(figure: Figure, data: Data, folder: Path, *, quick: bool) -> Result:
+def keep(figure: Figure, data: Data, folder: Path, *, quick: bool, networks: Sequence[str] = ()) -> Result:
     """Write down what a figure's run gave, here and now."""
-    keep_json(folder / DATA, {"figure": figure.name, "quick": quick, "machine": machine(), **asdict(data)})
+    how = {"figure": figure.name, "quick": quick, "networks": list(networks), "machine": machine()}
+    keep_json(folder / DATA, {**how, **asdict(data)})
     result = read(figure, folder, quick=quick)
     assert result is not None
     try:
@@ -81,7 +84,8 @@ def read(figure: Figure, folder: Path, *, quick: bool) -> Result | None:
     data = Data(found["rows"], found["facts"], found["clock"])
     where = found["machine"]
     picture = figure.draw(data, provenance(data, where, quick=quick))
-    return Result(figure, quick, data, where, figure.checks(data), picture)
+    networks = found.get("networks", [])
+    return Result(figure, quick, data, where, networks, figure.checks(data), picture)
 
 
 def _write(result: Result, folder: Path) -> None:

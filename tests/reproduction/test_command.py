@@ -36,6 +36,20 @@ def ordered(out: Path, figures: Sequence[Figure], monkeypatch: pytest.MonkeyPatc
     return reproduce(Order(figures, True, out, None, None))
 
 
+def test_a_figure_runs_in_full_the_networks_that_are_asked_for(tmp_path: Path) -> None:
+    asked: list[Sequence[str]] = []
+
+    def run(setting: Setting) -> Data:
+        asked.append(setting.networks)
+        return SAMPLE.run(setting)
+
+    figure = replace(SAMPLE, run=run, networks=("one", "two"))
+    for networks in (["two"], ["two"], ["one"], []):
+        assert reproduce(Order([figure], False, tmp_path, None, None, networks)) == 0
+    assert asked == [["two"], ["one"], []]
+    assert reproduce(Order([figure], False, tmp_path, None, None, ["three"])) == 1
+
+
 def test_every_figure_of_the_paper_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
     main_ended = ended("--list")
     shown = capsys.readouterr().out

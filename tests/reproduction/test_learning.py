@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from mdl.learning.settings import LearningSettings
 from mdl.reproduction import learning_accuracy, learning_noise, learning_visibility
 from mdl.reproduction.committed import experiment_file
 from mdl.reproduction.figure import Check, Data, Row, Setting
-from mdl.reproduction.learning_runs import QUICK, Learnt, full, is_at_hand, learn, over_seeds
+from mdl.reproduction.learning_runs import NETWORKS, QUICK, Learnt, full, is_at_hand, learn, over_seeds, sized
 
 SEEDS = (1, 2)
 
@@ -181,6 +182,12 @@ class TestRuns:
             (tmp_path / name).touch()
         assert is_at_hand(LearningSettings(dataset="svhn"), tmp_path)
         assert [network.name for network in full(tmp_path)][2:] == ["MLP-SVHN", "CNN-SVHN"]
+
+    def test_in_full_a_figure_runs_all_its_networks_or_those_asked_for(self, tmp_path: Path) -> None:
+        some = replace(setting(tmp_path), quick=False, networks=("cnn-mnist", "mlp-svhn"))
+        assert [network.key for network in sized(some)] == ["cnn-mnist", "mlp-svhn"]
+        assert [network.key for network in sized(replace(some, networks=()))] == list(NETWORKS)
+        assert sized(replace(some, quick=True)) == [QUICK]
 
     def test_missing_data_is_said_before_anything_runs(self, tmp_path: Path) -> None:
         with pytest.raises(DataUnavailable, match="mnist"):
