@@ -82,7 +82,7 @@ def full(data_dir: Path | None) -> Sequence[Learnt]:
     svhn = LearningSettings(dataset="svhn")
     hard, said = ("svhn", "SVHN") if is_at_hand(svhn, data_dir) else ("cifar10", "CIFAR-10 (for SVHN)")
     return (
-        Learnt("MLP-MNIST", "mlp", "mnist", images=None, epochs=50),
+        Learnt("MLP-MNIST", "mlp", "mnist", images=None, epochs=30),
         Learnt("CNN-MNIST", "cnn", "mnist", images=10_000, epochs=30),
         Learnt(f"MLP-{said}", "mlp", hard, images=10_000, epochs=30),
         Learnt(f"CNN-{said}", "cnn", hard, images=10_000, epochs=30),
