@@ -58,8 +58,8 @@ class LocalLearner:
     the parameters, and a velocity or a moment that belongs to others would push them astray. Buffers of a
     model (batch normalisation) are no parameters: they stay as the party's own training left them.
 
-    Where it trains privately (`mdl.learning.private`), which examples a step takes and the noise on it come
-    from secret randomness, so no epoch is like another. All else follows from the seed.
+    Where it trains privately (`mdl.learning.private`), which examples a step takes, the noise on it and the
+    masks of dropout come from secret randomness, so no epoch is like another. All else follows from the seed.
 
     One thread at a time may call it. Dropout draws from torch's global generator, which is seeded for the
     epoch and put back behind it. How many threads torch uses is for the process to say.
@@ -123,7 +123,7 @@ class LocalLearner:
         if not self.examples:
             raise DataUnavailable(f"the {party_name(self._party)} has no training data")
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(torch_seed(self._seed, Purpose.LOCAL_TRAINING, self._party, epoch))
+            torch.manual_seed(self._torch_seed(epoch))
             loss: float | None = None
             if self._plan is None:
                 loss, seen = self._descend(self._orders(epoch))
@@ -185,6 +185,17 @@ class LocalLearner:
         for epoch in range(1, epochs + 1):
             twin.train(epoch)
         return twin.evaluate()
+
+    def _torch_seed(self, epoch: int) -> int:
+        """The seed of what a model draws in training: dropout.
+
+        In private training it is secret. An example's mask goes by its place in the batch, so one example
+        more gives others behind it other masks; who knows the masks would see more of it than its clipped
+        gradient.
+        """
+        if self._plan is not None:
+            return self._rng.below(1 << 63)
+        return torch_seed(self._seed, Purpose.LOCAL_TRAINING, self._party, epoch)
 
     def _orders(self, epoch: int) -> Iterator[Rows]:
         """The rows of each step's batch: one pass, ending with what remains; or `local_steps` full ones."""

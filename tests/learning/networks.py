@@ -23,6 +23,18 @@ class Normalised(nn.Module):
         return scores
 
 
+class Dropping(nn.Module):
+    """For 8x8 digits, with dropout; the same at the start whenever it is made."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(64, 10))
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        scores: torch.Tensor = self.layers(images)
+        return scores
+
+
 def seven_classes() -> nn.Module:
     return nn.Sequential(nn.Flatten(), nn.Linear(64, 7))
 

@@ -209,6 +209,29 @@ def test_all_but_noise_and_sampling_follows_from_the_seed() -> None:
     np.testing.assert_array_equal(trained(), trained())
 
 
+def test_masks_of_dropout_are_secret_as_one_example_more_would_move_those_of_others() -> None:
+    """They go by place in the batch, so the clip bounds what an example does only where masks are unknown."""
+    model = nn.Sequential(nn.Flatten(), nn.Linear(64, 16), nn.ReLU(), nn.Dropout(0.5), nn.Linear(16, 10))
+    size, gradients = len(flat.read(model)), private.per_example(model)
+
+    def total(rows: Any) -> torch.Tensor:
+        torch.manual_seed(7)
+        return private.clipped_sum(gradients, batches, rows, clip=1.0, size=size)
+
+    moved = total(np.arange(9)) - total(np.arange(1, 9))
+    assert float(moved.double().norm()) > 2 * private.GRID
+
+    def trained(seed: int) -> Any:
+        settings = settings_of(model="tests.learning.networks:Dropping", batch=1000)
+        learner = build_learner(settings, DIGITS, party=1, workers=8, epochs=1, seed=0)
+        learner._plan = private.Plan(1.0, 1e-9, Sampling(1.0, 1))  # all examples, and next to no noise
+        learner._rng = insecure_seeded(seed)
+        return learner.train(1).parameters
+
+    np.testing.assert_array_equal(trained(1), trained(1))
+    assert (trained(1) != trained(2)).any()
+
+
 def test_a_private_epoch_tells_of_nothing_but_its_parameters() -> None:
     training = learner_of().train(1)
     assert training.loss is None
