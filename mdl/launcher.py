@@ -67,7 +67,7 @@ class _Child:
         """Where in the run it is, as far as its reports tell."""
         if not self.linked:
             return "before it was linked with the others"
-        if self.last == "trained":
+        if self.last in ("trained", "noised"):
             return f"in epoch {self.epoch}, after its training"
         if self.party == MANAGER:
             return f"in epoch {self.epoch + 1}"

@@ -18,6 +18,14 @@ def experiment(*, noise: dict[str, Any] | None = None, private: dict[str, Any] |
     return parse({"name": "tiny", "workers": 4, "epochs": 10, "system": system, "learning": learning})
 
 
+RESUMED: dict[str, Any] = {"kind": "resumed", "party": 0, "epoch": 1}
+
+
+def noised(party: int, contributions: int, parameters: int) -> dict[str, Any]:
+    counts = {"contributions": contributions, "parameters": parameters}
+    return {"kind": "noised", "party": party, "epoch": 1, **counts}
+
+
 def updated(party: int, noised: int, clipped: int = 0) -> dict[str, Any]:
     return {"kind": "updated", "party": party, "epoch": 1, "noised": noised, "clipped": clipped}
 
@@ -38,6 +46,8 @@ def test_every_noisy_parameter_counts_and_the_worker_that_released_most_is_told(
     budget = Budget(experiment(noise=NOISY))
     for event in (updated(1, 100, 10), updated(2, 100), updated(2, 60, 16)):
         budget.recorded(event)
+    for event in (noised(1, 1, 100), noised(2, 1, 100), noised(2, 2, 160)):
+        budget.recorded(event)
     figures = budget.figures()
     assert figures is not None
     noise = figures["noise"]
@@ -49,22 +59,40 @@ def test_every_noisy_parameter_counts_and_the_worker_that_released_most_is_told(
     assert "ε = 0.5 a parameter and epoch" in str(budget.brief())
 
 
-def test_a_run_that_was_taken_up_may_have_released_an_epoch_twice() -> None:
+def test_what_was_released_counts_though_its_epoch_never_ended() -> None:
     budget = Budget(experiment(noise=NOISY))
-    for event in (updated(1, 100), {"kind": "resumed", "party": 0, "epoch": 1}, updated(1, 100)):
+    for event in (noised(1, 1, 100), updated(1, 100), noised(1, 2, 200)):
         budget.recorded(event)
+    assert contributions(budget) == 2
+
+
+def test_a_run_that_was_taken_up_has_released_what_its_parties_counted() -> None:
+    """Lines of repeated epochs were dropped; until a party has told its count, two may be missing."""
+    budget = Budget(experiment(noise=NOISY))
+    for event in (noised(1, 3, 300), noised(2, 3, 300), RESUMED):
+        budget.recorded(event)
+    assert contributions(budget) == 5
+    budget.recorded(noised(1, 5, 500))
+    budget.recorded(noised(2, 4, 400))
+    assert contributions(budget) == 5
     figures = budget.figures()
     assert figures is not None
-    assert (
-        figures["noise"]["epsilon"] == ldp.spent(LaplaceNoise(epsilon=0.5), coordinates=100, epochs=3).epsilon
-    )
+    expected = ldp.spent(LaplaceNoise(epsilon=0.5), coordinates=100, epochs=5)
+    assert figures["noise"]["epsilon"] == expected.epsilon
+
+
+def contributions(budget: Budget) -> int:
+    figures = budget.figures()
+    assert figures is not None
+    counted: int = figures["noise"]["contributions"]
+    return counted
 
 
 def test_gaussian_noise_counts_contributions() -> None:
     table = {"type": "gaussian", "clip": 1.0, "noise_multiplier": 2.0}
     budget = Budget(experiment(noise=table))
-    for _ in range(3):
-        budget.recorded(updated(4, 100))
+    for count in (1, 2, 3):
+        budget.recorded(noised(4, count, 100 * count))
     figures = budget.figures()
     assert figures is not None
     expected = ldp.spent(GaussianNoise(clip=1.0, noise_multiplier=2.0), coordinates=100, epochs=3)
@@ -102,3 +130,22 @@ def test_fewer_examples_spend_more() -> None:
     figures = budget.figures()
     assert figures is not None
     assert figures["records"]["worker"] == 2
+
+
+def test_private_epochs_of_a_run_that_was_taken_up_are_those_counted_and_alone_again_counts_again() -> None:
+    budget = Budget(experiment(private=PRIVATE))
+    alone = {"kind": "evaluated", "party": 1, "model": "alone", "epoch": 3, "accuracy": 0.5}
+
+    def epochs() -> int:
+        figures = budget.figures()
+        assert figures is not None
+        counted: int = figures["records"]["epochs"]
+        return counted
+
+    for event in (trained(1, 3), alone, RESUMED):
+        budget.recorded(event)
+    assert epochs() == 3 + 3 + 2
+    budget.recorded(trained(1, 4))
+    assert epochs() == 4 + 3
+    budget.recorded({**alone, "epoch": 4})
+    assert epochs() == 4 + 3 + 4

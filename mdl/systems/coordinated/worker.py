@@ -9,7 +9,7 @@ from mdl.errors import PeerLeft, ProtocolError
 from mdl.party import MANAGER, Party
 from mdl.protocols import selection as select
 from mdl.protocols import sets as active
-from mdl.protocols.contribution import Contribution
+from mdl.protocols.contribution import Contribution, count_release
 from mdl.protocols.local import Keeper, train_from
 from mdl.protocols.opening import Closed, Open, Opener
 from mdl.protocols.pooled import encrypted
@@ -114,6 +114,7 @@ class Worker:
         trained = await train_from(self._party, self._learner, self._local, self._task, epoch)  # line 4
         gradient = (self._local.astype(np.float64) - trained) / self._learner.learning_rate
         contribution = await self._encoder.contribution(self._party, gradient, chosen)
+        await count_release(self._party, self._task, epoch, contribution)
         # Line 5: what is not updated globally keeps its local step, be it outside R_i or missed.
         self._local = trained
         while True:  # lines 6-14

@@ -12,6 +12,7 @@ from mdl.errors import PeerLeft, ProtocolError
 from mdl.party import MANAGER, Message, Party
 from mdl.protocols import selection as select
 from mdl.protocols import sets as active
+from mdl.protocols.contribution import count_release
 from mdl.protocols.gathering import leaf
 from mdl.protocols.local import Keeper, train_from
 from mdl.protocols.on_arrival import ArrivalWorker, Raise, RaiseOwn
@@ -161,6 +162,7 @@ class Worker:
         """
         chosen = self._choose(gradient, self._offers.free & self._offers.fresh(self._opener.versions, bases))
         contribution = await self._encoder.contribution(self._party, gradient, chosen)
+        await count_release(self._party, self._task, self._epoch, contribution)
         # Sets may have closed meanwhile.
         blocks = np.flatnonzero(chosen & self._offers.fresh(self._opener.versions, bases))
         values = contribution.values[blocks]
