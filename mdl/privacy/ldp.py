@@ -4,7 +4,8 @@ Neighbours are any two data sets of one worker. What is promised for one paramet
 less with every further one.
 
 [KLS21] P. Kairouz, Z. Liu, T. Steinke, "The Distributed Discrete Gaussian Mechanism for Federated Learning
-with Secure Aggregation", ICML 2021.
+with Secure Aggregation", ICML 2021. [CKS20] C. Canonne, G. Kamath, T. Steinke, "The Discrete Gaussian for
+Differential Privacy", NeurIPS 2020.
 """
 
 import math
@@ -17,6 +18,12 @@ from mdl.schemes.fixed_point import FixedPoint
 
 DELTA: Final = 1e-6
 """The delta that is stated where neither the file nor the caller says another."""
+
+_FOR_SATURATION: Final = 0.001
+"""The share of delta that is set aside in sums for values that saturate."""
+
+_NARROWEST: Final = 0.5
+"""The least sigma, in steps, of which [KLS21, Theorem 1] speaks. Below it is wrong."""
 
 MEANINGFUL: Final = 10.0
 """Above this epsilon no guarantee is left: e^10 times as likely is as good as certain."""
@@ -88,7 +95,12 @@ def spent_in_sums(
 
     The noises of the honest members add up to nearly a discrete Gaussian of variance honest * sigma^2. That
     it is only nearly one costs tau k / 4 more, next to nothing where sigma is several steps [KLS21, Theorem
-    1].
+    1, for sigma of 1/2 at least].
+
+    That holds for sums of noisy values. What is added up is saturated first, and such sums tell a little
+    more. If any of the honest members' values saturates with probability p, delta grows by (1 + e^epsilon) p
+    at most. Where this is more than a thousandth of delta, sums are said to promise what one contribution
+    does, which is true of all sums.
 
     Args:
         noise: of the system.
@@ -99,13 +111,23 @@ def spent_in_sums(
         delta: in (0, 1); by default as for `spent`.
     """
     assert honest >= 1
+    own = spent(noise, coordinates=coordinates, epochs=epochs, delta=delta)
     sigma = noise.mechanism(grid).sigma
+    if sigma < _NARROWEST:
+        return own
     lack = 10 * sum(
         math.exp(-2 * (math.pi * sigma) ** 2 * member / (member + 1)) for member in range(1, honest)
     )
     each = concentrated.of_gaussian(noise.multiplier) / honest + lack * coordinates / 4
-    in_sums = _by_rho(epochs * each, delta or noise.delta or DELTA)
-    return min(in_sums, spent(noise, coordinates=coordinates, epochs=epochs, delta=delta), key=_epsilon)
+    epsilon = concentrated.epsilon(epochs * each, (1 - _FOR_SATURATION) * own.delta)
+    if epsilon >= own.epsilon:
+        return own
+    # Discrete tails are no heavier than continuous ones a step nearer [CKS20].
+    largest = grid.limit * 2.0**-grid.fraction_bits
+    saturating = honest * coordinates * epochs * noise.saturating(largest)
+    if saturating * (math.exp(-epsilon) + 1) > _FOR_SATURATION * own.delta * math.exp(-epsilon):
+        return own
+    return Spent(epsilon, own.delta, "zCDP")
 
 
 def mean_variance(noise: AnyNoise, members: int) -> float:

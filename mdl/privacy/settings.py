@@ -14,7 +14,13 @@ from mdl.schemes.fixed_point import FixedPoint
 from mdl.settings import Settings
 
 SATURATING: Final = 1e-6
-"""The range that is chosen for noisy gradients cuts off no value with a greater chance than this."""
+"""The range that is chosen for Laplace noise cuts off no value with a greater chance than this."""
+
+SATURATING_IN_SUMS: Final = 1e-25
+"""The same for Gaussian noise, whose sums are given a figure of their own (`mdl.privacy.ldp.spent_in_sums`).
+
+A sum of saturated values tells a little more than a sum of values. So none may saturate in all of a run.
+"""
 
 CLIP_STEPS: Final = 16
 """Steps from zero to the clip, at least, on a grid that is chosen for noisy gradients."""
@@ -114,13 +120,13 @@ class GaussianNoise(Settings):
 
     @property
     def reach(self) -> float:
-        """Where a range must end so that it cuts off no value with a greater chance than `SATURATING`."""
-        return self.clip - self.deviation * NormalDist().inv_cdf(SATURATING / 2)
+        """Where a range must end to cut off no value with a greater chance than `SATURATING_IN_SUMS`."""
+        return self.clip - self.deviation * NormalDist().inv_cdf(SATURATING_IN_SUMS / 2)
 
     def saturating(self, largest: float) -> float:
         """Give the chance that a value at the clip saturates in ±largest, which is at least the clip."""
-        tails = ((side * self.clip - largest) / self.deviation for side in (1, -1))
-        return sum(map(NormalDist().cdf, tails))
+        tails = ((largest - side * self.clip) / self.deviation for side in (1, -1))
+        return sum(math.erfc(tail / math.sqrt(2)) / 2 for tail in tails)
 
     def mechanism(self, grid: FixedPoint) -> GaussianMechanism:
         """Make what releases on `grid`."""

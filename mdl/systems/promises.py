@@ -70,10 +70,17 @@ def _in_sums(system: VisibilitySettings, noise: AnyNoise, workers: int, k: int) 
             f"The mean of a set of {m} has noise of standard deviation {deviation:.3g} [∝MDL, Theorem 1]; "
             f"against a coalition of c of its members, {m} - c noises protect the others."
         )
+    grid = system.grid(workers)
+    if m > 1 and spent_in_sums(noise, grid, honest=m, coordinates=k, epochs=1) == spent(
+        noise, coordinates=k, epochs=1
+    ):
+        return (
+            f"The mean of a set of {m} has noise of standard deviation {deviation:.3g}. What sums give away "
+            "is counted as what contributions do: for a figure of its own, values must not saturate "
+            f"(±{grid.range:g} is given, ±{noise.reach:.4g} needed), and noise must be wider than a step."
+        )
     knowing = sorted({0, 1, m // 2, m - 1})
-    left = (
-        spent_in_sums(noise, system.grid(workers), honest=m - c, coordinates=k, epochs=1) for c in knowing
-    )
+    left = (spent_in_sums(noise, grid, honest=m - c, coordinates=k, epochs=1) for c in knowing)
     return (
         f"The mean of a set of {m} has noise of standard deviation {deviation:.3g}; against a coalition of c "
         f"of its members, {m} - c noises protect the others: for c = {', '.join(map(str, knowing))} this is "

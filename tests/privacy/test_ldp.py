@@ -9,6 +9,7 @@ from mdl.privacy.ldp import DELTA, Spent, mean_variance, quantity, spent, spent_
 from mdl.privacy.settings import GaussianNoise, LaplaceNoise
 from mdl.schemes.fixed_point import FixedPoint
 from mdl.schemes.randomness import insecure_seeded
+from mdl.vectors import Floats
 
 COUNTS = st.integers(1, 10**6)
 GAUSSIAN = GaussianNoise(clip=1.0, noise_multiplier=3.0)
@@ -55,14 +56,14 @@ def test_the_delta_is_that_of_the_file() -> None:
     assert spent(GAUSSIAN, coordinates=1, epochs=1).delta == DELTA
 
 
-@given(st.integers(1, 20), st.integers(1, 1000))
+@given(st.integers(1, 20), st.integers(1, 100))
 def test_sums_tell_less_the_more_honest_members_they_have(honest: int, epochs: int) -> None:
     def told(members: int) -> Spent:
         return spent_in_sums(GAUSSIAN, FINE, honest=members, coordinates=70_053, epochs=epochs)
 
     assert told(1) == spent(GAUSSIAN, coordinates=70_053, epochs=epochs)
     assert told(honest + 1).epsilon < told(honest).epsilon
-    assert told(honest).epsilon == pytest.approx(epsilon(epochs / (18 * honest), DELTA), rel=1e-9)
+    assert told(honest).epsilon == pytest.approx(epsilon(epochs / (18 * honest), DELTA), rel=1e-3)
 
 
 def test_where_the_noise_is_narrower_than_a_step_sums_promise_no_more_than_one_contribution() -> None:
@@ -71,6 +72,62 @@ def test_where_the_noise_is_narrower_than_a_step_sums_promise_no_more_than_one_c
     alone = spent(narrow, coordinates=1000, epochs=1)
     assert narrow.mechanism(grid).sigma == 0.5
     assert spent_in_sums(narrow, grid, honest=4, coordinates=1000, epochs=1) == alone
+
+
+def summed(noise: GaussianNoise, grid: FixedPoint, own: int, other: int, honest: int) -> Floats:
+    """The distribution of a sum of one contribution and others, released one by one and saturated; exact."""
+    sigma, limit = noise.mechanism(grid).sigma, grid.limit
+    steps = np.arange(-40 * limit, 40 * limit + 1)
+    weights = np.exp(-0.5 * np.square(steps / sigma))
+    each = [
+        np.bincount(np.clip(value + steps, -limit, limit) + limit, weights / weights.sum())
+        for value in (own, other)
+    ]
+    total: Floats = each[0].astype(np.float64)
+    for _ in range(honest - 1):
+        total = np.convolve(total, each[1])
+    return total
+
+
+@pytest.mark.parametrize("honest", [1, 2, 4])
+@pytest.mark.parametrize(
+    ("multiplier", "largest"),
+    [(0.05, 40.0), (0.25, 8.0), (0.5, 12.0), (0.5, 60.0), (1.0, 12.0), (1.0, 100.0)],
+)
+def test_sums_tell_no_more_than_is_said_be_the_range_narrow_or_wide(
+    multiplier: float, largest: float, honest: int
+) -> None:
+    """Sums of saturated values tell more than those of noisy ones: in a narrow range 200 times the delta."""
+    noise, grid = GaussianNoise(clip=4.0, noise_multiplier=multiplier), FixedPoint(largest, 0)
+    said = spent_in_sums(noise, grid, honest=honest, coordinates=1, epochs=1)
+    for other in (-4, 0, 4):
+        one, another = (summed(noise, grid, own, other, honest) for own in (4, -4))
+        exact = np.maximum(0, one - np.exp(said.epsilon) * another).sum()
+        assert exact <= said.delta
+
+
+def test_in_the_range_that_is_chosen_sums_are_given_their_own_figure() -> None:
+    noise = GaussianNoise(clip=8.0, noise_multiplier=4.0)
+    chosen, narrow = FixedPoint(noise.reach, 4), FixedPoint(noise.reach / 2, 4)
+    alone = spent(noise, coordinates=70_053, epochs=250)
+    assert spent_in_sums(noise, narrow, honest=2, coordinates=70_053, epochs=250) == alone
+    in_sums = spent_in_sums(noise, chosen, honest=2, coordinates=70_053, epochs=250)
+    assert in_sums.epsilon == pytest.approx(17.6, abs=0.05)
+
+
+def test_discrete_noise_below_half_a_step_is_given_no_figure_in_sums() -> None:
+    """There the theorem does not hold: sums of three tell more than it says."""
+    noise, grid = GaussianNoise(clip=1.0, noise_multiplier=0.1), FixedPoint(30.0, 0)
+    one, another = (summed(noise, grid, own, 0, 3) for own in (1, -1))
+    seen = (one > 0) & (another > 0)
+    divergence = np.sum(one[seen] * np.log(one[seen] / another[seen]))  # at most rho with rho-zCDP
+    theorem = (
+        1 / (2 * 0.1**2) / 3 + 10 * sum(np.exp(-2 * (np.pi * 0.2) ** 2 * j / (j + 1)) for j in (1, 2)) / 4
+    )
+    assert divergence > 1.1 * theorem
+    assert spent_in_sums(noise, grid, honest=3, coordinates=1, epochs=1) == spent(
+        noise, coordinates=1, epochs=1
+    )
 
 
 def test_sums_of_discrete_gaussians_are_nearly_discrete_gaussian() -> None:

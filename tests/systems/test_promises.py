@@ -56,6 +56,14 @@ def test_gaussian_noise_says_what_is_left_against_coalitions() -> None:
     assert "for c = 0, 1, 2, 3 this is ε = 0.545, 0.635, 0.789, 1.14" in said
 
 
+def test_sums_of_values_that_may_saturate_are_given_no_figure_of_their_own() -> None:
+    narrow = GAUSSIAN.model_copy(update={"range": 300.0})
+    [said] = explain_noise(narrow, workers=8, parameters=MLP_MNIST)
+    assert "What sums give away is counted as what contributions do" in said
+    assert "values must not saturate (±300 is given, ±679.1 needed)" in said
+    assert "for c =" not in said
+
+
 def test_random_selection_contributes_what_each_worker_draws() -> None:
     drawn = Coordinated(visibility=0.5, selection="random", share=0.7, block=100)
     assert drawn.contributed_parameters(8, 10_050) == 7_100  # of 101 blocks 71
