@@ -100,8 +100,9 @@ def _digit_thresholds(scale: Fraction) -> tuple[np.uint64, ...]:
     with decimal.localcontext(prec=60):
         inverse = Decimal(scale.denominator) / Decimal(scale.numerator)
         while True:
-            chance = 1 / (1 + (2 ** len(found) * inverse).exp())
-            threshold = int((2**_WORD_BITS * chance).to_integral_value())
+            # Beyond 64 the chance is 0 when rounded, and e to the power of it may be more than a Decimal holds.
+            power = min(2 ** len(found) * inverse, Decimal(_WORD_BITS))
+            threshold = int((2**_WORD_BITS / (1 + power.exp())).to_integral_value())
             if not threshold:
                 return tuple(found)
             found.append(np.uint64(threshold))

@@ -107,7 +107,7 @@ def test_the_last_digits_of_wide_noise_are_uniform() -> None:
         assert np.sum(np.square(counts - DRAWS / 16)) / (DRAWS / 16) < 50
 
 
-@pytest.mark.parametrize("scale", [0.001, 0.015])
+@pytest.mark.parametrize("scale", [1e-12, 0.001, 0.015])
 def test_noise_much_smaller_than_a_step_is_zero(scale: float) -> None:
     assert not laplace(scale, 1000, rng=SystemRandomness()).any()
     assert not gaussian(scale, 1000, rng=SystemRandomness()).any()
