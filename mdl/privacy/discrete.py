@@ -100,7 +100,7 @@ def _digit_thresholds(scale: Fraction) -> tuple[np.uint64, ...]:
     with decimal.localcontext(prec=60):
         inverse = Decimal(scale.denominator) / Decimal(scale.numerator)
         while True:
-            # Beyond 64 the chance is 0 when rounded, and e to the power of it may be more than a Decimal holds.
+            # Beyond 64 the chance is 0 when rounded, and e^power may be more than a Decimal holds.
             power = min(2 ** len(found) * inverse, Decimal(_WORD_BITS))
             threshold = int((2**_WORD_BITS / (1 + power.exp())).to_integral_value())
             if not threshold:
