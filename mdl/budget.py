@@ -1,7 +1,7 @@
 """What a run has spent of its workers' privacy, from what its parties report."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from mdl.config import Experiment
 from mdl.learning import privacy as records
@@ -12,9 +12,6 @@ from mdl.privacy.ldp import Spent, mean_variance, quantity
 from mdl.privacy.record_level import Guarantee, Sampling
 from mdl.privacy.settings import AnyNoise, LaplaceNoise
 from mdl.systems.visibility import VisibilitySettings
-
-_REPEATED: Final = 2
-"""Epochs of a worker that a resumed run repeats, at most (`mdl.launcher.resume_epochs`)."""
 
 
 class Budget:
@@ -39,30 +36,18 @@ class Budget:
         self._private = private if isinstance(private, DpSgd) else None
         self._released: dict[PartyId, tuple[int, int]] = {}
         self._trained: dict[PartyId, tuple[int, int]] = {}
-        self._alone: dict[PartyId, int] = {}
-        self._in_doubt: dict[str, set[PartyId]] = {"noised": set(), "trained": set()}
         self._clipped = 0
         self.noised = 0
 
     def recorded(self, event: Mapping[str, Any]) -> None:
-        """Take in a line of the metrics."""
-        match event["kind"]:
-            case "noised" as kind:
-                self._released[event["party"]] = (event["contributions"], event["parameters"])
-                self._in_doubt[kind].discard(event["party"])
-            case "trained" as kind if "private_epochs" in event:
-                self._trained[event["party"]] = (event["examples"], event["private_epochs"])
-                self._in_doubt[kind].discard(event["party"])
-            case "updated" if "noised" in event:
-                self.noised += event["noised"]
-                self._clipped += event["clipped"]
-            case "resumed":
-                # The lines of repeated epochs are gone. Each party's own count has them, and tells it next.
-                for doubted in self._in_doubt.values():
-                    doubted.update(range(self._experiment.workers + 1))
-            case "evaluated" if event["model"] == "alone":
-                # That model was trained on the same records, privately too; anew in a run that was taken up.
-                self._alone[event["party"]] = self._alone.get(event["party"], 0) + event["epoch"]
+        """Take in a line of the metrics; a party's newest counts (`mdl.protocols.releases`) hold."""
+        if "contributions" in event:
+            self._released[event["party"]] = (event["contributions"], event["parameters"])
+        if "private_epochs" in event:
+            self._trained[event["party"]] = (event["examples"], event["private_epochs"])
+        if "noised" in event:
+            self.noised += event["noised"]
+            self._clipped += event["clipped"]
 
     def brief(self) -> str | None:
         """Say in a few words what is spent so far; None if nothing is there to be spent."""
@@ -104,7 +89,7 @@ class Budget:
             "deviation_of_mean": mean_variance(noise, threshold) ** 0.5,
             "clipped_share": self._clipped / self.noised if self.noised else 0.0,
             "worker": worker,
-            "contributions": self._contributions(worker),
+            "contributions": self._released[worker][0],
             "parameters": self._released[worker][1],
             "epsilon": spent.epsilon,
             "delta": spent.delta,
@@ -116,22 +101,14 @@ class Budget:
         contributions, parameters = self._released[party]
         # Only the product counts; a contribution may have fewer parameters than another.
         each = -(-parameters // contributions)
-        return ldp.spent(noise, coordinates=each, epochs=self._contributions(party))
-
-    def _contributions(self, party: PartyId) -> int:
-        return self._released[party][0] + self._may_be_missing("noised", party)
-
-    def _private_epochs(self, party: PartyId) -> int:
-        epochs = self._trained[party][1] + self._may_be_missing("trained", party)
-        return epochs + self._alone.get(party, 0)
-
-    def _may_be_missing(self, kind: str, party: PartyId) -> int:
-        return _REPEATED if party in self._in_doubt[kind] else 0
+        return ldp.spent(noise, coordinates=each, epochs=contributions)
 
     def _record_figures(self, private: DpSgd) -> dict[str, Any]:
         def spent(party: PartyId) -> Guarantee:
-            sampling, epochs = self._sampling(party), self._private_epochs(party)
-            return records.spent(private, sampling, epochs=epochs, planned=self._experiment.epochs)
+            _, epochs = self._trained[party]
+            return records.spent(
+                private, self._sampling(party), epochs=epochs, planned=self._experiment.epochs
+            )
 
         worker = max(self._trained, key=lambda party: spent(party).epsilon)
         return {
@@ -140,7 +117,7 @@ class Budget:
             "noise_multiplier": private.noise_over(self._experiment.epochs, self._sampling(worker)),
             "worker": worker,
             "examples": self._trained[worker][0],
-            "epochs": self._private_epochs(worker),
+            "epochs": self._trained[worker][1],
             "epsilon": spent(worker).epsilon,
             "delta": private.delta,
         }
@@ -149,7 +126,7 @@ class Budget:
         """Bound a worker's ε in little time, as progress needs it."""
         sampling = self._sampling(party)
         noise = private.noise_over(self._experiment.epochs, sampling)
-        steps = self._private_epochs(party) * sampling.steps
+        steps = self._trained[party][1] * sampling.steps
         return record_level.renyi_epsilon(noise, sampling.rate, steps, private.delta)
 
     def _sampling(self, party: PartyId) -> Sampling:

@@ -33,6 +33,7 @@ from mdl.entry import enter
 from mdl.errors import MdlError, WorkerDied
 from mdl.orders import Keys, Orders
 from mdl.party import MANAGER, PartyId
+from mdl.protocols.releases import counted
 from mdl.schemes.randomness import SystemRandomness
 from mdl.summary import Account, summarise
 
@@ -157,8 +158,10 @@ class _Launcher:
             (self._run / files.LEDGER).open("ab", buffering=0) as self._ledger,
         ):
             if self._resuming:
-                # On record, as an epoch that is repeated may have told something of the data before.
-                self._note({"party": MANAGER, "kind": "resumed", "epoch": resume.get(MANAGER, 0)})
+                # What a repeated epoch told of the data before counts too, though its lines are gone.
+                for party, epoch in resume.items():
+                    counts = counted(files.FileJournal(self._run, party))
+                    self._note({"party": party, "kind": "resumed", "epoch": epoch, **counts})
             try:
                 spool = await self._lay_out_data()
                 if not self._stopping:

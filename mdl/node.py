@@ -29,8 +29,9 @@ from mdl.learning.datasets import load
 from mdl.learning.local import LocalLearner, build_learner
 from mdl.ledger import Ledger
 from mdl.orders import Orders, Report
-from mdl.party import MANAGER
-from mdl.system import Outcome, Task
+from mdl.party import MANAGER, Party
+from mdl.protocols.releases import count_private
+from mdl.system import Journal, Outcome, Task
 from mdl.trained import Trained
 from mdl.transport.codec import Codec
 from mdl.transport.party import PATIENCE_SECONDS, StreamParty
@@ -141,13 +142,17 @@ async def _play(orders: Orders, report: Report) -> None:
             finally:
                 trained.write(learner, FileJournal(run, orders.party), run)
             if experiment.alone and orders.party != MANAGER:
-                metrics = await party.to_thread("baseline", learner.alone, outcome.epochs)
-                party.record(
-                    "evaluated", outcome.epochs, model="alone", loss=metrics.loss, accuracy=metrics.accuracy
-                )
+                await _score_alone(party, learner, task.journal, outcome.epochs)
             watch.cancel()
     report({"kind": "ledger", "entry": msgspec.to_builtins(ledger.turn(outcome.epochs))})
     report({"kind": "finished", **_account(outcome), "loop_lag": lag.figures()})
+
+
+async def _score_alone(party: Party, learner: LocalLearner, journal: Journal, epochs: int) -> None:
+    """Train a model of one's own for comparison, and tell how it scores."""
+    scores = await party.to_thread("baseline", learner.alone, epochs)
+    counts = count_private(journal, learner.examples, epochs=epochs) if learner.is_private else {}
+    party.record("evaluated", epochs, model="alone", loss=scores.loss, accuracy=scores.accuracy, **counts)
 
 
 class LoopLag:

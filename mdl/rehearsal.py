@@ -26,6 +26,7 @@ from mdl.errors import MdlError, party_name
 from mdl.learning.datasets import load
 from mdl.learning.local import LocalLearner, build_learner
 from mdl.party import MANAGER, PartyId
+from mdl.protocols.releases import count_private
 from mdl.simulator import Network, Simulation, simulate
 from mdl.simulator.party import as_measured, from_table
 from mdl.simulator.run import MemoryJournal
@@ -201,9 +202,15 @@ class _Rehearsal:
         files.write_atomically(self._run / files.LEDGER, b"".join(lines))
 
     def _score_alone(self, party: PartyId, epochs: int) -> None:
-        scores = self._learners[party].alone(epochs)
+        learner = self._learners[party]
+        scores = learner.alone(epochs)
+        counts = (
+            count_private(self._journals[party], learner.examples, epochs=epochs)
+            if learner.is_private
+            else {}
+        )
         line = {"seconds": self._seconds, "party": party, "kind": "evaluated", "epoch": epochs}
-        self._note({**line, "model": "alone", "loss": scores.loss, "accuracy": scores.accuracy})
+        self._note({**line, "model": "alone", "loss": scores.loss, "accuracy": scores.accuracy, **counts})
 
     def _note(self, event: Mapping[str, Any]) -> None:
         """Put an event on the record."""

@@ -24,7 +24,8 @@ PLAIN = {"type": "coordinated", "threshold": 3, "scheme": {"type": "plain"}}
 
 def experiment(system: Mapping[str, Any] = PLAIN, **keys: Any) -> Experiment:
     learning = {"dataset": "digits", "model": "digits-mlp", "train_limit": 60, "test_limit": 40}
-    return parse({"name": "tiny", "workers": 3, "epochs": 2, "system": system, "learning": learning, **keys})
+    tables = {"name": "tiny", "workers": 3, "epochs": 2, "system": system, "learning": learning}
+    return parse({**tables, **keys})
 
 
 def folder_of(place: Path, found: Experiment) -> Path:
@@ -132,6 +133,14 @@ def test_ctrl_c_keeps_what_was_learnt(tmp_path: Path) -> None:
     assert summary["bytes"] == {}
     assert not read_run(tmp_path / "run").completed
     assert signal.getsignal(signal.SIGINT) == before
+
+
+def test_models_trained_alone_spend_of_their_examples_privacy_too(tmp_path: Path) -> None:
+    private = {"type": "dp-sgd", "noise_multiplier": 1.0}
+    learning = {"dataset": "digits", "model": "digits-mlp", "train_limit": 60, "test_limit": 40}
+    found = experiment(alone=True, learning={**learning, "privacy": private})
+    summary = rehearsed(tmp_path / "run", found)
+    assert summary["privacy"]["records"]["epochs"] == 2 + 2
 
 
 def test_ctrl_c_while_workers_train_alone_keeps_the_run_too(tmp_path: Path) -> None:

@@ -104,6 +104,11 @@ class LocalLearner:
         """How many examples this party trains on."""
         return len(self._train.rows)
 
+    @property
+    def is_private(self) -> bool:
+        """Whether every epoch spends of its examples' privacy."""
+        return self._plan is not None
+
     def parameters(self) -> Floats:
         """Copy the present parameters, shape (t,), float32."""
         return flat.read(self._model)

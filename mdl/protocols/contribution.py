@@ -2,18 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 
 from mdl.party import Party
 from mdl.privacy.mechanisms import Mechanism
+from mdl.protocols.releases import count_contribution
 from mdl.schemes.fixed_point import FixedPoint
-from mdl.system import Journal, Randomness, Task
+from mdl.system import Randomness, Task
 from mdl.vectors import Blocks, Flags, Floats, Integers
-
-_NOISED: Final = "noised"
-"""The record of noisy releases; one for all of a party's life in a run's folder, so filed under epoch 0."""
 
 
 @dataclass(frozen=True)
@@ -70,18 +67,8 @@ class Encoder:
 async def count_release(party: Party, task: Task, epoch: int, contribution: Contribution) -> None:
     """Put a noisy contribution on record, before anything of it is sent; nothing if there is no noise in it.
 
-    So the counts hold every release that somebody may have seen: also those of epochs that a resumed run
-    trains again, and of a party that dies before its epoch ends. They are told as ``noised``, from the
-    beginning of the run's folder: ``contributions``, and ``parameters`` that were released in them.
+    The counts, from the beginning of the run's folder, are told as ``noised`` (`mdl.protocols.releases`).
     """
     if released := contribution.facts.get("noised"):
-        contributions, parameters = await party.to_thread("record", _count, task.journal, released)
-        party.record(_NOISED, epoch, contributions=contributions, parameters=parameters)
-
-
-def _count(journal: Journal, parameters: int) -> tuple[int, int]:
-    """Add a release to those on record; give how many there were and their parameters, this one included."""
-    kept = journal.read(_NOISED, 0)
-    counts = (kept["counts"] if kept else np.zeros(2, np.int64)) + (1, parameters)
-    journal.write(_NOISED, 0, {"counts": counts})
-    return int(counts[0]), int(counts[1])
+        counts = await party.to_thread("record", count_contribution, task.journal, released)
+        party.record("noised", epoch, **counts)

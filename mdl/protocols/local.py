@@ -1,24 +1,18 @@
 """A party's steps with its own learner and journal, off the event loop and on the record."""
 
 import asyncio
-from typing import Final
-
-import numpy as np
 
 from mdl.errors import MdlError
 from mdl.party import Party
-from mdl.system import Arrays, Journal, Learner, Metrics, Task, Training
+from mdl.protocols.releases import count_private
+from mdl.system import Arrays, Learner, Metrics, Task, Training
 from mdl.vectors import Floats
-
-_PRIVATE: Final = "private"
-"""The record of private epochs; one for all of a party's life in a run's folder, so filed under epoch 0."""
 
 
 async def train_from(party: Party, learner: Learner, start: Floats, task: Task, epoch: int) -> Floats:
     """Train one local epoch from `start`; give the parameters after it, shape (t,), float32.
 
-    A private epoch is put on record before anything of it can leave. So the count holds every epoch of which
-    somebody may have learnt: also those that a resumed run trains again, with noise of their own.
+    A private epoch is put on record before anything of it can leave (`mdl.protocols.releases`).
     """
     training = await party.to_thread("training", _train, learner, start, epoch)
     if task.delay_seconds:
@@ -27,8 +21,8 @@ async def train_from(party: Party, learner: Learner, start: Floats, task: Task, 
     if training.loss is not None:
         party.record("trained", epoch, loss=training.loss, examples=training.examples)
     else:
-        private_epochs = await party.to_thread("record", _count_private, task.journal)
-        party.record("trained", epoch, examples=training.examples, private_epochs=private_epochs)
+        counts = await party.to_thread("record", count_private, task.journal, training.examples)
+        party.record("trained", epoch, **counts)
     return training.parameters
 
 
@@ -98,14 +92,6 @@ def fitting(kept: Arrays, start: Floats) -> Arrays:
 def _train(learner: Learner, start: Floats, epoch: int) -> Training:
     learner.load(start)
     return learner.train(epoch)
-
-
-def _count_private(journal: Journal) -> int:
-    """Put one more private epoch on record; give how many there were, this one included."""
-    kept = journal.read(_PRIVATE, 0)
-    epochs = (int(kept["epochs"][0]) if kept else 0) + 1
-    journal.write(_PRIVATE, 0, {"epochs": np.array([epochs], np.int64)})
-    return epochs
 
 
 def _evaluate(learner: Learner, parameters: Floats) -> Metrics:

@@ -1,12 +1,9 @@
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from mdl.errors import OutOfRange
-from mdl.folder import FileJournal
 from mdl.privacy.settings import LaplaceNoise
-from mdl.protocols.contribution import Contribution, Encoder, _count
+from mdl.protocols.contribution import Contribution, Encoder
 from mdl.schemes.fixed_point import FixedPoint
 from mdl.schemes.randomness import insecure_seeded
 from mdl.simulator import Network, simulate
@@ -103,9 +100,3 @@ def test_releases_are_counted_over_all_parts_of_a_run(system: type[Coordinated] 
 def test_without_noise_nothing_is_counted() -> None:
     simulation = simulate(Coordinated(threshold=3), tiny(7), workers=5)
     assert not [line for line in simulation.records if line["kind"] == "noised"]
-
-
-def test_the_count_outlives_the_process(tmp_path: Path) -> None:
-    assert _count(FileJournal(tmp_path, 1), 10) == (1, 10)
-    FileJournal(tmp_path, 1).forget("model", 0)
-    assert _count(FileJournal(tmp_path, 1), 5) == (2, 15)

@@ -1,15 +1,12 @@
 """Private epochs are counted for good: what was trained may have been released, whatever came after."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
 from mdl.config import check_resumable, parse
 from mdl.errors import ConfigError
-from mdl.folder import FileJournal
 from mdl.party import PartyId
-from mdl.protocols.local import _count_private
 from mdl.simulator import simulate
 from mdl.simulator.run import MemoryJournal
 from mdl.system import Training
@@ -37,12 +34,6 @@ def test_private_epochs_are_counted_and_a_resumed_run_counts_on() -> None:
     assert counts(PrivateLearner, journals, resume=0) == [1, 2, 3]
     # The last epoch is trained again: both its results may be known.
     assert counts(PrivateLearner, journals, resume=2) == [4]
-
-
-def test_the_count_outlives_the_process_and_the_checkpoints_that_are_dropped(tmp_path: Path) -> None:
-    counted = [_count_private(FileJournal(tmp_path, 1)) for _ in range(3)]
-    FileJournal(tmp_path, 1).forget("model", 0)
-    assert [*counted, _count_private(FileJournal(tmp_path, 1))] == [1, 2, 3, 4]
 
 
 def test_who_trains_as_usual_keeps_no_such_count() -> None:
