@@ -50,7 +50,8 @@ def start(
         raise ConfigError([f"--party {party}: this experiment has no {party_name(party)}"], "mdl node")
     mine = read_keys(keys)
     links = experiment.system.links(experiment.workers)
-    if set(mine.secrets) != {caller for link in links if party in link for caller in link[1:]}:
+    others = {other for link in links if party in link for other in link if other != party}
+    if mine.party != party or mine.secrets.keys() != others:
         raise ConfigError([f"{keys} is not the key file of {party_name(party)}"], "mdl node --keys")
     _check_sockets(sockets)
     if not rejoin and _used(keys).exists():

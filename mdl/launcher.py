@@ -82,9 +82,8 @@ def deal_keys(experiment: Experiment) -> dict[PartyId, Keys]:
     credentials = system.deal(experiment.workers, rng=rng)
     proofs: dict[PartyId, dict[int, bytes]] = {party: {} for party in system.roster(experiment.workers)}
     for listener, caller in system.links(experiment.workers):
-        secret = proofs[caller].setdefault(caller, secrets.token_bytes(32))
-        proofs[listener][caller] = secret
-    return {party: Keys(run, credentials.get(party, b""), proofs[party]) for party in proofs}
+        proofs[listener][caller] = proofs[caller][listener] = secrets.token_bytes(32)
+    return {party: Keys(party, run, credentials.get(party, b""), proofs[party]) for party in proofs}
 
 
 def launch(

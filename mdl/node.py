@@ -232,7 +232,7 @@ async def _link(party: StreamParty, experiment: Experiment, orders: Orders, *, p
         await party.connect(
             folder / f"{listener}.sock",
             peer=listener,
-            secret=secrets[party.id],
+            secret=secrets[listener],
             terms=terms,
             patience_seconds=LINK_SECONDS if orders.rejoin is None else PATIENCE_SECONDS,
             again=orders.rejoin is not None,

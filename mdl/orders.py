@@ -15,11 +15,13 @@ class Keys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the launcher, as the trusted authority, gives to one party and to nobody else.
 
     Attributes:
+        party: whose they are.
         run: the run's identity.
         credentials: the system's, opaque here.
-        secrets: for the handshake: one's own by one's own id, and those of one's callers by theirs.
+        secrets: for the handshakes, by the party at the other end of the link. Each link has its own.
     """
 
+    party: PartyId
     run: bytes
     credentials: bytes
     secrets: dict[int, bytes]

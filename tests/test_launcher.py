@@ -9,6 +9,7 @@ from mdl.config import Experiment, parse
 from mdl.errors import MdlError
 from mdl.folder import FileJournal
 from mdl.launcher import deal_keys, resume_epochs
+from mdl.party import MANAGER
 from mdl.systems.coordinated import Coordinated
 
 TABLES = {
@@ -87,8 +88,8 @@ def test_a_complete_run_is_not_resumed(tmp_path: Path) -> None:
 def test_each_party_is_given_the_secrets_of_its_own_links_and_no_other() -> None:
     keys = deal_keys(parse(TABLES))
     assert set(keys[0].secrets) == {1, 2, 3, 4}
+    assert len(set(keys[0].secrets.values())) == 4
     for worker in range(1, 5):
-        assert set(keys[worker].secrets) == {worker}
-        assert keys[worker].secrets[worker] == keys[0].secrets[worker]
+        assert keys[worker].secrets == {MANAGER: keys[0].secrets[worker]}
     assert len({key.run for key in keys.values()}) == 1
     assert "secrets" not in repr(keys[1])

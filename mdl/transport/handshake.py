@@ -8,11 +8,11 @@
     Proof      MAC under the secret      ──▶    right? not linked yet? else Refused
     Welcome                              ◀──    MAC under the secret
 
-The secret belongs to the caller and is known to both ends of the link. Each MAC covers both nonces, both ids,
-the terms and the role of who made it, so none can be replayed, reflected or moved to another link. The caller
-proves itself first: until then the listener answers the same way whatever it knows of that caller. The proof
-authenticates the ends, not the bytes that follow; those are protected by where the link runs (a socket in a
-directory of mode 0700).
+The secret is the link's: known to both of its ends, and to nobody else. Each MAC covers both nonces, both
+ids, the terms and the role of who made it, so none can be replayed, reflected or moved to another link. The
+caller proves itself first: until then the listener answers the same way whatever it knows of that caller. The
+proof authenticates the ends, not the bytes that follow; those are protected by where the link runs (a socket
+in a directory of mode 0700).
 
 Either side is a generator without I/O: it yields bytes to send, or None to be sent the next body that
 arrives.
@@ -109,7 +109,7 @@ def call(
     Args:
         caller: who this is.
         listener: who should answer.
-        secret: the caller's, `SECRET_BYTES` long.
+        secret: the link's, `SECRET_BYTES` long.
         terms: what to run.
         again: whether the caller was in this run before, and comes back.
         nonce: fresh and unpredictable; given only in tests.
@@ -140,7 +140,7 @@ def answer(
 
     Args:
         listener: who this is.
-        secrets: of each party that may call, `SECRET_BYTES` long.
+        secrets: of the link with each party that may call, `SECRET_BYTES` long.
         terms: what to run.
         admit: asked once the caller has proved itself: who, and whether it says that it comes back. Gives the
             reason to refuse it (`LINKED_ALREADY` or another), or nothing.

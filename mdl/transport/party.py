@@ -146,7 +146,7 @@ class StreamParty:
         Args:
             path: the socket.
             peer: who should listen there.
-            secret: this party's, known to `peer`.
+            secret: the link's, known to both of its ends.
             terms: what to run.
             patience_seconds: how long the listener may take to appear.
             timeout_seconds: how long the handshake may take.

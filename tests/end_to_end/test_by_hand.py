@@ -10,7 +10,7 @@ import pytest
 
 from tests.end_to_end.runs import experiment, start
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(150)]
 
 SMALLER = ("--set", "workers=3", "--set", "system.spare=0")
 
@@ -22,7 +22,7 @@ async def _mdl(*arguments: str) -> str:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    output, errors = await asyncio.wait_for(process.communicate(), 40)
+    output, errors = await asyncio.wait_for(process.communicate(), 100)
     assert process.returncode == 0, output.decode() + errors.decode()
     return output.decode()
 
