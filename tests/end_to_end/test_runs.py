@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from mdl.folder import FileJournal
+from mdl.protocols.releases import counted
 from tests.end_to_end.runs import Ended, all_gone, experiment, start
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
@@ -130,6 +132,22 @@ async def test_ctrl_c_keeps_what_was_learnt_and_resuming_ends_with_the_same_weig
     assert scores(rest) == scores(whole)
     assert rest.summary["started"] == before["started"]
     assert rest.summary["cpu_seconds"] > before["cpu_seconds"]
+
+
+async def test_a_run_that_is_taken_up_has_spent_what_each_party_has_on_record(tmp_path: Path) -> None:
+    tables = "[learning.privacy]\ntype = 'dp-sgd'\nnoise_multiplier = 1.0\n[delay]\nslope_seconds = 0.3"
+    run = await start(tmp_path / "cut", experiment(tmp_path, epochs=6, tables=tables))
+    await run.until("epoch", epoch=2)
+    run.send(signal.SIGINT)
+    cut = await run.end(within=20)
+    assert cut.code == 130, cut.output
+    on_record = {party: counted(FileJournal(cut.folder, party)) for party in range(5)}
+    rest = await (await start(tmp_path / "x", "--resume", str(cut.folder), folder=cut.folder)).end()
+    assert rest.code == 0, rest.output
+    resumed = {line["party"]: line for line in rest.metrics if line["kind"] == "resumed"}
+    assert {party: {key: resumed[party][key] for key in on_record[party]} for party in resumed} == on_record
+    records = rest.summary["privacy"]["records"]
+    assert records["epochs"] == counted(FileJournal(rest.folder, records["worker"]))["private_epochs"] >= 6
 
 
 def scores(ended: Ended) -> list[tuple[int, int, float]]:
