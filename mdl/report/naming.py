@@ -15,6 +15,9 @@ _TELLING: Final = (
     "workers",
     "system.threshold",
     "system.visibility",
+    "noise",
+    "system.privacy.epsilon",
+    "learning.privacy.epsilon",
     "system.selection",
     "system.admission.type",
     "system.download.type",
@@ -23,7 +26,11 @@ _TELLING: Final = (
 )
 """The settings that a reader looks for first. Then come other types, other settings by name, and `_LAST`."""
 
-_SPEAK_FOR_THEMSELVES: Final = ("name", "system.type", "system.scheme.type", "system.scheme.group")
+_SPEAK_FOR_THEMSELVES: Final = ("name", "system.type", "system.scheme.type", "system.scheme.group", "noise")
+
+_NOISE: Final = {"system.privacy.type": "no noise", "learning.privacy.type": "no DP-SGD"}
+"""Types of noise, and how it is said that there is none of the kind. In names of runs they are one, `noise`:
+a run without the one kind may have the other."""
 
 _LAST: Final = ("seed", "torch_threads")
 
@@ -93,10 +100,17 @@ def _by_folders(runs: Sequence[Run]) -> Sequence[str]:
 
 def _by_settings(runs: Sequence[Run]) -> Sequence[str]:
     named = len({run.name for run in runs}) > 1
-    found = [{**dict(flatten(run.settings)), "name": run.name if named else ""} for run in runs]
+    found = [{**_with_noise(run.settings), "name": run.name if named else ""} for run in runs]
     keys = _telling_apart(found)
     brief = _written(found, keys, {key: _usual(found, key) for key in keys[1:]})
     return brief if len(set(brief)) == len(brief) else _written(found, keys, {})
+
+
+def _with_noise(table: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Flatten settings, the types of noise told as one."""
+    settings = dict(flatten(table))
+    kinds = [settings.pop(key, "none") for key in _NOISE]
+    return {**settings, "noise": " and ".join(kind for kind in kinds if kind != "none") or "no noise"}
 
 
 def _written(
@@ -140,6 +154,8 @@ def part(key: str, settings: Mapping[str, Any]) -> str:
     value = settings.get(key)
     if value is None:
         return ""
+    if key in _NOISE:
+        return _NOISE[key] if value == "none" else str(value)
     table, _, last = key.rpartition(".")
     written = str(value).lower() if isinstance(value, bool) else str(value)
     if key in _SPEAK_FOR_THEMSELVES:

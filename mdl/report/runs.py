@@ -30,7 +30,7 @@ class NotARun(MdlError):
 
     Args:
         folder: as it was given.
-        missing: what a run would have left in it.
+        missing: what a run would have left in it; empty where it is no folder at all.
     """
 
     def __init__(self, folder: str, missing: Sequence[str]) -> None:
@@ -38,6 +38,8 @@ class NotARun(MdlError):
         self.folder, self.missing = folder, tuple(missing)
 
     def __str__(self) -> str:
+        if not self.missing:
+            return f"{self.folder} is no run folder, but a file"
         return f"{self.folder} is no run folder: it has no {' and no '.join(self.missing)}"
 
 
@@ -186,6 +188,8 @@ def read_run(folder: Path) -> Run:
     Raises:
         NotARun: there is no experiment file, or nothing that a run writes.
     """
+    if folder.is_file():
+        raise NotARun(str(folder), [])
     if missing := _missing(folder):
         raise NotARun(str(folder), missing)
     faults: list[str] = []

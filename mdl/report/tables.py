@@ -6,7 +6,7 @@ from typing import Any, Final, TypeAlias
 
 from mdl.errors import party_name
 from mdl.ledger import Traffic
-from mdl.report import naming, series, units
+from mdl.report import naming, privacy, series, units
 from mdl.report.runs import Metric, Run
 from mdl.summary import GAIN, GAIN_OVER, gain
 
@@ -135,6 +135,7 @@ def departures(run: Run) -> Sequence[str]:
 def _topics(runs: Sequence[Run]) -> Iterator[tuple[str, Mapping[str, Figure]]]:
     yield "Experiment", _EXPERIMENT
     yield "Accuracy on the test set", _ACCURACY
+    yield "Privacy", privacy.FIGURES
     yield _timed("How long it took", runs), _times(runs)
     yield _timed("Pace and fairness", runs), _pace(runs)
     yield "Bytes on the links", _BYTES

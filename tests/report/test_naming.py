@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mdl.report.naming import clock, flatten, labels
+from mdl.report.naming import clock, flatten, labels, part
 from mdl.report.runs import Run, read_run
 from tests.report.run_folder import make_run
 
@@ -41,6 +41,26 @@ def test_a_policy_is_called_by_its_table_and_type(tmp_path: Path) -> None:
         for policy, patience in (("first-come", 1), ("reserved-seats", 2))
     ]
     assert labels(runs) == ["admission first-come", "admission reserved-seats"]
+
+
+def test_the_two_kinds_of_noise_are_named_as_one(tmp_path: Path) -> None:
+    noise = '[system.privacy]\ntype = "laplace"\nepsilon = {}\n'.format
+    records = '[learning.privacy]\ntype = "dp-sgd"\nepsilon = 8.0\n'
+    runs = [
+        run_with(tmp_path / str(number), settings)
+        for number, settings in enumerate(["", noise(1.0), noise(3.0), records, noise(1.0) + records])
+    ]
+    assert labels(runs[:2]) == ["no noise", "laplace"]
+    assert labels(runs[1:3]) == ["epsilon 1.0", "epsilon 3.0"]
+    assert labels([runs[1], runs[3]]) == ["laplace", "dp-sgd"]
+    mixed = ["no noise", "laplace", "laplace, epsilon 3.0", "dp-sgd", "laplace and dp-sgd"]
+    assert labels(runs) == mixed
+
+
+def test_a_kind_of_noise_that_is_not_there_is_named(tmp_path: Path) -> None:
+    kinds = {"system.privacy.type": "none", "learning.privacy.type": "none"}
+    assert [part(key, kinds) for key in kinds] == ["no noise", "no DP-SGD"]
+    assert part("system.privacy.type", {"system.privacy.type": "gaussian"}) == "gaussian"
 
 
 def test_a_further_setting_is_named_only_where_those_before_it_do_not_suffice(tmp_path: Path) -> None:

@@ -29,6 +29,12 @@ def test_a_folder_that_is_no_run_is_refused_by_what_it_lacks(tmp_path: Path) -> 
     assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)  # noqa: S301
 
 
+def test_a_file_is_no_run(tmp_path: Path) -> None:
+    (tmp_path / "comparison.csv").touch()
+    with pytest.raises(NotARun, match=r"comparison\.csv is no run folder, but a file$"):
+        read_run(tmp_path / "comparison.csv")
+
+
 def test_a_folder_of_experiment_files_is_no_run(tmp_path: Path) -> None:
     (tmp_path / "experiment.toml").touch()
     with pytest.raises(NotARun, match=r"it has no metrics\.jsonl or ledger\.jsonl or summary\.json$"):
