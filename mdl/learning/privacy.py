@@ -49,13 +49,25 @@ class DpSgd(Settings):
         return self
 
     def noise_over(self, epochs: int, sampling: Sampling) -> float:
-        """Give the noise multiplier; where the file has ε, the one with which `epochs` epochs keep to it."""
+        """Give the noise multiplier; where the file has ε, the one with which `epochs` epochs keep to it.
+
+        Raises:
+            ConfigError: ε is so small that no noise up to `_NOISIEST` is shown to keep to it.
+        """
         if self.noise_multiplier is not None:
             return self.noise_multiplier
         assert self.epsilon is not None
-        return record_level.noise_multiplier_for(
-            self.epsilon, sampling.rate, epochs * sampling.steps, self.delta
-        )
+        steps = epochs * sampling.steps
+        # At the bound first: the search for the least noise does not end well where it is beyond all use.
+        if record_level.renyi_epsilon(_NOISIEST, sampling.rate, steps, self.delta) > self.epsilon:
+            raise ConfigError(
+                [
+                    "learning.privacy.epsilon: not even with a noise multiplier of "
+                    f"{_NOISIEST:,}, by which nothing is learned, are {epochs} epochs shown to keep to "
+                    f"{self.epsilon:g}; raise it (1 to 8 are usual)"
+                ]
+            )
+        return record_level.noise_multiplier_for(self.epsilon, sampling.rate, steps, self.delta)
 
     def check(self, examples: int) -> None:
         """Make sure that δ means something for so many examples.
@@ -112,7 +124,11 @@ def explain(
         "worker takes part. A record that several workers hold is protected at each of them, and what they "
         "spend adds up."
     )
-    return [promise, _figure(privacy, sampling, epochs), *_beyond(alone=alone, own_pace=own_pace)]
+    twice = None
+    if alone and sampling is not None:
+        twice = spent(privacy, sampling, epochs=2 * epochs, planned=epochs)
+    beyond = _beyond(alone=alone, twice=twice, own_pace=own_pace)
+    return [promise, _figure(privacy, sampling, epochs), *beyond]
 
 
 def _figure(privacy: DpSgd, sampling: Sampling | None, epochs: int) -> str:
@@ -134,12 +150,13 @@ def _figure(privacy: DpSgd, sampling: Sampling | None, epochs: int) -> str:
     )
 
 
-def _beyond(*, alone: bool, own_pace: bool) -> Sequence[str]:
+def _beyond(*, alone: bool, twice: Guarantee | None, own_pace: bool) -> Sequence[str]:
     said = []
     if alone:
+        total = f", in all ε = {twice.epsilon:.3g} at δ = {twice.delta:g}" if twice else ""
         said.append(
             "alone = true trains each worker's model a second time, privately too: the accuracy that is "
-            "reported of it costs as many epochs again."
+            f"reported of it costs as many epochs again{total}. alone = false spares that."
         )
     if own_pace:
         said.append(
