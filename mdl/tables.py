@@ -85,7 +85,7 @@ def _privacy_rows(privacy: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if noise := privacy.get("noise"):
         if (each := noise.get("epsilon_parameter_epoch")) is not None:
             yield "noise, a parameter", f"ε = {each:g} in an epoch, for any change of the worker's data"
-        yield "noise, in all", f"{noise['said']}, worker {noise['worker']}"
+        yield "noise, in all", f"{noise['said']} (worker {noise['worker']})"
         yield "noise in a mean", f"standard deviation {noise['deviation_of_mean']:.3g}"
         yield "clipped values", f"{noise['clipped_share']:.2%}"
     if records := privacy.get("records"):

@@ -80,14 +80,28 @@ class Page:
         return environment.get_template("page.html.j2").render(values, svgs=svgs, uri=data_uri)
 
 
+def prepare(out: Path) -> None:
+    """Make the folder, before an attack that may take long.
+
+    Raises:
+        MdlError: it cannot be made.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise MdlError(f"cannot write the audit into {out}: it is a file, and not a folder") from None
+    except OSError as error:
+        raise MdlError(f"cannot write the audit into {out}: {error.strerror}") from None
+
+
 def write_all(out: Path, contents: Mapping[str, bytes]) -> Sequence[Path]:
     """Write files into a folder, each wholly or not at all, over earlier ones.
 
     Raises:
         MdlError: they cannot be written.
     """
+    prepare(out)
     try:
-        out.mkdir(parents=True, exist_ok=True)
         for name, content in contents.items():
             files.write_atomically(out / name, content)
     except OSError as error:

@@ -91,7 +91,8 @@ def _named(name: str, folder: Path | None, *, download: bool) -> Dataset:
     source = NAMED[name]
     if folder is None:
         raise DataUnavailable(
-            f"{name} is to be read from disk, and no folder is named: set learning.data_dir or MDL_DATA"
+            f"{name} is to be read from disk, and no folder is named: set learning.data_dir or MDL_DATA "
+            "(and learning.download = true to fetch it)"
         )
     archive = folder / f"{name}.npz"
     if archive.exists():

@@ -27,6 +27,8 @@ from mdl.systems.grids import grids
 from mdl.vectors import Blocks
 
 _NARROW: Final = FixedPoint(1.0, 1)
+
+_ROOMY: Final = ("prss", "rlwe", "paillier")
 """A grid on which no sum is too large: what is wrong with a scheme there has nothing to do with the grid."""
 
 
@@ -220,11 +222,12 @@ class VisibilitySettings(Settings):
             and len(self._grids()) > 1
             and not self.scheme.problems(replace(wanted, fixed_point=_NARROW))
         ):
+            others = ", ".join(f'"{each}"' for each in _ROOMY if each != self.scheme.type)
             return [
                 f"system.privacy: with noise values reach ±{wanted.fixed_point.range:.4g}; even with "
                 f"{wanted.fixed_point.fraction_bits} fraction bits, the fewest that suit the clip, sums "
                 f"are too large for scheme.type = {self.scheme.type!r}: raise system.privacy.epsilon (less "
-                'noise), take another scheme ("prss", "rlwe", "paillier"), or set system.range'
+                f"noise), take another scheme ({others}), or set system.range"
             ]
         return [f"system.scheme: {problem}" for problem in problems] or self._row_size(workers)
 

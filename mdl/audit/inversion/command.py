@@ -15,6 +15,7 @@ from mdl.audit.inversion.seen import Seen
 from mdl.audit.inversion.stage import model_of
 from mdl.audit.inversion.study import Attempt, Point, check_attackable, mount, smaller, sums_of, views
 from mdl.audit.inversion.tables import rendered
+from mdl.audit.page import prepare
 from mdl.config import Experiment
 from mdl.errors import ConfigError
 from mdl.learning import flat
@@ -62,6 +63,7 @@ def run(
         said = f"learning.model: has {count:,} parameters, and the model in {trained} {len(start):,}"
         raise ConfigError([said], "mdl audit inversion")
     point = Point(experiment, dataset, start, images)
+    prepare(out)
     audit = _attack(point, names or tuple(ATTACKS), where)
     console = Console(highlight=False)
     if not console.is_terminal:

@@ -12,6 +12,7 @@ from mdl.audit.membership import models
 from mdl.audit.membership.models import Model
 from mdl.audit.membership.shown import rendered, write
 from mdl.audit.membership.study import Audit, Finding, attack
+from mdl.audit.page import prepare
 from mdl.config import Experiment
 from mdl.learning.dataset import Dataset
 from mdl.learning.datasets import load
@@ -49,6 +50,7 @@ def run(
     torch.set_num_threads(experiment.torch_threads)
     dataset = load(experiment.learning, data_dir, workers=range(1, experiment.workers + 1))
     workers = experiment.workers if alone is None else min(alone, experiment.workers)
+    prepare(out)
     audit = _attack(experiment, dataset, trained=trained, workers=workers, examples=examples)
     console = Console(highlight=False)
     if not console.is_terminal:

@@ -107,9 +107,10 @@ def _alone(audit: Audit) -> list[str]:
     if not audit.alone:
         return []
     mean = float(np.mean([finding.score.auc.value for finding in audit.alone]))
+    models = "a model that a worker" if len(audit.alone) == 1 else f"{len(audit.alone)} models that workers"
     inside, outside = np.mean([finding.accuracy for finding in audit.alone], axis=0)
     return [
-        f"For comparison, {len(audit.alone)} models that workers trained alone: AUC {mean:.3f} on average, "
+        f"For comparison, {models} trained alone: AUC {mean:.3f} on average, "
         f"accuracy {inside:.3f} on their own examples and {outside:.3f} on others."
     ]
 

@@ -46,6 +46,16 @@ def test_it_shows_figures_and_leaves_a_page(capsys: pytest.CaptureFixture[str], 
     assert [model["model"] for model in figures["models"]] == ["global model after epoch 1", "worker 1 alone"]
 
 
+def test_a_folder_that_cannot_be_is_refused_before_the_attack(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "taken").touch()
+    ended = Ended(capsys, "audit", "membership", QUICKSTART, *FAST, "--out", str(tmp_path / "taken"))
+    assert ended.code == 1
+    assert "it is a file, and not a folder" in " ".join(ended.err.split())
+    assert "training" not in ended.err
+
+
 def test_a_runs_final_model_is_attacked_without_training(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

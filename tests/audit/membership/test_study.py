@@ -85,6 +85,6 @@ def test_it_is_said_that_cryptography_does_not_touch_this() -> None:
     said = " ".join(explained(Audit(_whole(1), _alone(1), [_alone(40)], complete=True)))
     assert "Cryptography does not touch this" in said
     assert "Neither is on" in said
-    assert "1 models that workers trained alone" in said
+    assert "a model that a worker trained alone" in said
     noisy = experiment("system.privacy.type=laplace", "system.privacy.epsilon=1")
     assert "system.privacy (laplace)" in " ".join(explained(Audit(noisy, None, [], complete=True)))
