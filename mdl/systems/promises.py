@@ -21,8 +21,8 @@ def explain_noise(system: VisibilitySettings, *, workers: int, parameters: int) 
     k = system.contributed_parameters(workers, parameters)
     promise = _per_parameter(noise, k) if isinstance(noise, LaplaceNoise) else _of_contribution(noise, k)
     return [
-        f"Privacy: {promise} {_in_sums(system, noise, workers, k)} A worker's own model is without noise, "
-        "and stays with the worker.",
+        f"Privacy: {promise} {_in_sums(system, noise, workers, k)} A worker's own model is without this "
+        "noise, and stays with the worker.",
         *_warnings(system, noise, workers=workers, contributed=k),
     ]
 
