@@ -68,8 +68,9 @@ def chosen(names: Sequence[str]) -> Sequence[Figure]:
     problems = []
     for name in names:
         if name != ALL and name not in FIGURES:
-            near = get_close_matches(name, FIGURES, 1)
-            guess = f" (did you mean {near[0]}?)" if near else ""
+            parts = [each for each in FIGURES if each.startswith(name)]
+            near = parts or get_close_matches(name.lower().removeprefix("figure-"), FIGURES, 1)
+            guess = f" (did you mean {' or '.join(near)}?)" if near else ""
             problems.append(f"{name!r} is no figure{guess}: there are {', '.join(FIGURES)}, and all")
     if problems:
         raise ConfigError(problems, "mdl reproduce")

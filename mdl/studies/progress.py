@@ -14,6 +14,7 @@ from rich.text import Text
 
 from mdl.progress import human_seconds
 from mdl.studies.processes import UNSTARTED, Event
+from mdl.studies.tables import in_a_line
 
 LINE_SECONDS: Final = 60.0
 """Where nothing ends for so long, a plain line tells how far the points that go on have come."""
@@ -169,5 +170,5 @@ def _epochs(figures: Mapping[str, Any]) -> str:
 
 def _obituary(event: Event) -> str:
     assert event.ending is not None
-    reason = event.ending.reason.partition("\n")[0]
+    reason = in_a_line(event.ending.reason)
     return f"{event.name} {event.ending.status}{f': {reason}' if event.ending.status == 'failed' else ''}"

@@ -45,10 +45,16 @@ def closing_table(results: Sequence[PointResult]) -> Table:
 
 
 def failures(results: Sequence[PointResult]) -> Iterator[str]:
-    """Say of each point that failed why, in the first line of its reason."""
+    """Say of each point that failed why, in a line."""
     for result in results:
         if result.status == "failed":
-            yield f"{result.point.name} failed: {result.reason.partition(chr(10))[0]}"
+            yield f"{result.point.name} failed: {in_a_line(result.reason)}"
+
+
+def in_a_line(reason: str) -> str:
+    """Give the first line of a reason; where that only introduces the next, the next too."""
+    first, _, rest = reason.partition("\n")
+    return f"{first} {rest.partition(chr(10))[0].strip()}".strip() if first.endswith(":") else first
 
 
 def _status(result: PointResult) -> str:

@@ -68,6 +68,8 @@ def test_a_figure_that_there_is_not_is_refused_before_any_runs(
 ) -> None:
     assert ended("missing", "5a", "--quick", "--out", str(tmp_path / "new")) == 2
     assert "did you mean missing-rate?" in capsys.readouterr().err
+    assert ended("8", "--quick") == 2
+    assert "did you mean 8a or 8b?" in capsys.readouterr().err
     assert not (tmp_path / "new").exists()
 
 

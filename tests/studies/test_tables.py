@@ -2,6 +2,7 @@ import io
 from pathlib import Path
 from typing import Any
 
+import pytest
 from rich.console import Console
 from rich.table import Table
 
@@ -10,7 +11,7 @@ from mdl.studies.engine import PointResult
 from mdl.studies.entry import Status
 from mdl.studies.points import Point
 from mdl.studies.standing import Standing
-from mdl.studies.tables import closing_table, failures, plan_table
+from mdl.studies.tables import closing_table, failures, in_a_line, plan_table
 
 EXPERIMENT = parse({"name": "small", "workers": 3, "epochs": 2, "system": {"type": "fedavg"}})
 
@@ -65,3 +66,21 @@ def test_a_study_ends_with_a_row_a_point() -> None:
 
 def test_simulated_times_are_said_to_be() -> None:
     assert "Times are simulated." in shown(closing_table([result(1, "completed", clock="virtual")]))
+
+
+@pytest.mark.parametrize(
+    ("reason", "line"),
+    [
+        ("", ""),
+        ("DataUnavailable: none", "DataUnavailable: none"),
+        ("mnist is not there. Expected there:\n  a\n  b", "mnist is not there. Expected there: a"),
+        (
+            "ConfigError: experiment:\n  learning_rate: diverged\n  more",
+            "ConfigError: experiment: learning_rate: diverged",
+        ),
+        ("it fell over\nTraceback", "it fell over"),
+        ("why:", "why:"),
+    ],
+)
+def test_a_reason_is_told_in_a_line(reason: str, line: str) -> None:
+    assert in_a_line(reason) == line
