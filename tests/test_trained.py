@@ -1,6 +1,7 @@
 """The trained model as a file, as the README loads it."""
 
 import re
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -88,7 +89,7 @@ def test_buffers_and_shared_tensors_are_in_it(tmp_path: Path) -> None:
 def test_an_interrupted_run_leaves_the_last_epoch_completed(tmp_path: Path) -> None:
     def watch(event: Any) -> None:
         if event["kind"] == "trained" and event["epoch"] == 2:
-            raise KeyboardInterrupt
+            signal.raise_signal(signal.SIGINT)
 
     summary = rehearsed(tmp_path / "run", experiment({"type": "fedavg"}), watch)
     assert summary["status"] == "interrupted"
