@@ -7,8 +7,11 @@ from pydantic import Field
 from mdl.systems.coordinated import Coordinated
 from mdl.systems.dynamic import Dynamic
 from mdl.systems.fedavg import FedAvg
+from mdl.systems.secret_shared import SecretShared
 from mdl.systems.standalone import Standalone
 
-AnySystem: TypeAlias = Annotated[Coordinated | Dynamic | FedAvg | Standalone, Field(discriminator="type")]
+AnySystem: TypeAlias = Annotated[
+    Coordinated | Dynamic | FedAvg | SecretShared | Standalone, Field(discriminator="type")
+]
 
-__all__ = ["AnySystem", "Coordinated", "Dynamic", "FedAvg", "Standalone"]
+__all__ = ["AnySystem", "Coordinated", "Dynamic", "FedAvg", "SecretShared", "Standalone"]

@@ -1,0 +1,428 @@
+"""SSDDL: sums come out right in every mode, whoever leaves; the server is kept from more than sums."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from scipy import stats
+
+from mdl.errors import InvalidShare, PeerLeft, PeerTimeout, ProtocolError, TooFewWorkers
+from mdl.party import MANAGER, PartyId
+from mdl.protocols.pieces import Piece
+from mdl.schemes.mersenne import PRIME
+from mdl.simulator import Absence, Network, Sent, Simulation, simulate
+from mdl.system import Training
+from mdl.systems import secret_shared
+from mdl.systems.secret_shared import SecretShared
+from mdl.systems.secret_shared import messages as say
+from mdl.systems.secret_shared.groups import Members, too_close
+from mdl.systems.secret_shared.server import Server
+from mdl.systems.secret_shared.settings import Mode
+from mdl.vectors import Floats, fingerprint
+from tests.tiny import TinyLearner, tiny
+
+WORKERS = 5
+MODES: list[Mode] = ["plain", "prng", "additive", "shamir"]
+NETWORK = Network(latency_seconds=0.05, jitter_seconds=0.05)
+LARGE = 100_000
+
+
+def system(mode: Mode = "prng", **keys: Any) -> SecretShared:
+    return SecretShared(mode=mode, **{"timeout_seconds": 10.0, **keys})
+
+
+def seconds_each(_party: PartyId) -> Sequence[float]:
+    """Training takes a second, so that there is time to leave in."""
+    return [1.0]
+
+
+Trainings = dict[tuple[PartyId, int], tuple[Floats, Floats]]
+
+
+class Watched(TinyLearner):
+    """Notes from which parameters each epoch was trained, and to which."""
+
+    def __init__(self, party: PartyId, trainings: Trainings) -> None:
+        super().__init__(party)
+        self._trainings = trainings
+
+    def train(self, epoch: int) -> Training:
+        start, training = self.parameters(), super().train(epoch)
+        self._trainings[self._party, epoch] = (start, training.parameters)
+        return training
+
+
+def ends(simulation: Simulation) -> dict[int, say.Ended]:
+    """How each epoch ended; everybody is told the same."""
+    found: dict[int, say.Ended] = {}
+    for sent in simulation.transcript:
+        if isinstance(sent.message, say.Ended):
+            assert found.setdefault(sent.message.epoch, sent.message) == sent.message
+    return found
+
+
+def replayed(simulation: Simulation, trainings: Trainings, played: SecretShared) -> NDArray[np.float64]:
+    """The global model as it must be: each sum over those whose updates were asked for, applied once."""
+    model = TinyLearner(MANAGER).parameters().astype(np.float64)
+    for epoch, ended in sorted(ends(simulation).items()):
+        if ended.missed:
+            continue
+        updates = []
+        for worker in ended.asked:
+            start, trained = trainings[worker, epoch]
+            np.testing.assert_array_equal(start, model.astype(np.float32))
+            updates.append(played.grid.encode(trained.astype(np.float64) - start)[0])
+        total = np.sum(updates, axis=0)
+        model = model + played.grid.decode_mean(total, len(ended.asked))
+    return model
+
+
+@pytest.mark.parametrize("keys", [{}, {"group": 3}, {"group": 4, "minimum_group": 4}])
+def test_all_modes_give_the_weights_of_the_plain_one_which_are_right(keys: dict[str, Any]) -> None:
+    hashes = set()
+    for mode in MODES:
+        trainings: Trainings = {}
+        played = system(mode, **keys)
+        simulation = simulate(
+            played,
+            partial(Watched, trainings=trainings),
+            workers=WORKERS,
+            epochs=20,
+            rng=Fixed(),
+        )
+        assert not simulation.errors
+        final = simulation.outcomes[MANAGER].parameters
+        np.testing.assert_array_equal(final, replayed(simulation, trainings, played).astype(np.float32))
+        assert not any(ended.missed for ended in ends(simulation).values())
+        hashes.add(fingerprint(final))
+    assert len(hashes) == 1
+
+
+class Fixed:
+    """The same draws in every mode, for the same groups."""
+
+    def __init__(self) -> None:
+        self._drawn = 0
+
+    def bytes(self, count: int, /) -> bytes:
+        self._drawn += 1
+        return bytes((self._drawn * 7 + at) % 256 for at in range(count))
+
+    def below(self, bound: int, /) -> int:
+        raise NotImplementedError
+
+
+@st.composite
+def absences(draw: st.DrawFn) -> Mapping[PartyId, Sequence[Absence]]:
+    """Some workers, each away once or twice, back soon or late; some for good."""
+
+    def spans() -> Iterator[Absence]:
+        moments = draw(st.lists(st.floats(0.01, 12), min_size=2, max_size=4, unique=True).map(sorted))
+        yield from zip(moments[::2], [*moments[1::2], None], strict=False)
+
+    away = draw(st.lists(st.integers(1, WORKERS), min_size=1, max_size=WORKERS, unique=True))
+    return {worker: list(spans()) for worker in away}
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    away=absences(),
+    schedule=st.integers(0, 2**32),
+    mode=st.sampled_from(MODES),
+    group=st.sampled_from(["all", 4]),
+)
+def test_every_sum_is_right_and_tells_no_single_update_whoever_comes_and_goes(
+    away: Mapping[PartyId, Sequence[Absence]], schedule: int, mode: Mode, group: Any
+) -> None:
+    trainings: Trainings = {}
+    played = system(mode, group=group)
+    simulation = simulate(
+        played,
+        lambda party: Watched(party, trainings),
+        workers=WORKERS,
+        epochs=8,
+        absences=away,
+        schedule=schedule,
+        network=NETWORK,
+        delays=seconds_each,
+    )
+    # Who comes back to a server that has just said goodbye is told nothing any more.
+    assert all(isinstance(error, PeerLeft | TooFewWorkers) for error in simulation.errors.values())
+    told = ends(simulation)
+    asked = [told[epoch].asked for epoch in sorted(told) if told[epoch].asked]
+    assert all(len(members) >= 3 for members in asked)
+    assert not any(too_close(later, earlier) for earlier, later in pairwise(asked))
+    if MANAGER not in simulation.errors:
+        final = simulation.outcomes[MANAGER].parameters
+        np.testing.assert_array_equal(final, replayed(simulation, trainings, played).astype(np.float32))
+    answers = [
+        (sent.sender, sent.message.epoch)
+        for sent in simulation.transcript
+        if isinstance(sent.message, say.Upload)
+    ]
+    assert len(answers) == len(set(answers)), "a worker answers once for an epoch"
+
+
+@pytest.mark.parametrize("lost", [[2], [1, 4], [3, 5]])
+def test_shamir_does_without_as_many_as_threshold_allows_after_the_shares_are_out(lost: list[int]) -> None:
+    trainings: Trainings = {}
+    played = system("shamir")
+    # Shares are out at 0.1 + 1 + 0.05 s, and the server asks for sums a latency later.
+    simulation = simulate(
+        played,
+        lambda party: Watched(party, trainings),
+        workers=WORKERS,
+        leave=dict.fromkeys(lost, 1.17),
+        network=Network(latency_seconds=0.05),
+        delays=seconds_each,
+    )
+    assert ends(simulation)[1] == say.Ended(1, (1, 2, 3, 4, 5), missed=False)
+    final = simulation.outcomes[MANAGER].parameters
+    np.testing.assert_array_equal(final, replayed(simulation, trainings, played).astype(np.float32))
+
+
+def test_one_loss_more_than_that_and_the_epoch_is_missed() -> None:
+    simulation = simulate(
+        system("shamir"),
+        tiny(),
+        workers=WORKERS,
+        leave=dict.fromkeys([1, 2, 4], 1.17),
+        network=Network(latency_seconds=0.05),
+        delays=seconds_each,
+    )
+    assert ends(simulation)[1].missed
+
+
+@pytest.mark.parametrize(("mode", "sizes"), [("prng", [3, 3, 3]), ("additive", [4, 4, 4])])
+def test_where_all_are_needed_a_loss_costs_the_epoch_and_no_more(mode: Mode, sizes: list[int]) -> None:
+    simulation = simulate(
+        system(mode),
+        tiny(),
+        workers=WORKERS,
+        epochs=4,
+        leave={3: 1.5},
+        network=Network(latency_seconds=0.5),
+        delays=seconds_each,
+    )
+    told = ends(simulation)
+    assert [told[epoch].missed for epoch in sorted(told)] == [True, False, False, False]
+    # Four remain. If the five have masked, the four would differ from them by one: one more stays out.
+    assert [len(told[epoch].asked) for epoch in (2, 3, 4)] == sizes
+
+
+# ------------------------------------------------------------------------------------------------
+# what is seen
+
+
+def uniform(words: NDArray[np.uint32], most: int) -> bool:
+    counts = np.bincount((words.astype(np.int64) * 64) // most, minlength=64)
+    return bool(stats.chisquare(counts).pvalue > 1e-4)
+
+
+def values(sent: Sent) -> bytes:
+    assert isinstance(sent.message, Piece)
+    return sent.message.values
+
+
+@pytest.mark.parametrize(
+    ("mode", "kind", "most"),
+    [
+        ("prng", say.Upload, 1 << 32),
+        ("additive", say.Share, 1 << 32),
+        ("additive", say.Upload, 1 << 32),
+        ("shamir", say.Share, PRIME),
+        ("shamir", say.Upload, PRIME),
+    ],
+)
+def test_what_a_worker_sends_looks_like_random_numbers(mode: Mode, kind: type[Piece], most: int) -> None:
+    simulation = simulate(system(mode), tiny(LARGE), workers=3)
+    sent = [each for each in simulation.transcript if isinstance(each.message, kind)]
+    for way in {(each.sender, each.receiver) for each in sent}:
+        pieces = [values(each) for each in sent if (each.sender, each.receiver) == way]
+        assert uniform(np.frombuffer(b"".join(pieces), "<u4"), most)
+
+
+def test_of_plain_uploads_that_is_not_so() -> None:
+    simulation = simulate(system("plain"), tiny(LARGE), workers=3)
+    pieces = [values(each) for each in simulation.transcript if isinstance(each.message, say.Upload)]
+    assert not uniform(np.frombuffer(b"".join(pieces), "<u4"), 1 << 32)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_no_more_bytes_are_sent_than_the_paper_counts(mode: Mode) -> None:
+    simulation = simulate(system(mode), tiny(LARGE), workers=4, epochs=3)
+    up = 4 * LARGE
+    expected = up * 4 if mode in ("additive", "shamir") else up
+    for worker in range(1, 5):
+        sent = sum(each.size_bytes for each in simulation.transcript if each.sender == worker) / 3
+        assert expected <= sent <= 1.02 * expected
+
+
+def test_the_server_is_given_no_key() -> None:
+    credentials = system().deal(3, rng=Fixed())
+    assert len(credentials[MANAGER]) < 70
+    assert len(set(credentials.values())) == 4
+
+
+# ------------------------------------------------------------------------------------------------
+# a server that asks for more
+
+
+Patch = pytest.MonkeyPatch
+
+
+def workers_refuse(monkeypatch: Patch, server: type[Server], match: str, mode: Mode = "shamir") -> None:
+    monkeypatch.setattr(secret_shared, "Server", server)
+    simulation = simulate(system(mode, timeout_seconds=5.0), tiny(), workers=WORKERS, epochs=3)
+    refused = [simulation.errors[worker] for worker in range(1, WORKERS + 1)]
+    assert all(isinstance(error, ProtocolError) for error in refused)
+    assert any(match in str(error) for error in refused)
+
+
+def test_a_sum_of_two_is_not_opened(monkeypatch: Patch) -> None:
+    class Asks(Server):
+        async def _tell(self, workers: Sequence[PartyId], message: Any) -> Members:
+            if isinstance(message, say.Open):
+                message = say.Open(message.epoch, message.dealers[:2])
+            return await super()._tell(workers, message)
+
+    workers_refuse(monkeypatch, Asks, "over [1, 2] must not be opened")
+
+
+def test_a_sum_that_differs_by_one_from_the_last_is_not_opened(monkeypatch: Patch) -> None:
+    class Asks(Server):
+        async def _tell(self, workers: Sequence[PartyId], message: Any) -> Members:
+            if isinstance(message, say.Open) and message.epoch == 2:
+                message = say.Open(2, message.dealers[:4])
+            return await super()._tell(workers, message)
+
+    workers_refuse(monkeypatch, Asks, "over [1, 2, 3, 4] must not be opened")
+
+
+def test_a_second_answer_for_an_epoch_is_not_given(monkeypatch: Patch) -> None:
+    class Asks(Server):
+        async def _uploads(self, epoch: int, members: Members) -> Any:
+            found = await super()._uploads(epoch, members)
+            await self._tell(list(members), say.Open(epoch, (1, 2, 3)))
+            again = await super()._uploads(epoch, members)
+            assert not again
+            return found
+
+    monkeypatch.setattr(secret_shared, "Server", Asks)
+    simulation = simulate(system("shamir", timeout_seconds=5.0), tiny(), workers=WORKERS)
+    assert ends(simulation)[1].asked == (1, 2, 3, 4, 5)
+
+
+def test_what_went_before_cannot_be_told_otherwise(monkeypatch: Patch) -> None:
+    class Tells(Server):
+        async def _tell(self, workers: Sequence[PartyId], message: Any) -> Members:
+            if isinstance(message, say.Begin) and message.epoch == 2:
+                message = say.Begin(2, message.present, (1, 2))
+            return await super()._tell(workers, message)
+
+    workers_refuse(monkeypatch, Tells, "is not what it was", "prng")
+
+
+def test_no_group_is_smaller_than_agreed(monkeypatch: Patch) -> None:
+    class Tells(Server):
+        async def _tell(self, workers: Sequence[PartyId], message: Any) -> Members:
+            if isinstance(message, say.Begin):
+                message = say.Begin(message.epoch, (1, 2), ())
+            return await super()._tell(workers, message)
+
+    workers_refuse(monkeypatch, Tells, "begins with a group of 2", "prng")
+
+
+def test_a_key_that_the_server_puts_in_the_place_of_another_is_refused(monkeypatch: Patch) -> None:
+    class Tells(Server):
+        async def _tell(self, workers: Sequence[PartyId], message: Any) -> Members:
+            if isinstance(message, say.Announcements):
+                forged = [(who, signed if who != 2 else bytes(96)) for who, signed in message.signed]
+                message = say.Announcements(message.generation, tuple(forged))
+            return await super()._tell(workers, message)
+
+    monkeypatch.setattr(secret_shared, "Server", Tells)
+    simulation = simulate(system(timeout_seconds=5.0), tiny(), workers=WORKERS)
+    assert all(isinstance(simulation.errors[worker], InvalidShare) for worker in range(1, WORKERS + 1))
+
+
+# ------------------------------------------------------------------------------------------------
+# again, and the end
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_resumed_run_ends_like_an_uninterrupted_one(mode: Mode) -> None:
+    whole = simulate(system(mode), tiny(), workers=4, epochs=6)
+    first = simulate(system(mode), tiny(), workers=4, epochs=4)
+    # One epoch is repeated, over the same set: with all there is no other.
+    rest = simulate(system(mode), tiny(), workers=4, epochs=6, resume=3, journals=first.journals)
+    final = rest.outcomes[MANAGER].parameters
+    np.testing.assert_array_equal(whole.outcomes[MANAGER].parameters, final)
+
+
+@pytest.mark.parametrize("mode", ["prng", "additive", "shamir"])
+def test_an_update_that_is_trained_again_is_not_summed_over_another_set(mode: Mode) -> None:
+    first = simulate(system(mode), tiny(), workers=5, epochs=2)
+    # Two are gone, and epoch 2 is repeated: the five have been summed in it before.
+    rest = simulate(
+        system(mode),
+        tiny(),
+        workers=5,
+        epochs=4,
+        resume=1,
+        journals=first.journals,
+        leave={1: 0.01, 2: 0.01},
+        network=Network(latency_seconds=0.1),
+    )
+    told = ends(rest)
+    assert told[2].missed
+    assert not told[4].missed
+
+
+def test_with_too_few_left_the_run_ends_by_name() -> None:
+    simulation = simulate(
+        system(), tiny(), workers=4, epochs=9, leave={1: 0.15, 2: 0.15}, network=Network(latency_seconds=0.1)
+    )
+    assert isinstance(simulation.errors[MANAGER], TooFewWorkers)
+    assert "2 of 4 workers remain" in str(simulation.errors[MANAGER])
+
+
+@pytest.mark.parametrize("mode", ["prng", "additive"])
+def test_who_is_there_and_silent_is_named(mode: Mode) -> None:
+    simulation = simulate(
+        system(mode), tiny(), workers=4, epochs=3, delays=lambda party: [99.0 if party == 2 else 0.1]
+    )
+    error = simulation.errors[MANAGER]
+    assert isinstance(error, PeerTimeout)
+    assert 2 in error.culprits
+
+
+@pytest.mark.parametrize(
+    ("keys", "workers", "problem"),
+    [
+        ({"minimum_group": 2}, 5, "each finds the other's update by subtraction"),
+        ({"group": 9}, 5, "9 of n = 5 workers can never be a group"),
+        ({"group": 3, "minimum_group": 4}, 5, "a group has g = 3 members"),
+        ({"mode": "shamir", "threshold": 2}, 5, "above half of the group"),
+        ({"mode": "shamir", "threshold": 6}, 5, "3 to 5"),
+        ({"range": 5000.0}, 8, "system.range may be at most 4095"),
+        ({"mode": "shamir", "range": 4000.0}, 8, "system.range may be at most 2047"),
+        ({}, 65, "at most 64 are supported"),
+    ],
+)
+def test_what_cannot_be_is_said(keys: dict[str, Any], workers: int, problem: str) -> None:
+    assert any(problem in said for said in SecretShared(**keys).problems(workers))
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_what_a_run_will_do_is_said(mode: Mode) -> None:
+    said = " ".join(system(mode).explain(8, 1000))
+    assert "{" not in said
+    assert ("Nothing is hidden" in said) == (mode == "plain")
+    assert not system(mode).problems(8)
