@@ -88,6 +88,8 @@ def grouped(
                         textcoords="offset points",
                         ha="center",
                         size=7.5,
+                        bbox={"boxstyle": "square,pad=0.1", "fc": drawing.PAPER, "ec": "none"},
+                        zorder=5,
                     )
             if lines:
                 axes.axhline(lines[heading][1], color=drawing.INK, linestyle=":", linewidth=1.2)

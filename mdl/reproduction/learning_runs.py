@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from statistics import fmean, pstdev
+from statistics import fmean, stdev
 from typing import Any, Final, TypeAlias
 
 from mdl.config import load
@@ -215,7 +215,7 @@ def _row(result: PointResult, network: Learnt, chosen: Mapping[str, Any]) -> Row
 
 @dataclass(frozen=True)
 class Spread:
-    """What several seeds gave."""
+    """What several seeds gave: their mean, and the deviation that they estimate (0 for a single one)."""
 
     mean: float
     deviation: float
@@ -228,7 +228,7 @@ def over_seeds(rows: Sequence[Row], value: str, **where: Any) -> Spread:
     """Give mean and standard deviation of a column, over the rows that have these values in others."""
     found: list[Any] = [row[value] for row in rows if all(row[key] == want for key, want in where.items())]
     assert found, where
-    return Spread(fmean(found), pstdev(found))
+    return Spread(fmean(found), stdev(found) if len(found) > 1 else 0.0)
 
 
 def networks_of(rows: Sequence[Row]) -> Iterator[str]:

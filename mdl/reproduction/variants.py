@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
-from statistics import fmean, pstdev
+from statistics import fmean, stdev
 from typing import Any, Final
 
 from mdl.config import Experiment, load
@@ -123,7 +123,7 @@ def _gap(data: Data, scheme: str, slope: float, clock: str = "virtual") -> float
 
 
 def _said(seconds: Sequence[float]) -> str:
-    return f"{fmean(seconds):,.1f} ± {pstdev(seconds):.1f} s"
+    return f"{fmean(seconds):,.1f} ± {stdev(seconds):.1f} s"
 
 
 def checks_8a(data: Data) -> Sequence[Check]:
