@@ -87,5 +87,5 @@ def _draw(axes: Axes, band: Band, stroke: Stroke) -> Sequence[EndLabel]:
         lows, highs = [each.low for each in band.spreads], [each.high for each in band.spreads]
         axes.fill_between(epochs, lows, highs, color=stroke.colour, alpha=0.14, linewidth=0)
     last = band.spreads[-1]
-    name = f"{units.shorten(band.name, 34)}  {units.percent(last.mean, 1)}"
+    name = f"{units.wrap(band.name)}  {units.percent(last.mean, 1)}"
     return [EndLabel(last.epoch, last.mean, name, stroke.colour)]

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Final
 
 import matplotlib as mpl
@@ -36,6 +37,10 @@ ORANGE: Final = "#e69f00"
 PALETTE: Final = (BLUE, VERMILION, GREEN, PURPLE, SKY, ORANGE)
 
 WIDTH_INCHES: Final = 7.0
+
+# A line of a label, and the room between two labels.
+_LINE_INCHES: Final = 0.16
+_GAP_INCHES: Final = 0.04
 
 _FONT: Final = "DejaVu Sans"
 
@@ -151,7 +156,7 @@ class EndLabel:
 def label_ends(axes: Axes, ends: Sequence[EndLabel], *, leaders: bool = True) -> None:
     """Name lines at their ends, the labels pushed apart where they would touch.
 
-    The axes' limits must be final.
+    The axes' limits must be final. A label may have several lines.
 
     Args:
         axes: to their right the labels stand.
@@ -162,9 +167,10 @@ def label_ends(axes: Axes, ends: Sequence[EndLabel], *, leaders: bool = True) ->
     right = axes.get_xlim()[1]
     figure = axes.figure
     assert isinstance(figure, Figure)
-    line_height = (high - low) * 0.2 / (figure.get_figheight() - 1.2)
+    inch = (high - low) / (figure.get_figheight() - 1.2)
     ends = sorted(ends, key=lambda end: end.y)
-    heights = spread_out([end.y for end in ends], line_height, low, high)
+    sizes = [(_LINE_INCHES * (1 + end.text.count("\n")) + _GAP_INCHES) * inch for end in ends]
+    heights = spread_out([end.y for end in ends], sizes, low, high)
     for end, height in zip(ends, heights, strict=True):
         axes.annotate(
             end.text,
@@ -191,18 +197,28 @@ def mark_percent(axes: Axes) -> None:
     axes.set_ylabel("accuracy")
 
 
-def spread_out(wanted: Sequence[float], gap: float, low: float, high: float) -> Sequence[float]:
-    """Move ascending heights, so that neighbours are `gap` apart and none is below `low`.
+def spread_out(wanted: Sequence[float], sizes: Sequence[float], low: float, high: float) -> Sequence[float]:
+    """Move labels of these sizes off each other, and none below `low`.
 
-    None is above `high` either, if there is room for all. A height that is free already stays.
+    None is above `high` either, if there is room for all. A label that is free already stays.
+
+    Args:
+        wanted: where their middles should be, ascending.
+        sizes: how high each is.
+        low: where the lowest middle may be.
+        high: where the highest middle may be.
+
+    Returns:
+        Where their middles are.
     """
+    gaps = [(lower + upper) / 2 for lower, upper in pairwise(sizes)]
     heights: list[float] = []
-    for height in wanted:
+    for height, gap in zip(wanted, [0.0, *gaps], strict=False):
         heights.append(max(height, heights[-1] + gap if heights else low))
     ceiling = high
     for index in reversed(range(len(heights))):
         heights[index] = min(heights[index], ceiling)
-        ceiling = heights[index] - gap
+        ceiling = heights[index] - (gaps[index - 1] if index else 0.0)
     lift = max(0.0, low - heights[0]) if heights else 0.0
     return [height + lift for height in heights]
 

@@ -171,7 +171,7 @@ def _looks(names: Sequence[str]) -> Sequence[Look]:
         colour = drawing.PALETTE[index % len(drawing.PALETTE)]
         dashes = styles[index // len(drawing.PALETTE) % len(styles)]
         width = 4.2 - 2.4 * index / max(len(names) - 1, 1)
-        looks.append(Look(units.shorten(name, 34), colour, width, dashes, phase=2.5 * index))
+        looks.append(Look(units.wrap(name), colour, width, dashes, phase=2.5 * index))
     return looks
 
 

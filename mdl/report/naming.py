@@ -28,6 +28,9 @@ _TELLING: Final = (
 
 _SPEAK_FOR_THEMSELVES: Final = ("name", "system.type", "system.scheme.type", "system.scheme.group", "noise")
 
+_SYMBOLS: Final = {"epsilon": "ε", "delta": "δ"}
+"""What is written for the last part of a key."""
+
 _NOISE: Final = {"system.privacy.type": "no noise", "learning.privacy.type": "no DP-SGD"}
 """Types of noise, and how it is said that there is none of the kind. In names of runs they are one, `noise`:
 a run without the one kind may have the other."""
@@ -72,8 +75,9 @@ def flatten(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, A
 
 def rank(key: str) -> tuple[int, str]:
     """Give the place of a setting in the order in which a reader looks at them."""
-    if key in _TELLING:
-        return _TELLING.index(key), key
+    known = "noise" if key in _NOISE else key
+    if known in _TELLING:
+        return _TELLING.index(known), key
     return len(_TELLING) + (2 if key in _LAST else not key.endswith(".type")), key
 
 
@@ -104,6 +108,14 @@ def _by_settings(runs: Sequence[Run]) -> Sequence[str]:
     keys = _telling_apart(found)
     brief = _written(found, keys, {key: _usual(found, key) for key in keys[1:]})
     return brief if len(set(brief)) == len(brief) else _written(found, keys, {})
+
+
+def told(settings: Mapping[str, Any]) -> str:
+    """Write flat settings one after the other, as a reader looks at them, without those that are not set."""
+    known = {key: value for key, value in settings.items() if value is not None}
+    if all(key in known for key in _NOISE):
+        known = dict(_with_noise(known))
+    return ", ".join(part(key, known) for key in sorted(known, key=rank))
 
 
 def _with_noise(table: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -157,7 +169,8 @@ def part(key: str, settings: Mapping[str, Any]) -> str:
     if key in _NOISE:
         return _NOISE[key] if value == "none" else str(value)
     table, _, last = key.rpartition(".")
-    written = str(value).lower() if isinstance(value, bool) else str(value)
+    written = str(value).lower() if isinstance(value, bool) else str(value).removesuffix(".0")
     if key in _SPEAK_FOR_THEMSELVES:
         return written
-    return f"{table.rpartition('.')[2]} {written}" if last == "type" else f"{last} {written}"
+    called = table.rpartition(".")[2] if last == "type" else _SYMBOLS.get(last, last)
+    return f"{called} {written}"

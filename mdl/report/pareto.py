@@ -128,9 +128,10 @@ def _number(axes: Axes, named: Sequence[Trade]) -> None:
         axes.annotate(
             str(number), xy=place, ha="center", va="center_baseline", size=8, color=drawing.PAPER, zorder=5
         )
-        text = f"{number}  {units.shorten(trade.name, 34)}  {units.percent(trade.accuracy.mean, 1)}"
-        ends.append(EndLabel(*place, text, drawing.BLUE))
-    drawing.label_ends(axes, ends, leaders=False)
+        text = f"{number}  {units.wrap(trade.name)}  {units.percent(trade.accuracy.mean, 1)}"
+        ends.append(EndLabel(*place, text.replace("\n", "\n    "), drawing.BLUE))
+    # Upwards: of labels for one height the later stands above.
+    drawing.label_ends(axes, ends[::-1], leaders=False)
 
 
 def _scatter(axes: Axes, found: Sequence[Trade], colour: str) -> None:

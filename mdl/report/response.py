@@ -1,8 +1,8 @@
 """Accuracy against a number that the runs vary, the other settings apart."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter
@@ -53,7 +53,7 @@ def curves(groups: Sequence[Group], key: str) -> Sequence[Curve]:
         reached = group.estimate(ACCURACY)
         if reached is not None and group.settings[key] is not None:
             rest = {name: value for name, value in group.settings.items() if name != key}
-            found.setdefault(_name(rest), []).append((float(group.settings[key]), reached))
+            found.setdefault(naming.told(rest), []).append((float(group.settings[key]), reached))
     return [Curve(name, sorted(points, key=lambda point: point[0])) for name, points in found.items()]
 
 
@@ -101,12 +101,8 @@ def _draw(axes: Axes, curve: Curve, stroke: Stroke) -> Sequence[EndLabel]:
         markersize=3 + stroke.width,
         zorder=3 if stroke.named else 2,
     )
-    name = units.shorten(curve.name, 40)
+    name = units.wrap(curve.name)
     return [EndLabel(places[-1], means[-1], name, stroke.colour)] if stroke.named and name else []
-
-
-def _name(settings: Mapping[str, Any]) -> str:
-    return ", ".join(filter(None, (naming.part(key, settings) for key in settings)))
 
 
 def _is_number(value: object) -> bool:

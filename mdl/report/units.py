@@ -1,9 +1,15 @@
 """Figures as a person reads them. What is unknown is a dash."""
 
 import math
+import re
 from typing import Final
 
 UNKNOWN: Final = "–"
+
+LABEL: Final = 28
+"""Characters in a line of a label beside a plot; longer ones would leave too little of the plot."""
+
+_BREAKS: Final = re.compile(r"(?<=,) | (?=\()")
 
 _BYTE_UNITS: Final = ("B", "kB", "MB", "GB", "TB", "PB")
 _THIN_SPACE: Final = "\u202f"
@@ -69,6 +75,22 @@ def time_unit(longest_seconds: float) -> tuple[str, float]:
     if longest_seconds < 3 * 3600:
         return "minutes", 60.0
     return "hours", 3600.0
+
+
+def wrap(text: str, longest: int = LABEL, lines: int = 3) -> str:
+    """Break a name behind commas and before brackets, so that no line is longer than `longest` characters.
+
+    What does not fit into so many lines, or a part into one, has its middle cut out.
+    """
+    first, *parts = _BREAKS.split(text)
+    found = [first]
+    for part in parts:
+        joined = f"{found[-1]} {part}"
+        if len(joined) <= longest or len(found) == lines:
+            found[-1] = joined
+        else:
+            found.append(part)
+    return "\n".join(shorten(line, longest) for line in found)
 
 
 def shorten(text: str, longest: int = 28) -> str:

@@ -1,4 +1,5 @@
 import xml.etree.ElementTree as ET
+from collections.abc import Sequence
 from itertools import pairwise
 
 import matplotlib as mpl
@@ -7,25 +8,43 @@ from hypothesis import strategies as st
 
 from mdl.report import drawing
 
-heights = st.lists(st.floats(0, 1), max_size=8).map(sorted)
+SIZES = st.sampled_from([0.04, 0.08, 0.12])  # labels of one, two and three lines
 
 
-@given(heights)
-def test_labels_that_fit_stay_within_the_axes_and_do_not_touch(wanted: list[float]) -> None:
-    placed = drawing.spread_out(wanted, 0.1, 0.0, 1.0)
+def labels(fewest: int, most: int) -> st.SearchStrategy[tuple[list[float], list[float]]]:
+    """Draw where labels should be, and how high they are."""
+    several = st.lists(st.tuples(st.floats(0, 1), SIZES), min_size=fewest, max_size=most)
+    return several.map(sorted).map(
+        lambda found: ([height for height, _ in found], [size for _, size in found])
+    )
+
+
+def touching(placed: Sequence[float], sizes: Sequence[float]) -> bool:
+    """Tell whether labels do."""
+    gaps = [(lower + upper) / 2 for lower, upper in pairwise(sizes)]
+    return any(upper - lower < gap - 1e-9 for (lower, upper), gap in zip(pairwise(placed), gaps, strict=True))
+
+
+@given(labels(0, 8))
+def test_labels_that_fit_stay_within_the_axes_and_do_not_touch(
+    drawn: tuple[list[float], list[float]],
+) -> None:
+    wanted, sizes = drawn
+    placed = drawing.spread_out(wanted, sizes, 0.0, 1.0)
     assert all(-1e-9 <= height <= 1 + 1e-9 for height in placed)
-    assert all(upper - lower >= 0.1 - 1e-9 for lower, upper in pairwise(placed))
+    assert not touching(placed, sizes)
 
 
-@given(st.lists(st.floats(0, 1), min_size=12, max_size=20).map(sorted))
-def test_labels_that_do_not_fit_still_do_not_touch(wanted: list[float]) -> None:
-    placed = drawing.spread_out(wanted, 0.1, 0.0, 1.0)
+@given(labels(26, 40))
+def test_labels_that_do_not_fit_still_do_not_touch(drawn: tuple[list[float], list[float]]) -> None:
+    wanted, sizes = drawn
+    placed = drawing.spread_out(wanted, sizes, 0.0, 1.0)
     assert placed[0] >= -1e-9
-    assert all(upper - lower >= 0.1 - 1e-9 for lower, upper in pairwise(placed))
+    assert not touching(placed, sizes)
 
 
 def test_labels_that_are_apart_stay_where_they_are() -> None:
-    assert drawing.spread_out([0.1, 0.5, 0.9], 0.1, 0.0, 1.0) == [0.1, 0.5, 0.9]
+    assert drawing.spread_out([0.1, 0.5, 0.9], [0.3, 0.4, 0.3], 0.0, 1.0) == [0.1, 0.5, 0.9]
 
 
 def test_a_theme_leaves_matplotlib_as_it_was() -> None:

@@ -99,7 +99,7 @@ def test_simulated_time_is_called_so_in_every_plot(tmp_path: Path) -> None:
         assert "simulated time" in plot(simulated)
         assert "simulated" not in plot(real)
         assert "simulated time where so named" in plot(real, simulated)
-        assert "digits-coordinated (simulated)  " in plot(real, simulated)
+        assert "(simulated)  " in plot(real, simulated)
 
 
 def test_workers_at_their_own_pace_are_thin_lines_with_their_last_mean(tmp_path: Path) -> None:

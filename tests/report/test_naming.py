@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mdl.report.naming import clock, flatten, labels, part
+from mdl.report.naming import clock, flatten, labels, part, told
 from mdl.report.runs import Run, read_run
 from tests.report.run_folder import make_run
 
@@ -51,9 +51,9 @@ def test_the_two_kinds_of_noise_are_named_as_one(tmp_path: Path) -> None:
         for number, settings in enumerate(["", noise(1.0), noise(3.0), records, noise(1.0) + records])
     ]
     assert labels(runs[:2]) == ["no noise", "laplace"]
-    assert labels(runs[1:3]) == ["epsilon 1.0", "epsilon 3.0"]
+    assert labels(runs[1:3]) == ["ε 1", "ε 3"]
     assert labels([runs[1], runs[3]]) == ["laplace", "dp-sgd"]
-    mixed = ["no noise", "laplace", "laplace, epsilon 3.0", "dp-sgd", "laplace and dp-sgd"]
+    mixed = ["no noise", "laplace", "laplace, ε 3", "dp-sgd", "laplace and dp-sgd"]
     assert labels(runs) == mixed
 
 
@@ -144,3 +144,13 @@ def test_no_two_runs_are_called_alike(
 
 def test_nested_tables_are_flattened() -> None:
     assert dict(flatten({"a": {"b": {"c": 1}, "d": 2}, "e": 3})) == {"a.b.c": 1, "a.d": 2, "e": 3}
+
+
+def test_settings_that_vary_are_told_in_the_order_of_names() -> None:
+    varied = {"epochs": 5, "learning.privacy.type": "dp-sgd", "system.privacy.type": "none", "workers": None}
+    assert told(varied) == "dp-sgd, epochs 5"
+    assert told({"system.privacy.epsilon": 10.0, "system.privacy.type": "laplace"}) == "laplace, ε 10"
+
+
+def test_of_a_kind_of_noise_that_all_have_nothing_is_told() -> None:
+    assert told({"learning.privacy.type": "none"}) == "no DP-SGD"

@@ -77,3 +77,22 @@ def test_a_shortened_text_keeps_its_limit_and_its_ends(text: str, longest: int) 
     short = units.shorten(text, longest)
     assert len(short) <= longest
     assert short == text or (text.startswith(short.split("…")[0]) and text.endswith(short[-2:]))
+
+
+@given(st.lists(st.text("abc 12", min_size=1, max_size=40), min_size=1, max_size=8), st.integers(5, 40))
+def test_a_wrapped_name_has_few_lines_that_keep_their_limit(parts: list[str], longest: int) -> None:
+    lines = units.wrap(", ".join(parts), longest).split("\n")
+    assert len(lines) <= 3
+    assert max(map(len, lines)) <= longest
+
+
+@pytest.mark.parametrize(
+    ("name", "wrapped"),
+    [
+        ("prss, dp-sgd, epochs 20", ["prss, dp-sgd, epochs 20"]),
+        ("prss, laplace, epochs 10, batch 32", ["prss, laplace, epochs 10,", "batch 32"]),
+        ("digits-coordinated, 2 (simulated)", ["digits-coordinated, 2", "(simulated)"]),
+    ],
+)
+def test_a_name_is_broken_behind_commas_and_before_brackets(name: str, wrapped: list[str]) -> None:
+    assert units.wrap(name).split("\n") == wrapped
