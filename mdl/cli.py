@@ -35,6 +35,17 @@ app.add_typer(bench_app, name="bench")
 
 EXIT_FAILED, EXIT_CONFIG, EXIT_INTERRUPTED = 1, 2, 130
 
+
+def _refuse_file(folder: Path | None) -> Path | None:
+    """Refuse a folder for results where a file is in the way, before anything is computed."""
+    from mdl import folder as files
+
+    if folder is not None and (file := files.file_in_the_way(folder)):
+        said = f"{file} is a file, and a folder is needed: name another place, or move the file away"
+        raise ConfigError([said if file == folder else f"cannot make {folder}: {said}"], "--out")
+    return folder
+
+
 File = Annotated[Path, typer.Argument(metavar="FILE", help="An experiment file (TOML).")]
 Overrides = Annotated[
     list[str] | None,
@@ -43,7 +54,7 @@ Overrides = Annotated[
     ),
 ]
 Seed = Annotated[int | None, typer.Option(help="Use another seed than the file's.", min=0)]
-Out = Annotated[Path, typer.Option(metavar="DIR", help="Where run folders are made.")]
+Out = Annotated[Path, typer.Option(metavar="DIR", callback=_refuse_file, help="Where run folders are made.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show the closing table only.")]
 
 Parameters = Annotated[int, typer.Option(metavar="T", help="Parameters of the model.", min=1)]
@@ -51,14 +62,21 @@ Workers = Annotated[int, typer.Option(metavar="N", help="Workers.", min=1)]
 Threshold = Annotated[int, typer.Option(metavar="M", help="Members of a set, and openers.", min=1)]
 Kept = Annotated[
     Path | None,
-    typer.Option(metavar="DIR", help="Also write JSON, Markdown and plots here, over earlier ones."),
+    typer.Option(
+        metavar="DIR",
+        callback=_refuse_file,
+        help="Also write JSON, Markdown and plots here, over earlier ones.",
+    ),
 ]
 
 Audited = Annotated[
     Path, typer.Argument(metavar="FILE|RUN", help="An experiment file (TOML), or a run's folder.")
 ]
 AuditOut = Annotated[
-    Path, typer.Option(metavar="DIR", help="Where the page and its like go, over earlier ones.")
+    Path,
+    typer.Option(
+        metavar="DIR", callback=_refuse_file, help="Where the page and its like go, over earlier ones."
+    ),
 ]
 
 Watch: TypeAlias = Callable[[Mapping[str, Any]], None]
@@ -111,13 +129,9 @@ def run(
       mdl run configs/quickstart.toml --set epochs=1 --set system.scheme.type=plain
       mdl run --resume runs/20260101-120000-quickstart
     """
-    from mdl import folder
-
     if (file is None) == (resume is None):
         raise ConfigError(["give an experiment file, or --resume with a run's folder"], "mdl run")
-    if resume is not None and not (resume / folder.EXPERIMENT).is_file():
-        raise ConfigError([f"{resume} is no run's folder: it has no {folder.EXPERIMENT}"], "mdl run --resume")
-    experiment = _load(file or (resume or Path()) / folder.EXPERIMENT, overrides, seed)
+    experiment = _load(file or _experiment_of(resume or Path(), "mdl run --resume"), overrides, seed)
     _warn(experiment)
     summary, target = _train(experiment, out, resume, quiet=quiet)
     raise typer.Exit(_sum_up(summary, target))
@@ -130,7 +144,9 @@ def _train(
     from mdl import folder
     from mdl.config import check_resumable, load
     from mdl.launcher import launch, resume_epochs
+    from mdl.learning.sizes import check_data
 
+    check_data(experiment.learning, _data_dir(), workers=experiment.workers)
     if resume is not None:
         # Both raise before anything in the folder is touched.
         check_resumable(load(resume / folder.EXPERIMENT)[0], experiment)
@@ -278,7 +294,9 @@ def sweep(
         ),
     ],
     overrides: Overrides = None,
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Where study folders are made.")] = Path("studies"),
+    out: Annotated[
+        Path, typer.Option(metavar="DIR", callback=_refuse_file, help="Where study folders are made.")
+    ] = Path("studies"),
     study: Annotated[
         str | None, typer.Option(metavar="NAME", help="The study's folder; by default the file's name.")
     ] = None,
@@ -337,18 +355,20 @@ def sweep(
     if not simulate and (schedule, latency, bandwidth, training_seconds) != (0, 1.0, 0.0, None):
         options = "--schedule, --latency, --bandwidth and --training-seconds"
         raise ConfigError([f"{options} are of simulations: add --simulate"], "mdl sweep")
+    folder = out / (study or file.stem)
+    _refuse_file(folder)
     modelled = Simulated(latency / 1000, bandwidth * 125_000 or None, schedule, training_seconds)
     asked = command.Sweep(
         file=file,
         overrides=overrides or [],
         axes=parse_axes(grid),
-        folder=out / (study or file.stem),
+        folder=folder,
         mode=modelled if simulate else Real(),
         jobs=jobs,
         data_dir=_data_dir(),
     )
     if dry_run:
-        command.plan(asked, _tell)
+        command.plan(asked, _tell, replace=replace)
         return
     raise typer.Exit(command.perform(asked, _tell, replace=replace, quiet=quiet))
 
@@ -360,7 +380,10 @@ def report(
         typer.Argument(metavar="RUN...", help="Folders of runs, or of studies, which stand for their runs."),
     ],
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Where to write; by default the first run's folder.")
+        Path | None,
+        typer.Option(
+            metavar="DIR", callback=_refuse_file, help="Where to write; by default the first run's folder."
+        ),
     ] = None,
 ) -> None:
     """Draw tables and plots of one or several runs: one self-contained HTML page, and a PNG of each plot.
@@ -394,7 +417,12 @@ def list_(
 @keys_app.command()
 def deal(
     file: File,
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Where to write the key files; must not exist.")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            metavar="DIR", callback=_refuse_file, help="Where to write the key files; must not exist."
+        ),
+    ],
     overrides: Overrides = None,
     seed: Seed = None,
 ) -> None:
@@ -518,12 +546,8 @@ def membership(
 
 def _audited(what: Path, overrides: list[str] | None, seed: int | None) -> tuple["Experiment", Path | None]:
     """Read the experiment of a file or of a run's folder; give the folder too if it is one."""
-    from mdl import folder
-
     run_folder = what if what.is_dir() else None
-    if run_folder and not (run_folder / folder.EXPERIMENT).is_file():
-        raise ConfigError([f"{what} is no run's folder: it has no {folder.EXPERIMENT}"], "mdl audit")
-    experiment = _load(what / folder.EXPERIMENT if run_folder else what, overrides, seed)
+    experiment = _load(_experiment_of(what, "mdl audit") if run_folder else what, overrides, seed)
     _warn(experiment)
     return experiment, run_folder
 
@@ -577,7 +601,9 @@ def bench_exchange(
     runs: Annotated[int, typer.Option(metavar="K", help="Take the median of so many.", min=1)] = 5,
     out: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Also write JSON and Markdown here, over earlier ones."),
+        typer.Option(
+            metavar="DIR", callback=_refuse_file, help="Also write JSON and Markdown here, over earlier ones."
+        ),
     ] = None,
 ) -> None:
     """Measure epochs of the coordinated system end to end: real processes, a network that trains in no time.
@@ -614,7 +640,9 @@ def reproduce(
     out: Annotated[
         Path | None,
         typer.Option(
-            metavar="DIR", help="Where everything goes; by default reproduction/quick or reproduction/full."
+            metavar="DIR",
+            callback=_refuse_file,
+            help="Where everything goes; by default reproduction/quick or reproduction/full.",
         ),
     ] = None,
     jobs: Annotated[
@@ -659,6 +687,7 @@ def reproduce(
         raise ConfigError(["--network is for full runs; --quick has one network"], "mdl reproduce")
     networks = catalogue.chosen_networks(network or [])
     place = out or Path("reproduction") / ("quick" if quick else "full")
+    _refuse_file(place)
     order = command.Order(catalogue.chosen(figures), quick, place, _data_dir(), jobs, networks)
     raise typer.Exit(command.reproduce(order))
 
@@ -672,7 +701,10 @@ def node(
         Path, typer.Option(metavar="DIR", help="The folder of the parties' sockets, mode 0700.")
     ],
     out: Annotated[
-        Path, typer.Option(metavar="DIR", help="This party's folder for records, metrics and its log.")
+        Path,
+        typer.Option(
+            metavar="DIR", callback=_refuse_file, help="This party's folder for records, metrics and its log."
+        ),
     ],
     overrides: Overrides = None,
     seed: Seed = None,
@@ -714,6 +746,17 @@ def node(
             rejoin=rejoin,
         )
     )
+
+
+def _experiment_of(run_folder: Path, command: str) -> Path:
+    """Find a run's experiment file."""
+    from mdl import folder
+
+    if not run_folder.exists():
+        raise ConfigError([f"there is no such folder: {run_folder}"], command)
+    if not (run_folder / folder.EXPERIMENT).is_file():
+        raise ConfigError([f"{run_folder} is no run's folder: it has no {folder.EXPERIMENT}"], command)
+    return run_folder / folder.EXPERIMENT
 
 
 def _load(path: Path, overrides: list[str] | None, seed: int | None) -> "Experiment":

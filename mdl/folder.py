@@ -50,6 +50,12 @@ def new_folder(parent: Path, name: str, now: datetime) -> Path:
     raise MdlError(f"there are too many runs called {stem} in {parent}")
 
 
+def file_in_the_way(folder: Path) -> Path | None:
+    """Find the file that stands where a folder is to be, or above that; None if there is none."""
+    # Not Path.is_file, which raises where a name is too long or a folder is closed to us.
+    return next((place for place in (folder, *folder.parents) if os.path.isfile(place)), None)  # noqa: PTH113
+
+
 def write_atomically(path: Path, data: bytes, *, durable: bool = False) -> None:
     """Write a file wholly or not at all; if `durable`, return only when it would survive a power cut."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")

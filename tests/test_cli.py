@@ -117,6 +117,9 @@ def test_only_a_runs_folder_can_be_resumed(capsys: pytest.CaptureFixture[str], t
     ended = Ended(capsys, "run", "--resume", str(tmp_path))
     assert ended.code == 2
     assert "is no run's folder" in ended.err
+    ended = Ended(capsys, "run", "--resume", str(tmp_path / "nowhere"))
+    assert ended.code == 2
+    assert "there is no such folder" in ended.err
 
 
 def test_resuming_what_has_no_checkpoint_leaves_the_folder_as_it_was(
@@ -131,30 +134,61 @@ def test_resuming_what_has_no_checkpoint_leaves_the_folder_as_it_was(
     assert (tmp_path / "experiment.toml").read_text() == text
 
 
-def test_a_place_where_no_run_can_be_kept_is_refused(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path
+@pytest.mark.parametrize(
+    "command",
+    [
+        f"run {QUICKSTART}",
+        f"simulate {QUICKSTART}",
+        f"sweep {QUICKSTART} --grid seed=1",
+        "report nowhere",
+        "reproduce theorem-1",
+        f"keys deal {QUICKSTART}",
+        f"audit inversion {QUICKSTART}",
+        f"audit membership {QUICKSTART}",
+        "bench schemes",
+        "bench exchange",
+        f"node {QUICKSTART} --party 0 --keys nowhere --sockets nowhere",
+    ],
+)
+def test_a_file_is_no_place_for_results_and_every_command_says_so_alike(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, command: str
 ) -> None:
-    (tmp_path / "file").touch()
-    ended = Ended(capsys, "run", QUICKSTART, "--out", str(tmp_path / "file"))
-    assert ended.code == 1
-    assert "cannot make the run's folder" in ended.err
+    file = tmp_path / "file"
+    file.touch()
+    said = f"{file} is a file, and a folder is needed: name another place, or move the file away\n"
+    for place, before in ((file, ""), (file / "deep", f"cannot make {file / 'deep'}: ")):
+        ended = Ended(capsys, *command.split(), "--out", str(place))
+        assert (ended.code, ended.out) == (2, "")
+        assert ended.err == f"mdl: ConfigError: --out:\n  {before}{said}"
+
+
+def test_a_default_place_that_is_a_file_is_refused_too(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("reproduction").touch()
+    ended = Ended(capsys, "reproduce", "theorem-1", "--quick")
+    assert ended.code == 2
+    assert "cannot make reproduction/quick: reproduction is a file" in ended.err
 
 
 def test_a_report_of_no_run_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     ended = Ended(capsys, "report", str(tmp_path))
     assert ended.code == 1
     assert f"{tmp_path} is no run folder" in ended.err
+    ended = Ended(capsys, "report", str(tmp_path / "nowhere"))
+    assert ended.code == 1
+    assert ended.err.endswith("nowhere is no run folder: there is no such folder\n")
 
 
 def test_a_report_that_cannot_be_written_is_told_without_a_traceback(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    run, file = tmp_path / "run", tmp_path / "file"
+    run = tmp_path / "run"
     run.mkdir()
-    file.touch()
     (run / "experiment.toml").write_text(Path(QUICKSTART).read_text())
     (run / "metrics.jsonl").touch()
-    ended = Ended(capsys, "report", str(run), "--out", str(file / "report"))
+    ended = Ended(capsys, "report", str(run), "--out", str(tmp_path / ("long" * 100)))
     assert ended.code == 1
     assert "cannot write the report into" in ended.err
 
@@ -171,15 +205,30 @@ def test_a_model_that_cannot_be_made_is_blamed_on_the_file(capsys: pytest.Captur
     assert f"{QUICKSTART}:\n  learning.model: nowhere:Net gives no model" in ended.err
 
 
-def test_simulating_data_that_is_missing_fails_by_name_and_leaves_nothing(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path
+@pytest.mark.parametrize("command", ["run", "simulate"])
+@pytest.mark.parametrize(
+    ("dataset", "said"),
+    [
+        ("mnist", "mnist is to be read from disk"),
+        ("mine.npz", "mine.npz does not exist; expected an archive"),
+    ],
+)
+def test_data_that_is_missing_is_refused_by_name_and_leaves_nothing(
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    command: str,
+    dataset: str,
+    said: str,
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     ended = Ended(
-        capsys, "simulate", QUICKSTART, "--set", "learning.dataset=mnist", "--out", str(tmp_path / "runs")
+        capsys, command, QUICKSTART, "--set", f"learning.dataset={dataset}", "--set", "learning.model=mlp"
     )
     assert ended.code == 1
-    assert not (tmp_path / "runs").exists()
-    assert "DataUnavailable: mnist is to be read from disk" in ended.err
+    assert f"DataUnavailable: {said}" in ended.err
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_party_that_is_not_there_cannot_be_started(

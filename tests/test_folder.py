@@ -17,6 +17,7 @@ from mdl.errors import MdlError
 from mdl.folder import (
     FileJournal,
     environment,
+    file_in_the_way,
     last_line,
     locked,
     new_folder,
@@ -41,6 +42,12 @@ def test_a_place_where_no_folder_can_be_is_refused_by_name(tmp_path: Path) -> No
     (tmp_path / "file").write_text("")
     with pytest.raises(MdlError, match=r"cannot make the run's folder .*: Not a directory"):
         new_folder(tmp_path / "file", "x", NOW)
+
+
+def test_a_file_where_a_folder_is_to_be_is_found_however_deep(tmp_path: Path) -> None:
+    (file := tmp_path / "file").touch()
+    assert file_in_the_way(file) == file_in_the_way(file / "runs" / "today") == file
+    assert file_in_the_way(tmp_path / "runs" / "today") is None
 
 
 def test_a_file_is_replaced_whole_and_nothing_is_left_beside_it(tmp_path: Path) -> None:

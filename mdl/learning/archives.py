@@ -55,7 +55,7 @@ def read_silos(pattern: Path, workers: Sequence[PartyId]) -> Dataset:
         DataUnavailable: an archive is missing or malformed, or one does not fit the others.
     """
     assert workers, "a pattern needs to know whose files to read"
-    parts = [read_archive(Path(str(pattern).replace(WORKER, str(worker)))) for worker in workers]
+    parts = [read_archive(silo_file(pattern, worker)) for worker in workers]
     first = parts[0]
     for worker, part in zip(workers, parts, strict=True):
         if (part.shape, part.train_images.dtype, part.scale) != (
@@ -81,6 +81,11 @@ def read_silos(pattern: Path, workers: Sequence[PartyId]) -> Dataset:
             for worker, part, end in zip(workers, parts, ends, strict=True)
         },
     )
+
+
+def silo_file(pattern: Path, worker: PartyId) -> Path:
+    """Give the archive of a worker."""
+    return Path(str(pattern).replace(WORKER, str(worker)))
 
 
 def _arrays(path: Path) -> dict[str, NDArray[Any]]:

@@ -9,12 +9,12 @@ from typing import Any, Final
 import numpy as np
 
 from mdl.errors import DataUnavailable
-from mdl.learning.archives import read_archive, read_silos
+from mdl.learning.archives import read_archive, read_silos, silo_file
 from mdl.learning.dataset import Dataset, Images, Labels, open_spool, spool
 from mdl.learning.settings import WORKER, LearningSettings
 from mdl.party import PartyId
 
-__all__ = ["NAMED", "Dataset", "digits", "fetch", "load", "open_spool", "spool"]
+__all__ = ["NAMED", "Dataset", "digits", "fetch", "load", "open_spool", "own_files", "spool"]
 
 _PIXEL: Final = 255.0
 _DIGIT_PIXEL: Final = 16.0
@@ -42,6 +42,17 @@ def load(
         return _named(settings.dataset, folder, download=settings.download)
     path = _beside(Path(settings.dataset), folder)
     return read_silos(path, workers) if WORKER in settings.dataset else read_archive(path)
+
+
+def own_files(
+    settings: LearningSettings, data_dir: Path | None, *, workers: Sequence[PartyId]
+) -> Sequence[Path]:
+    """Give the files of a data set of the user's own, where `load` looks for them; none of a known set."""
+    if settings.dataset == "digits" or settings.dataset in NAMED:
+        return []
+    folder = Path(settings.data_dir) if settings.data_dir is not None else data_dir
+    path = _beside(Path(settings.dataset), folder)
+    return [silo_file(path, worker) for worker in workers] if WORKER in settings.dataset else [path]
 
 
 def digits() -> Dataset:

@@ -4,8 +4,7 @@ from pathlib import Path
 from typing import Final
 
 from mdl.errors import DataUnavailable
-from mdl.learning.datasets import NAMED, load
-from mdl.learning.models import build
+from mdl.learning.datasets import NAMED, load, own_files
 from mdl.learning.settings import LearningSettings
 
 _SHAPES: Final[dict[str, tuple[int, ...]]] = {
@@ -24,12 +23,27 @@ def parameter_count(settings: LearningSettings, data_dir: Path | None, *, worker
         ConfigError: the model cannot be made.
         DataUnavailable: a user's own file, whose shape decides, cannot be read.
     """
+    from mdl.learning.models import build  # here, because it brings in torch
+
     shape, classes = _SHAPES.get(settings.dataset), 10
     if shape is None:
         dataset = load(settings, data_dir, workers=range(1, workers + 1))
         shape, classes = dataset.shape, dataset.classes
     model = build(settings, shape, classes, 0)
     return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+
+
+def check_data(settings: LearningSettings, data_dir: Path | None, *, workers: int) -> None:
+    """Make sure, before anything is begun, that a data set's files are there; they are not read.
+
+    Raises:
+        DataUnavailable: one is not.
+    """
+    everybody = range(1, workers + 1)
+    if (missing := missing_data(settings, data_dir)) is not None:
+        raise DataUnavailable(missing)
+    if not all(file.exists() for file in own_files(settings, data_dir, workers=everybody)):
+        load(settings, data_dir, workers=everybody)  # says what is missing
 
 
 def missing_data(settings: LearningSettings, data_dir: Path | None) -> str | None:

@@ -19,7 +19,7 @@ def write_report(runs: Sequence[Path], out: Path) -> list[Path]:
         The files written, the page first.
 
     Raises:
-        NotARun: one of the folders is none that a run has left. Nothing is written then.
+        NotARun: one of the folders is none that a run has left, nor a study's. Nothing is written then.
     """
     # Drawing takes half a second to import, which whoever only imports this package should not pay.
     from mdl.report.comparing import as_csv, as_json

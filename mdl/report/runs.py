@@ -30,17 +30,15 @@ class NotARun(MdlError):
 
     Args:
         folder: as it was given.
-        missing: what a run would have left in it; empty where it is no folder at all.
+        why: what it is instead.
     """
 
-    def __init__(self, folder: str, missing: Sequence[str]) -> None:
-        super().__init__(folder, tuple(missing))
-        self.folder, self.missing = folder, tuple(missing)
+    def __init__(self, folder: str, why: str) -> None:
+        super().__init__(folder, why)
+        self.folder, self.why = folder, why
 
     def __str__(self) -> str:
-        if not self.missing:
-            return f"{self.folder} is no run folder, but a file"
-        return f"{self.folder} is no run folder: it has no {' and no '.join(self.missing)}"
+        return f"{self.folder} is no run folder: {self.why}"
 
 
 class Metric(msgspec.Struct, frozen=True, kw_only=True):
@@ -186,12 +184,12 @@ def read_run(folder: Path) -> Run:
     """Read a run folder.
 
     Raises:
-        NotARun: there is no experiment file, or nothing that a run writes.
+        NotARun: there is no such folder, no experiment file in it, or nothing that a run writes.
     """
-    if folder.is_file():
-        raise NotARun(str(folder), [])
+    if not folder.is_dir():
+        raise NotARun(str(folder), "it is a file" if folder.exists() else "there is no such folder")
     if missing := _missing(folder):
-        raise NotARun(str(folder), missing)
+        raise NotARun(str(folder), f"it has no {' and no '.join(missing)}")
     faults: list[str] = []
     experiment = (folder / EXPERIMENT).read_text(encoding="utf-8", errors="replace")
     summary = _read_object(folder / SUMMARY, Summary, faults) or Summary()

@@ -1,6 +1,6 @@
 """What `mdl sweep` does, once its words are read."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +8,8 @@ from pathlib import Path
 from rich.console import Console
 
 from mdl.config import Experiment
-from mdl.errors import ConfigError, MdlError
+from mdl.errors import ConfigError, DataUnavailable, MdlError
+from mdl.learning.sizes import check_data
 from mdl.report import write_report
 from mdl.studies.engine import PointResult, default_jobs, interrupted, run_points
 from mdl.studies.entry import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK
@@ -63,10 +64,12 @@ class Sweep:
         return standing(point, self.folder / point.name, self.mode)
 
 
-def plan(sweep: Sweep, tell: Tell) -> None:
-    """Check a study, and show what would be done."""
+def plan(sweep: Sweep, tell: Tell, *, replace: bool) -> None:
+    """Check a study, show what would be done, and say why `perform` would refuse it."""
     points = sweep.points(tell)
     Console(highlight=False).print(plan_table([(point, sweep.standing(point)) for point in points]))
+    for error in _hindrances(sweep, points, replace=replace):
+        tell(f"as things are, this study would be refused: {error}")
 
 
 def perform(sweep: Sweep, tell: Tell, *, replace: bool, quiet: bool) -> int:
@@ -75,11 +78,12 @@ def perform(sweep: Sweep, tell: Tell, *, replace: bool, quiet: bool) -> int:
     Raises:
         ConfigError: some point cannot work; or its folder holds a completed run of other settings, and
             `replace` is false.
+        DataUnavailable: the data set of a point that is to be run is not there.
     """
     points = sweep.points(tell)
     _warn([point.experiment for point in points], tell)
-    if not replace:
-        _protect(sweep, points)
+    for error in _hindrances(sweep, points, replace=replace):
+        raise error
     jobs = sweep.jobs or default_jobs(sweep.mode)
     note_sweep(
         sweep.folder,
@@ -106,18 +110,32 @@ def _warn(experiments: Sequence[Experiment], tell: Tell) -> None:
         )
 
 
-def _protect(sweep: Sweep, points: Sequence[Point]) -> None:
+def _hindrances(sweep: Sweep, points: Sequence[Point], *, replace: bool) -> Iterator[MdlError]:
+    """Give what stands against running the points, though each could work."""
+    standings = {point.name: sweep.standing(point) for point in points}
+    others = [name for name, found in standings.items() if found is Standing.OTHER]
+    if others and not replace:
+        yield _in_the_way(sweep, others)
+    to_do = [point.experiment for point in points if standings[point.name] is not Standing.DONE]
+    missing: dict[str, DataUnavailable] = {}
+    for experiment in to_do:
+        try:
+            check_data(experiment.learning, sweep.data_dir, workers=experiment.workers)
+        except DataUnavailable as error:
+            missing.setdefault(str(error), error)
+    yield from missing.values()
+
+
+def _in_the_way(sweep: Sweep, others: Sequence[str]) -> ConfigError:
     """Refuse to write over completed runs: the file may have changed, and not the wish for the runs."""
-    others = [point.name for point in points if sweep.standing(point) is Standing.OTHER]
-    if others:
-        listed = ", ".join(others[:3]) + (f" and {len(others) - 3} more" if len(others) > 3 else "")
-        raise ConfigError(
-            [
-                f"completed runs of other settings or another mode are in the way: {listed}",
-                "keep them with --study ANOTHER-NAME, or have them run anew with --replace",
-            ],
-            str(sweep.folder),
-        )
+    listed = ", ".join(others[:3]) + (f" and {len(others) - 3} more" if len(others) > 3 else "")
+    return ConfigError(
+        [
+            f"completed runs of other settings or another mode are in the way: {listed}",
+            "keep them with --study ANOTHER-NAME, or have them run anew with --replace",
+        ],
+        str(sweep.folder),
+    )
 
 
 def _display(names: Sequence[str], *, quiet: bool) -> AbstractContextManager[Watcher]:

@@ -27,7 +27,7 @@ class Standing(Enum):
     DONE = "done"
     NEW = "to do"
     UNFINISHED = "to do again: an earlier attempt did not complete"
-    OTHER = "to do again: what is there completed under other settings"
+    OTHER = "to do again, with --replace only: what is there completed under other settings"
 
 
 def record(point: Point, mode: Mode) -> Mapping[str, Any]:

@@ -5,9 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mdl.errors import DataUnavailable
 from mdl.learning.datasets import NAMED
 from mdl.learning.settings import LearningSettings
-from mdl.learning.sizes import missing_data, parameter_count
+from mdl.learning.sizes import check_data, missing_data, parameter_count
 
 
 @pytest.mark.parametrize(
@@ -49,6 +50,26 @@ def test_nothing_is_missing_where_the_files_are_or_none_are_needed(tmp_path: Pat
         (tmp_path / file).parent.mkdir(exist_ok=True)
         (tmp_path / file).touch()
     assert missing_data(LearningSettings(dataset="cifar10"), tmp_path) is None
+
+
+@pytest.mark.parametrize("dataset", ["mine.npz", "silo-{worker}.npz"])
+def test_the_users_own_files_are_asked_for_by_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dataset: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = LearningSettings(dataset=dataset)
+    with pytest.raises(DataUnavailable, match=r"(mine|silo-1)\.npz does not exist"):
+        check_data(settings, None, workers=2)
+    (data := tmp_path / "data").mkdir()
+    for name in ("mine", "silo-1", "silo-2"):
+        (data / f"{name}.npz").touch()
+    check_data(settings, data, workers=2)  # they are there; what is in them is for whoever reads them
+
+
+def test_a_named_set_is_asked_for_by_name() -> None:
+    with pytest.raises(DataUnavailable, match="MDL_DATA"):
+        check_data(LearningSettings(dataset="mnist"), None, workers=2)
+    check_data(LearningSettings(dataset="digits"), None, workers=2)
 
 
 def test_what_the_run_will_download_is_not_missing_if_it_knows_where_to(tmp_path: Path) -> None:

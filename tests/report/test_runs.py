@@ -31,7 +31,7 @@ def test_a_folder_that_is_no_run_is_refused_by_what_it_lacks(tmp_path: Path) -> 
 
 def test_a_file_is_no_run(tmp_path: Path) -> None:
     (tmp_path / "comparison.csv").touch()
-    with pytest.raises(NotARun, match=r"comparison\.csv is no run folder, but a file$"):
+    with pytest.raises(NotARun, match=r"comparison\.csv is no run folder: it is a file$"):
         read_run(tmp_path / "comparison.csv")
 
 

@@ -81,8 +81,45 @@ def test_completed_runs_of_other_settings_are_not_replaced_unasked(
 
 def test_a_plan_says_what_would_be_replaced(capsys: pytest.CaptureFixture[str], file: Path) -> None:
     complete(file, ["seed=1"], ["epochs=9"])
-    _, out, _ = sweep(capsys, file, "--grid", "seed=1,2", "--simulate", "--dry-run")
-    assert "completed under other settings" in " ".join(out.split())
+    _, out, err = sweep(capsys, file, "--grid", "seed=1,2", "--simulate", "--dry-run")
+    assert "with --replace only: what is there completed under other settings" in " ".join(out.split())
+    assert "this study would be refused" in err
+    assert "are in the way: seed-1" in err
+    _, _, err = sweep(capsys, file, "--grid", "seed=1,2", "--simulate", "--dry-run", "--replace")
+    assert err == ""
+
+
+def test_a_study_without_its_data_is_refused_before_a_folder_is_made(
+    capsys: pytest.CaptureFixture[str], file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MDL_DATA", raising=False)
+    grid = ("--grid", "learning.dataset=digits,mnist", "--simulate")
+    code, _, err = sweep(capsys, file, *grid)
+    assert code == 1
+    assert err.startswith("mdl: DataUnavailable: mnist is to be read from disk")
+    assert not (file.parent / "studies").exists()
+    code, _, err = sweep(capsys, file, *grid, "--dry-run")
+    assert code == 0
+    assert "this study would be refused: mnist is to be read from disk" in err
+
+
+def test_points_that_are_done_need_their_data_no_more(
+    capsys: pytest.CaptureFixture[str], file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MDL_DATA", raising=False)
+    complete(file, ["seed=1"], ["learning.dataset=mnist"])
+    code, out, _ = sweep(capsys, file, "--grid", "seed=1", "--simulate", "--set", "learning.dataset=mnist")
+    assert (code, out.count("done before")) == (0, 1)
+
+
+def test_a_study_where_a_file_is_in_the_way_is_refused(
+    capsys: pytest.CaptureFixture[str], file: Path
+) -> None:
+    (file.parent / "studies").mkdir()
+    (file.parent / "studies" / "small").touch()
+    code, _, err = sweep(capsys, file, "--grid", "seed=1", "--dry-run")
+    assert code == 2
+    assert "small is a file, and a folder is needed: name another place" in err
 
 
 @pytest.mark.parametrize("option", [("--latency", "5"), ("--training-seconds", "1"), ("--schedule", "2")])
