@@ -22,14 +22,14 @@ import uvloop
 
 from mdl import __version__
 from mdl.config import Experiment, agreed, parse
-from mdl.errors import MdlError
+from mdl.errors import MdlError, TransportError
 from mdl.folder import FileJournal
 from mdl.learning.dataset import Dataset, open_spool
 from mdl.learning.datasets import load
 from mdl.learning.local import LocalLearner, build_learner
 from mdl.ledger import Ledger
 from mdl.orders import Orders, Report
-from mdl.party import MANAGER, Party
+from mdl.party import MANAGER, Party, PartyId
 from mdl.protocols.releases import count_private
 from mdl.system import Journal, Outcome, Task
 from mdl.trained import Trained
@@ -224,19 +224,31 @@ async def _link(party: StreamParty, experiment: Experiment, orders: Orders, *, p
     links = experiment.system.links(experiment.workers)
     callers = [caller for listener, caller in links if listener == party.id]
     listeners = [listener for listener, caller in links if caller == party.id]
-    folder, secrets = Path(orders.sockets), orders.keys.secrets
-    if callers:
-        mine = {caller: secrets[caller] for caller in callers}
-        await party.listen(folder / f"{party.id}.sock", secrets=mine, terms=terms)
-    for listener in listeners:
+    folder, secrets, returns = Path(orders.sockets), orders.keys.secrets, orders.rejoin is not None
+    # Who comes back calls all, also those that called it at first. The manager does not come back.
+    again = [peer for peer in listeners if peer != MANAGER] if experiment.system.tolerates_loss else []
+    if callers or again:
+        expected = {caller: secrets[caller] for caller in (*callers, *again)}
+        await party.listen(folder / f"{party.id}.sock", secrets=expected, terms=terms)
+
+    async def call(listener: PartyId, patience_seconds: float) -> None:
         await party.connect(
             folder / f"{listener}.sock",
             peer=listener,
             secret=secrets[listener],
             terms=terms,
-            patience_seconds=LINK_SECONDS if orders.rejoin is None else PATIENCE_SECONDS,
-            again=orders.rejoin is not None,
+            patience_seconds=patience_seconds,
+            again=returns,
         )
+
+    if returns:
+        await call(MANAGER, PATIENCE_SECONDS)
+        for neighbour in sorted(secrets.keys() - {MANAGER}):
+            with suppress(TransportError):  # gone, or back itself: then it calls
+                await call(neighbour, 0.0)
+        return
+    for listener in listeners:
+        await call(listener, LINK_SECONDS)
     await party.linked([*callers, *listeners], LINK_SECONDS)
 
 

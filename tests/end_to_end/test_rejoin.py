@@ -20,6 +20,25 @@ EPOCHS = 16
 ONE_SECOND_EACH = "[delay]\nmean_seconds = [1.0, 1.0, 1.0, 1.0]\ndeviation_seconds = 0.0"
 VICTIM = 2
 
+MESH = """
+name = "mesh"
+workers = 5
+epochs = {epochs}
+
+[system]
+type = "secret-shared"
+mode = "{mode}"
+
+[learning]
+model = "digits-mlp"
+split = "disjoint"
+train_limit = 200
+
+[delay]
+mean_seconds = [1.0, 1.0, 1.0, 1.0, 1.0]
+deviation_seconds = 0.0
+"""
+
 
 @dataclass
 class Hall:
@@ -116,3 +135,27 @@ async def test_at_its_own_pace_it_takes_part_again_at_once(tmp_path: Path) -> No
     later = {epoch: count for epoch, count in here.updated(VICTIM).items() if epoch > before}
     assert sum(later.values()) > 0
     assert here.metrics(MANAGER)[-1]["epochs"] == 10
+
+
+@pytest.mark.parametrize("mode", ["shamir", "prng"])
+async def test_in_a_mesh_it_is_linked_with_everybody_again(tmp_path: Path, mode: str) -> None:
+    """SSDDL: also with those who had called it at first."""
+    file = tmp_path / "mesh.toml"
+    file.write_text(MESH.format(mode=mode, epochs=EPOCHS))
+    (tmp_path / "sockets").mkdir(mode=0o700)
+    here = Hall(str(file), tmp_path, ())
+    dealt = await here.mdl("keys", "deal", here.file, "--out", str(tmp_path / "keys"))
+    assert await dealt.wait() == 0
+    nodes = {party: await here.node(party) for party in range(6)}
+    await until(lambda: 2 in here.updated(VICTIM))
+    nodes[VICTIM].send_signal(signal.SIGKILL)
+    await nodes[VICTIM].wait()
+    before = max(here.updated(VICTIM))
+    nodes[VICTIM] = await here.node(VICTIM, "--rejoin")
+    for node in nodes.values():
+        await ended(node)
+    # Of five, one stays out at times: no set may differ by one from the one before.
+    assert sum(here.updated(VICTIM)[epoch] > 0 for epoch in here.updated(VICTIM) if epoch > before) >= 2
+    missed = [event["epoch"] for event in here.metrics(0) if event["kind"] == "epoch" and event["missed"]]
+    assert len(missed) <= 1, "that in which it was killed"
+    assert [here.metrics(party)[-1]["kind"] for party in range(6)] == ["finished"] * 6

@@ -393,6 +393,13 @@ def test_with_too_few_left_the_run_ends_by_name() -> None:
     assert "2 of 4 workers remain" in str(simulation.errors[MANAGER])
 
 
+def test_where_every_group_would_tell_of_a_single_worker_the_run_ends_and_says_so() -> None:
+    simulation = simulate(
+        system(), tiny(), workers=4, epochs=9, leave={1: 0.75}, network=Network(latency_seconds=0.1)
+    )
+    assert "would differ by one worker" in str(simulation.errors[MANAGER])
+
+
 @pytest.mark.parametrize("mode", ["prng", "additive"])
 def test_who_is_there_and_silent_is_named(mode: Mode) -> None:
     simulation = simulate(

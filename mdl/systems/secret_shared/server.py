@@ -121,11 +121,15 @@ class Server:
 
     async def _epoch(self, epoch: int, present: Members) -> None:
         group = self._groups.choose(epoch, present, self._previous)  # SelectGroup
-        if len(group) < self._system.minimum_group:
-            raise TooFewWorkers(
-                f"epoch {epoch} cannot begin: {len(present)} of {self._task.workers} workers remain, and a "
-                f"group needs {self._system.minimum_group}"
+        if len(group) < (least := self._system.minimum_group):
+            why = (
+                f"a group needs {least}"
+                if len(present) < least
+                else f"a group of {least} of them would differ by one worker from that of the epoch before, "
+                "whose update would show in the difference"
             )
+            remain = f"{len(present)} of {self._task.workers} workers remain"
+            raise TooFewWorkers(f"epoch {epoch} cannot begin: {remain}, and {why}")
         told = await self._tell(present, Begin(epoch, present, self._previous))
         values = self._global.astype("<f4").tobytes()
         handed = {
