@@ -4,6 +4,7 @@ import base64
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from matplotlib import image as files
@@ -11,6 +12,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from mdl.report.drawing import INK, MUTED, theme
+
+_TITLE_INCHES: Final = 0.1
+"""What a letter of a title takes, at most but for a row of capitals."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +56,8 @@ def png(gallery: Gallery) -> bytes:
     """Draw a gallery."""
     count = len(gallery.rows[0][1])
     with theme():
-        figure = Figure(figsize=(1.9 + 0.95 * count, 0.7 + 1.2 * len(gallery.rows)), layout="constrained")
+        width = max(2.1 + 0.95 * count, 0.2 + _TITLE_INCHES * len(gallery.title))
+        figure = Figure(figsize=(width, 0.7 + 1.2 * len(gallery.rows)), layout="constrained")
         figure.suptitle(gallery.title, x=0.01, ha="left", size=11, weight="bold", color=INK)
         axes = figure.subplots(len(gallery.rows), count, squeeze=False)
         for line, (name, cells) in zip(axes, gallery.rows, strict=True):

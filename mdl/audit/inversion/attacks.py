@@ -19,7 +19,7 @@ class Attack:
     """One way to invert a gradient.
 
     Attributes:
-        title: what it is called in tables.
+        title: what it does, in a few words.
         by: who published it.
         models_all: whether it looks for all images of a sum; else it takes a sum for one image's gradient.
         limit: the most images it is mounted on; None for any number.
@@ -76,3 +76,8 @@ ATTACKS: Final[Mapping[str, Attack]] = MappingProxyType(
     }
 )
 """By the name that the command line knows."""
+
+
+def titled(name: str) -> str:
+    """Say for a table which attack it is, by its name on the command line and in words."""
+    return f"{name}: {ATTACKS[name].title}"

@@ -84,8 +84,8 @@ def _server(found: Sequence[Line]) -> str:
     best = max(seen, key=lambda line: (line.recognised, line.median))
     return (
         f"In the clear: of {best.images} images whose gradients a plain parameter server sees, "
-        f"{best.recognised} were recovered so that one sees what they show (above {RECOGNISABLE:g} dB; "
-        f"{ATTACKS[best.attack].title}, median {best.median:.1f} dB)."
+        f"{best.recognised} were recovered by {best.attack} so that one sees what they show (above "
+        f"{RECOGNISABLE:g} dB; median {best.median:.1f} dB)."
     )
 
 
@@ -112,7 +112,7 @@ def _all_images(audit: Audit) -> list[str]:
     who = "the manager" if most.role == "manager" else "a worker"
     told = (
         f"What the images show: an attacker who looks for all images in what {who} sees recovered "
-        f"{most.recognised} of {most.images} above {RECOGNISABLE:g} dB ({ATTACKS[most.attack].title})."
+        f"{most.recognised} of {most.images} above {RECOGNISABLE:g} dB, by {most.attack}."
     )
     if most.recognised:
         told += (

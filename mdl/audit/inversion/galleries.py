@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mdl.audit.galleries import Cell, Gallery
-from mdl.audit.inversion.attacks import ATTACKS
+from mdl.audit.inversion.attacks import titled
 from mdl.audit.inversion.study import GUESS, Attempt, images
 from mdl.audit.inversion.target import Pictures
 from mdl.learning.dataset import Dataset
@@ -27,7 +27,7 @@ def gallery(name: str, title: str, attempts: Sequence[Attempt], dataset: Dataset
     for attack in dict.fromkeys(attempt.attack for attempt in shown):
         mine = {id(a.seen): a for a in shown if a.attack == attack}
         cells = [_cell(mine.get(id(attempt.seen)), place) for attempt, place in columns]
-        rows.append((ATTACKS[attack].title, cells))
+        rows.append((titled(attack), cells))
     return Gallery(name, title, rows)
 
 

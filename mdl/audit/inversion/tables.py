@@ -8,7 +8,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from mdl.audit.inversion.attacks import ATTACKS
+from mdl.audit.inversion.attacks import titled
 from mdl.audit.inversion.findings import ROLES, Audit, explained
 from mdl.audit.inversion.scores import RECOGNISABLE
 from mdl.audit.inversion.study import GUESS
@@ -41,7 +41,7 @@ def _table(title: str, found: Sequence[Line]) -> Table:
 
 def cells(line: Line) -> Sequence[str]:
     """Give a line's cells, under `HEADS`."""
-    name = "no attack: the mean image" if line.attack == GUESS else ATTACKS[line.attack].title
+    name = "no attack: the mean image" if line.attack == GUESS else titled(line.attack)
     if math.isnan(line.best):
         return (ROLES[line.role], name, "", "", "", "", line.reason)
     right, told = line.labels

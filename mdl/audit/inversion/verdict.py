@@ -133,14 +133,14 @@ def _works(servers: Iterable[Line]) -> Claim:
     return Claim(
         f"a plain parameter server's view gives images away, above {LEGIBLE:g} dB",
         best.median > LEGIBLE,
-        f"{ATTACKS[best.attack].title}: median {best.median:.1f} dB over {best.images} victims",
+        f"{best.attack}: median {best.median:.1f} dB over {best.images} victims",
     )
 
 
 def _fails(line: Line) -> Claim:
     who = "the manager's" if line.role == "manager" else "a worker's"
     return Claim(
-        f"{ATTACKS[line.attack].title}, one image modelled, on {who} view stays below {HIDDEN:g} dB "
+        f"{line.attack}, one image modelled, on {who} view stays below {HIDDEN:g} dB "
         "against a given victim's image",
         line.median < HIDDEN,
         f"median {line.median:.1f} dB over {line.images} victims; the closest of all {line.best:.1f} dB",

@@ -7,13 +7,16 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
+from mdl import folder as files
 from mdl.audit.holdings import rows_of_workers
 from mdl.audit.membership import models
 from mdl.audit.membership.models import Model
 from mdl.audit.membership.shown import rendered, write
 from mdl.audit.membership.study import Audit, Finding, attack
 from mdl.audit.page import prepare
-from mdl.config import Experiment
+from mdl.config import Experiment, agreed
+from mdl.config import load as read
+from mdl.errors import ConfigError
 from mdl.learning.dataset import Dataset
 from mdl.learning.datasets import load
 from mdl.learning.partition import Rows
@@ -44,9 +47,12 @@ def run(
         data_dir: where named data sets lie.
 
     Raises:
+        ConfigError: the experiment is not that which the model in `trained` is of.
         DataUnavailable: the data set cannot be read.
         MdlError: training failed, or the folder cannot be written.
     """
+    if trained is not None and models.is_in(trained):
+        _check_unchanged(experiment, trained)
     torch.set_num_threads(experiment.torch_threads)
     dataset = load(experiment.learning, data_dir, workers=range(1, experiment.workers + 1))
     workers = experiment.workers if alone is None else min(alone, experiment.workers)
@@ -61,6 +67,29 @@ def run(
     return audit
 
 
+def _has_shared(experiment: Experiment) -> bool:
+    return not isinstance(experiment.system, Standalone)
+
+
+def _check_unchanged(experiment: Experiment, trained: Path) -> None:
+    """Refuse settings that a finished model does not have: its members would be looked for where none are."""
+    run, _ = read(trained / files.EXPERIMENT)
+    if not _has_shared(run):
+        return
+    before, now = agreed(run), agreed(experiment)
+    changed = sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
+    if changed:
+        raise ConfigError(
+            [
+                *(
+                    f"{key}: is {before.get(key, 'not set')} in the run, whose model is trained"
+                    for key in changed
+                ),
+                "leave out --set and --seed; or give the experiment's file, and its model is trained first",
+            ]
+        )
+
+
 def _attack(
     experiment: Experiment, dataset: Dataset, *, trained: Path | None, workers: int, examples: int
 ) -> Audit:
@@ -69,7 +98,7 @@ def _attack(
     rows = rows_of_workers(experiment, dataset)
     complete = False
     try:
-        if not isinstance(experiment.system, Standalone):
+        if _has_shared(experiment):
             model = _global_model(experiment, dataset, rows, trained)
             shared = attack(experiment, dataset, model, examples)
         found.extend(
@@ -89,7 +118,8 @@ def _global_model(
 ) -> Model:
     if trained is not None and (model := models.of_run(trained, rows)):
         return model
-    _tell(f"training {experiment.epochs} epochs on virtual links")
+    why = f"{trained} has no global model: " if trained is not None else ""
+    _tell(f"{why}training {experiment.epochs} epochs on virtual links")
     return models.simulated(experiment, dataset, rows)
 
 

@@ -40,6 +40,11 @@ class Model:
     rows: Rows
 
 
+def is_in(run: Path) -> bool:
+    """Tell whether a run's folder has a global model."""
+    return bool(files.FileJournal(run, MANAGER).epochs("model"))
+
+
 def of_run(run: Path, rows: Mapping[PartyId, Rows]) -> Model | None:
     """Give a run's final global model, or None if its folder has none.
 

@@ -59,7 +59,12 @@ def test_the_table_has_a_line_for_each_role_and_attack() -> None:
     console = Console(width=130, file=io.StringIO(), record=True)
     console.print(rendered(_audit()))
     shown = console.export_text()
-    for words in ("plain parameter server", "a worker, of the others", "dense layer, every row", "2 of 2"):
+    for words in (
+        "plain parameter server",
+        "a worker, of the others",
+        "rows: dense layer, every row",
+        "2 of 2",
+    ):
         assert words in shown
 
 

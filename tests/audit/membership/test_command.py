@@ -51,8 +51,8 @@ def test_a_folder_that_cannot_be_is_refused_before_the_attack(
 ) -> None:
     (tmp_path / "taken").touch()
     ended = Ended(capsys, "audit", "membership", QUICKSTART, *FAST, "--out", str(tmp_path / "taken"))
-    assert ended.code == 1
-    assert "it is a file, and not a folder" in " ".join(ended.err.split())
+    assert ended.code == 2
+    assert "taken is a file, and a folder is needed" in " ".join(ended.err.split())
     assert "training" not in ended.err
 
 
@@ -68,6 +68,30 @@ def test_a_runs_final_model_is_attacked_without_training(
     assert "on virtual links" not in ended.err
     figures = json.loads((tmp_path / "out" / "audit-membership.json").read_text())
     assert [model["model"] for model in figures["models"]] == ["global model after epoch 20"]
+
+
+@pytest.mark.parametrize(
+    ("option", "key"), [(["--set", "epochs=2"], "epochs: is 20"), (["--seed", "9"], "seed: is 1")]
+)
+def test_settings_that_a_finished_model_does_not_have_are_refused(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, option: list[str], key: str
+) -> None:
+    shutil.copy(QUICKSTART, tmp_path / folder.EXPERIMENT)
+    FileJournal(tmp_path, 0).write("model", 20, {"parameters": np.asarray(staged().start, np.float64)})
+    ended = Ended(capsys, "audit", "membership", str(tmp_path), *option, "--out", str(tmp_path / "out"))
+    assert ended.code == 2
+    assert f"{key} in the run, whose model is trained" in ended.err
+    assert "leave out --set and --seed" in ended.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_without_a_model_says_that_one_is_trained(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    shutil.copy(QUICKSTART, tmp_path / folder.EXPERIMENT)
+    ended = Ended(capsys, "audit", "membership", str(tmp_path), *FAST, "--out", str(tmp_path / "out"))
+    assert ended.code == 0
+    assert "has no global model: training 1 epochs on virtual links" in " ".join(ended.err.split())
 
 
 def test_of_standalone_workers_there_is_no_global_model(
