@@ -657,7 +657,7 @@ def reproduce(
         ),
     ] = None,
     list_figures: Annotated[
-        bool, typer.Option("--list", help="Say what there is, and what each runs.")
+        bool, typer.Option("--list", help="Say what there is; of the figures named, what each runs.")
     ] = False,
 ) -> None:
     """Run the paper's experiments again: data, plots, and whether the expected shapes show.
@@ -671,6 +671,7 @@ def reproduce(
 
     [dim]Examples:[/dim]
       mdl reproduce --list
+      mdl reproduce 6 --list
       mdl reproduce 5a 9 --quick
       mdl reproduce 6 7a --network mlp-mnist
       MDL_DATA=... mdl reproduce all --quick
@@ -679,7 +680,8 @@ def reproduce(
     from mdl.reproduction import catalogue, command
 
     if list_figures:
-        Console(highlight=False).print(command.listing())
+        said = command.details(catalogue.chosen(figures)) if figures else command.listing()
+        Console(highlight=False).print(said)
         return
     if not figures:
         raise ConfigError([f"name a figure, or all: {', '.join(catalogue.FIGURES)}"], "mdl reproduce")

@@ -37,6 +37,22 @@ FIGURES: Final[Mapping[str, Figure]] = {
     )
 }
 
+QUICK_MINUTES: Final[Mapping[str, int]] = {
+    FIGURE_5A.name: 1,
+    FIGURE_5B.name: 1,
+    FIGURE_6.name: 3,
+    FIGURE_7A.name: 2,
+    FIGURE_7B.name: 1,
+    FIGURE_8A.name: 2,
+    FIGURE_8B.name: 1,
+    FIGURE_9.name: 1,
+    MISSING_RATE.name: 1,
+    THEOREM_1.name: 1,
+    COMMUNICATION.name: 1,
+    ACCURACY.name: 2,
+}
+"""What `--quick` takes on two cores, rounded up: measured on an AMD EPYC, November 2026."""
+
 
 def known_networks() -> Sequence[str]:
     """Give the networks that figures can be restricted to."""

@@ -1,18 +1,19 @@
 """The steps of ``mdl reproduce``: run what is not done, check, draw, write the page."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from rich.console import Console
+from rich.console import Console, Group
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from mdl import folder as files
 from mdl.errors import MdlError
 from mdl.reproduction import page
-from mdl.reproduction.catalogue import FIGURES
+from mdl.reproduction.catalogue import FIGURES, QUICK_MINUTES
 from mdl.reproduction.figure import Figure, Setting
 from mdl.reproduction.results import Result, keep, read
 
@@ -118,13 +119,33 @@ def verdicts(result: Result) -> Table:
     return table
 
 
-def listing(figures: Mapping[str, Figure] = FIGURES) -> Table:
-    """Show what can be reproduced."""
-    table = Table(title=Text("mdl reproduce FIGURE"), title_justify="left")
-    for heading in ("figure", "what", "the paper", "--quick runs", "in full"):
-        table.add_column(heading, overflow="fold")
-    for figure in figures.values():
-        cells = (figure.name, figure.title, f"§{figure.section}: {figure.claim}", figure.quick, figure.full)
-        table.add_row(*map(Text, cells))
-        table.add_section()
-    return table
+def listing() -> Group:
+    """Show what can be reproduced, a line a figure."""
+    table = Table(box=None, padding=(0, 3, 0, 0), pad_edge=False)
+    table.add_column("figure", no_wrap=True)
+    table.add_column("what")
+    table.add_column("--quick, minutes", justify="right", no_wrap=True)
+    for figure in FIGURES.values():
+        table.add_row(Text(figure.name), Text(figure.title), str(QUICK_MINUTES[figure.name]))
+    said = (
+        "Minutes are of two cores, rounded up. What a figure runs, also in full, and what the paper says of "
+        "it: mdl reproduce FIGURE --list. What was found: docs/reproduction.md."
+    )
+    return Group(table, Text(), Text(said))
+
+
+def details(figures: Sequence[Figure]) -> Group:
+    """Show what the paper says of figures, and what of each is run."""
+    return Group(*(Padding(_detail(figure), (0, 0, 1, 0)) for figure in figures))
+
+
+def _detail(figure: Figure) -> Group:
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column()
+    table.add_row("the paper", Text(f"§{figure.section}: {figure.claim}"))
+    table.add_row("--quick runs", Text(figure.quick))
+    table.add_row("in full", Text(figure.full))
+    if figure.networks:
+        table.add_row("--network", Text(", ".join(figure.networks)))
+    return Group(Text(f"{figure.name}: {figure.title}", style="bold"), table)

@@ -117,7 +117,7 @@ def draw(data: Data, provenance: str) -> Picture:
 
 ACCURACY: Final = Figure(
     name="accuracy",
-    title="Accuracy without noise, beside training alone",
+    title="accuracy without noise, beside training alone",
     section="VI-B c",
     claim="On SVHN ∝MDL reaches 91.4 % (with noise, at ρ = 1); a model trained on its own reaches 92.1 %.",
     quick=f"∝MDL, alone and pooled, three seeds, and one seed with {HIDDEN}; {QUICK.extent}",

@@ -11,7 +11,7 @@ import pytest
 from mdl.cli import main
 from mdl.errors import DataUnavailable, MdlError
 from mdl.reproduction import command
-from mdl.reproduction.catalogue import FIGURES, chosen
+from mdl.reproduction.catalogue import FIGURES, QUICK_MINUTES, chosen
 from mdl.reproduction.command import Order, reproduce
 from mdl.reproduction.figure import Data, Figure, Setting
 from mdl.reproduction.results import keep, read
@@ -50,12 +50,27 @@ def test_a_figure_runs_in_full_the_networks_that_are_asked_for(tmp_path: Path) -
     assert reproduce(Order([figure], False, tmp_path, None, None, ["three"])) == 1
 
 
-def test_every_figure_of_the_paper_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
-    main_ended = ended("--list")
-    shown = capsys.readouterr().out
-    assert main_ended == 0
+def test_every_figure_of_the_paper_is_listed_in_a_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    assert ended("--list") == 0
+    _, *lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert {"5a", "5b", "6", "7a", "7b", "8a", "8b", "9", "missing-rate", "theorem-1"} <= set(FIGURES)
-    assert all(name in shown for name in FIGURES)
+    assert [(line[0], int(line[-1])) for line in lines[: len(FIGURES)]] == list(QUICK_MINUTES.items())
+    assert list(QUICK_MINUTES) == list(FIGURES)
+
+
+def test_of_a_figure_that_is_named_all_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert ended("7a", "6", "--list") == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    for name in ("6", "7a"):
+        figure = FIGURES[name]
+        assert f"{name}: {figure.title}" in shown
+        assert f"§{figure.section}: {figure.claim.partition(' ')[0]}" in shown
+    assert "mlp-mnist, cnn-mnist" in shown
+    assert FIGURES["5a"].title not in shown
+    assert ended("5c", "--list") == 2
 
 
 def test_without_a_figure_it_says_which_there_are(capsys: pytest.CaptureFixture[str]) -> None:
