@@ -1,17 +1,20 @@
 """What a run has spent of its workers' privacy, from what its parties report."""
 
 from collections.abc import Mapping
-from typing import Any
+from decimal import ROUND_CEILING, Context
+from math import inf
+from typing import Any, Final
 
 from mdl.config import Experiment
-from mdl.learning import privacy as records
 from mdl.learning.privacy import DpSgd
 from mdl.party import PartyId
-from mdl.privacy import ldp, record_level
+from mdl.privacy import ldp, moments, record_level
 from mdl.privacy.ldp import Spent, mean_variance, quantity
-from mdl.privacy.record_level import Guarantee, Sampling
+from mdl.privacy.record_level import Sampling
 from mdl.privacy.settings import AnyNoise, LaplaceNoise
 from mdl.systems.visibility import VisibilitySettings
+
+_THREE_DIGITS_UP: Final = Context(prec=3, rounding=ROUND_CEILING)
 
 
 class Budget:
@@ -36,6 +39,8 @@ class Budget:
         self._private = private if isinstance(private, DpSgd) else None
         self._released: dict[PartyId, tuple[int, int]] = {}
         self._trained: dict[PartyId, tuple[int, int]] = {}
+        self._multipliers: dict[PartyId, float] = {}
+        self._alone: dict[PartyId, int] = {}
         self._clipped = 0
         self.noised = 0
 
@@ -45,15 +50,22 @@ class Budget:
             self._released[event["party"]] = (event["contributions"], event["parameters"])
         if "private_epochs" in event:
             self._trained[event["party"]] = (event["examples"], event["private_epochs"])
+            if event["kind"] == "evaluated":  # that is told of a model trained alone, when all its epochs are
+                self._alone[event["party"]] = event["epoch"]
+        if "noise_multiplier" in event:
+            self._multipliers[event["party"]] = event["noise_multiplier"]
         if "noised" in event:
             self.noised += event["noised"]
             self._clipped += event["clipped"]
 
     def brief(self) -> str | None:
-        """Say in a few words what is spent so far; None if nothing is there to be spent."""
+        """Say in a few words what is spent so far; None if nothing is there to be spent.
+
+        That takes milliseconds: of DP-SGD it is a bound, from above, and rounded up.
+        """
         said = []
         if self._noise is not None and self._released:
-            worst = max((self._of_noise(self._noise, party) for party in self._released), key=_epsilon)
+            worst = max((self._of_noise(self._noise, party) for party in list(self._released)), key=_epsilon)
             if isinstance(self._noise, LaplaceNoise):
                 said.append(
                     f"ε = {self._noise.epsilon:g} a parameter and epoch, {quantity(worst.epsilon)} in all"
@@ -61,8 +73,9 @@ class Budget:
             else:
                 said.append(f"ε = {quantity(worst.epsilon)} a worker")
         if self._private is not None and self._trained:
-            bound = max(self._renyi(self._private, party) for party in self._trained)
-            said.append(f"ε ≤ {quantity(bound)} a record at a worker")
+            bound, how = max(self._bound(self._private, party) for party in list(self._trained))
+            rounded = float(_THREE_DIGITS_UP.create_decimal(repr(bound)))
+            said.append(f"ε ≤ {quantity(rounded)} a record at a worker{how}")
         return ", ".join(said) or None
 
     def figures(self) -> dict[str, Any] | None:
@@ -104,30 +117,38 @@ class Budget:
         return ldp.spent(noise, coordinates=each, epochs=contributions)
 
     def _record_figures(self, private: DpSgd) -> dict[str, Any]:
-        def spent(party: PartyId) -> Guarantee:
-            _, epochs = self._trained[party]
-            return records.spent(
-                private, self._sampling(party), epochs=epochs, planned=self._experiment.epochs
-            )
+        def epsilon(party: PartyId) -> float:
+            return record_level.epsilon(*self._composed(private, party))
 
-        worker = max(self._trained, key=lambda party: spent(party).epsilon)
+        worker = max(self._trained, key=epsilon)
         return {
             "mechanism": "dp-sgd",
             "clip": private.clip,
-            "noise_multiplier": private.noise_over(self._experiment.epochs, self._sampling(worker)),
+            "noise_multiplier": self._multiplier(private, worker),
             "worker": worker,
             "examples": self._trained[worker][0],
             "epochs": self._trained[worker][1],
-            "epsilon": spent(worker).epsilon,
+            "epochs_alone": self._alone.get(worker, 0),
+            "epsilon": epsilon(worker),
             "delta": private.delta,
         }
 
-    def _renyi(self, private: DpSgd, party: PartyId) -> float:
-        """Bound a worker's ε in little time, as progress needs it."""
+    def _bound(self, private: DpSgd, party: PartyId) -> tuple[float, str]:
+        """Bound a worker's ε: quickly, which is then said, or by what its noise was calculated for."""
+        kept = private.epsilon if self._trained[party][1] <= self._experiment.epochs else None
+        quick = moments.epsilon(*self._composed(private, party))
+        return min((quick, " (quick bound)"), (inf if kept is None else kept, ""))
+
+    def _composed(self, private: DpSgd, party: PartyId) -> tuple[float, float, int, float]:
+        """Give noise multiplier, rate, steps and δ of all that a worker trained."""
         sampling = self._sampling(party)
-        noise = private.noise_over(self._experiment.epochs, sampling)
         steps = self._trained[party][1] * sampling.steps
-        return record_level.renyi_epsilon(noise, sampling.rate, steps, private.delta)
+        return self._multiplier(private, party), sampling.rate, steps, private.delta
+
+    def _multiplier(self, private: DpSgd, party: PartyId) -> float:
+        """Give the noise that a worker has told; a record from before it was told is calculated again."""
+        told = self._multipliers.get(party)
+        return told or private.noise_over(self._experiment.epochs, self._sampling(party))
 
     def _sampling(self, party: PartyId) -> Sampling:
         examples, _ = self._trained[party]

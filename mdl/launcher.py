@@ -31,8 +31,12 @@ from mdl.config import Experiment
 from mdl.curves import write_curves
 from mdl.entry import enter
 from mdl.errors import MdlError, WorkerDied
+from mdl.learning.dataset import open_spool
+from mdl.learning.partition import split
+from mdl.learning.privacy import DpSgd
 from mdl.orders import Keys, Orders
 from mdl.party import MANAGER, PartyId
+from mdl.privacy import record_level
 from mdl.protocols.releases import counted
 from mdl.schemes.randomness import SystemRandomness
 from mdl.summary import Account, summarise
@@ -162,9 +166,10 @@ class _Launcher:
                     counts = counted(files.FileJournal(self._run, party))
                     self._note({"party": party, "kind": "resumed", "epoch": epoch, **counts})
             try:
-                spool = await self._lay_out_data()
+                spool, _ = await asyncio.gather(self._lay_out_data(), self._load_accountant())
+                noise = await self._calibrated(spool)
                 if not self._stopping:
-                    self._start_all(spool, resume)
+                    self._start_all(spool, resume, noise)
                     async with asyncio.TaskGroup() as tasks:
                         for child in self._children.values():
                             tasks.create_task(self._accompany(child))
@@ -208,6 +213,33 @@ class _Launcher:
             raise MdlError(message)
         return str(spool)
 
+    async def _load_accountant(self) -> None:
+        """Import in a thread what counts DP-SGD's ε, while nothing else can be done here."""
+        if isinstance(self._experiment.learning.privacy, DpSgd):
+            await asyncio.to_thread(record_level.load)
+
+    async def _calibrated(self, spool: str) -> dict[int, float]:
+        """Calculate once for all workers, in a thread, the noise by which they keep to their ε.
+
+        Returns:
+            Noise multipliers by the number of examples; none where the file gives the noise itself, and where
+            only each worker knows how many examples it has.
+        """
+        experiment, privacy = self._experiment, self._experiment.learning.privacy
+        if not isinstance(privacy, DpSgd) or privacy.epsilon is None or not spool:
+            return {}
+        self._watch({"kind": "starting", "what": "calculating the noise of DP-SGD"})
+        labels = open_spool(Path(spool)).train_labels
+        parts = await asyncio.to_thread(
+            split, labels, experiment.learning, experiment.workers, experiment.seed
+        )
+        noise: dict[int, float] = {}
+        for examples in sorted({len(part) for part in parts}):
+            if not self._stopping:
+                sampling = experiment.learning.sampling(examples)
+                noise[examples] = await asyncio.to_thread(privacy.noise_over, experiment.epochs, sampling)
+        return noise
+
     def _take_up(self) -> dict[PartyId, int]:
         """Find where to go on; take over the records up to there, and drop those of what is repeated."""
         resume = resume_epochs(self._experiment, self._run)
@@ -225,7 +257,7 @@ class _Launcher:
         self._began -= seconds
         return resume
 
-    def _start_all(self, spool: str, resume: Mapping[PartyId, int]) -> None:
+    def _start_all(self, spool: str, resume: Mapping[PartyId, int], noise: dict[int, float]) -> None:
         self._watch({"kind": "starting", "what": "starting the parties"})
         keys = deal_keys(self._experiment)
         sockets = self._private / "sockets"
@@ -243,6 +275,7 @@ class _Launcher:
                 data_dir=str(self._data_dir or ""),
                 resume=resume.get(party, 0),
                 pool=max(1, os.cpu_count() or 1) if party == MANAGER else 1,
+                noise=noise,
             )
             child.pipe.send_bytes(msgspec.msgpack.encode(orders))
 
@@ -266,6 +299,24 @@ class _Launcher:
             self._lost(child)
 
     def _read(self, child: _Child) -> None:
+        """Take what a child reports, and before what the manager does, all that it may follow from.
+
+        A worker reports its training before it tells the manager, so that is in the worker's pipe by now.
+        """
+        reports = self._reports(child)
+        if child.party == MANAGER:
+            for other in self._children.values():
+                if other is not child and not other.pipe.closed:
+                    self._read(other)
+        try:
+            for report in reports:
+                self._take(child, msgspec.json.decode(report))
+        except OSError as error:  # the disk is full, say: a run whose record is lost is no run
+            self._error = self._error or MdlError(f"cannot write to {self._run}: {error}")
+            self._stop_all()
+
+    def _reports(self, child: _Child) -> list[bytes]:
+        """Read what is in a child's pipe; where that is its end, the child is gone."""
         reports: list[bytes] = []
         try:
             while child.pipe.poll():
@@ -274,12 +325,7 @@ class _Launcher:
             asyncio.get_running_loop().remove_reader(child.pipe.fileno())
             child.pipe.close()
             child.gone.set()
-        try:
-            for report in reports:
-                self._take(child, msgspec.json.decode(report))
-        except OSError as error:  # the disk is full, say: a run whose record is lost is no run
-            self._error = self._error or MdlError(f"cannot write to {self._run}: {error}")
-            self._stop_all()
+        return reports
 
     def _take(self, child: _Child, event: dict[str, Any]) -> None:
         match event["kind"]:

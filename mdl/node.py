@@ -184,6 +184,7 @@ def _learner(experiment: Experiment, orders: Orders) -> LocalLearner:
         epochs=experiment.epochs,
         seed=experiment.seed,
         pooled=bool(getattr(experiment.system, "pooled", False)),
+        noise=orders.noise,
     )
 
 

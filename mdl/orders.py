@@ -46,6 +46,8 @@ class Orders(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         rejoin: None, or the last epoch that this party has complete, where it was in the run before and comes
             back.
         pool: processes for cryptography.
+        noise: noise multipliers of DP-SGD, by a party's number of examples, as far as they were calculated
+            for all parties together. A party calculates what is missing.
     """
 
     experiment: dict[str, Any]
@@ -58,3 +60,4 @@ class Orders(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     resume: int = 0
     rejoin: int | None = None
     pool: int = 1
+    noise: dict[int, float] = {}

@@ -48,11 +48,13 @@ class Training:
         loss: mean training loss over the epoch; None where training is private: then the parameters, which
             hold noise, are all that may be told of the data.
         examples: how many were seen; where training is private, how many there are to draw from.
+        noise_multiplier: of DP-SGD; None where training is not private.
     """
 
     parameters: Floats
     loss: float | None
     examples: int
+    noise_multiplier: float | None = None
 
 
 class Learner(Protocol):

@@ -90,6 +90,7 @@ def _privacy_rows(privacy: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "clipped values", f"{noise['clipped_share']:.2%}"
     if records := privacy.get("records"):
         where = f"worker {records['worker']}, {records['epochs']} epochs on {records['examples']:,} examples"
+        where += f", {alone} of them alone" if (alone := records["epochs_alone"]) else ""
         yield "privacy, a record", f"ε = {records['epsilon']:.3g}, δ = {records['delta']:g} ({where})"
 
 

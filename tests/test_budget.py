@@ -5,7 +5,7 @@ import pytest
 from mdl.budget import Budget
 from mdl.config import Experiment, parse
 from mdl.learning import privacy as records
-from mdl.privacy import ldp
+from mdl.privacy import ldp, moments, record_level
 from mdl.privacy.settings import GaussianNoise, LaplaceNoise
 
 NOISY: dict[str, Any] = {"type": "laplace", "epsilon": 0.5}
@@ -115,6 +115,80 @@ def test_records_count_every_epoch_that_was_trained_and_the_model_trained_alone(
     figures = budget.figures()
     assert figures is not None
     assert figures["records"]["epsilon"] == spent(15)
+
+
+AIMED: dict[str, Any] = {"type": "dp-sgd", "epsilon": 8.0}
+
+
+def aimed(epochs: int, epsilon: float = 8.0) -> dict[str, Any]:
+    """What a worker tells that keeps to its ε over ten epochs."""
+    told = experiment(private={**AIMED, "epsilon": epsilon})
+    assert isinstance(told.learning.privacy, records.DpSgd)
+    noise = told.learning.privacy.noise_over(10, told.learning.sampling(200))
+    return {**trained(1, epochs), "noise_multiplier": noise}
+
+
+def test_what_is_told_on_the_way_is_a_bound_and_called_so_until_the_aim_is_the_better_one() -> None:
+    budget, said = Budget(experiment(private=AIMED)), []
+    for epochs in (1, 2, 10):
+        budget.recorded(aimed(epochs))
+        said.append(budget.brief())
+    assert said[-1] == "ε ≤ 8 a record at a worker"
+    assert "(quick bound)" in str(said[0])
+    figures = budget.figures()
+    assert figures is not None
+    assert 7.9 < figures["records"]["epsilon"] <= 8
+    assert figures["records"]["noise_multiplier"] == aimed(10)["noise_multiplier"]
+
+
+def test_the_noise_is_what_the_worker_says_that_it_used() -> None:
+    budget = Budget(experiment(private=AIMED))
+    budget.recorded({**trained(1, 10), "noise_multiplier": 2.5})
+    figures = budget.figures()
+    assert figures is not None
+    assert figures["records"]["noise_multiplier"] == 2.5
+    assert figures["records"]["epsilon"] == record_level.epsilon(2.5, 16 / 200, 120, 1e-5)
+
+
+def test_beyond_the_planned_epochs_the_aim_bounds_nothing() -> None:
+    budget = Budget(experiment(private=AIMED))
+    budget.recorded(aimed(11))
+    found = str(budget.brief())
+    assert found.endswith("(quick bound)")
+    assert bound_in(found) > 8
+
+
+@pytest.mark.parametrize("epochs", [1, 3, 10, 20])
+@pytest.mark.parametrize("private", [PRIVATE, {**PRIVATE, "noise_multiplier": 0.6}])
+def test_what_is_told_on_the_way_is_never_below_what_is_spent(private: dict[str, Any], epochs: int) -> None:
+    budget = Budget(experiment(private=private))
+    budget.recorded(trained(1, epochs))
+    figures = budget.figures()
+    assert figures is not None
+    assert bound_in(str(budget.brief())) >= figures["records"]["epsilon"]
+
+
+def bound_in(brief: str) -> float:
+    return float(brief.split()[2])
+
+
+def test_a_bound_is_rounded_up_and_an_aim_of_three_digits_is_left_as_it_is() -> None:
+    budget = Budget(experiment(private={**AIMED, "epsilon": 1.1}))
+    budget.recorded(aimed(10, epsilon=1.1))
+    assert budget.brief() == "ε ≤ 1.1 a record at a worker"
+    budget = Budget(experiment(private=PRIVATE))
+    budget.recorded(trained(1, 3))
+    quick = moments.epsilon(1.0, 16 / 200, 36, 1e-5)
+    assert quick <= bound_in(str(budget.brief())) < 1.01 * quick
+
+
+def test_epochs_of_the_model_trained_alone_are_told_apart() -> None:
+    budget = Budget(experiment(private=PRIVATE))
+    budget.recorded(trained(1, 10))
+    budget.recorded({**trained(1, 20), "kind": "evaluated", "model": "alone", "epoch": 10})
+    figures = budget.figures()
+    assert figures is not None
+    assert (figures["records"]["epochs"], figures["records"]["epochs_alone"]) == (20, 10)
 
 
 def test_fewer_examples_spend_more() -> None:

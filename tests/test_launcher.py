@@ -1,6 +1,10 @@
-"""Where a resumed run goes on from."""
+"""In what order the launcher takes reports, and where a resumed run goes on from."""
 
+import json
+from multiprocessing import Pipe
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,7 +12,7 @@ import pytest
 from mdl.config import Experiment, parse
 from mdl.errors import MdlError
 from mdl.folder import FileJournal
-from mdl.launcher import deal_keys, resume_epochs
+from mdl.launcher import _Child, _Launcher, deal_keys, resume_epochs
 from mdl.party import MANAGER
 from mdl.systems.coordinated import Coordinated
 
@@ -47,6 +51,26 @@ def test_who_trains_alone_goes_on_from_its_own_epoch(tmp_path: Path) -> None:
     keep(tmp_path, {1: [2, 3], 2: [4, 5]})
     experiment = parse({**TABLES, "system": {"type": "standalone"}})
     assert resume_epochs(experiment, tmp_path) == {1: 3, 2: 5, 3: 0, 4: 0}
+
+
+def test_what_workers_reported_before_the_manager_did_is_on_record_before(tmp_path: Path) -> None:
+    """So that an epoch's line counts what every worker has spent in it, however late the launcher looks."""
+    seen: list[Any] = []
+    launcher = _Launcher(parse(TABLES), tmp_path, tmp_path, data_dir=None, watch=seen.append, resuming=False)
+    theirs = {}
+    with (tmp_path / "metrics").open("wb", buffering=0) as launcher._metrics:
+        for party in range(5):
+            ours, theirs[party] = Pipe()
+            launcher._children[party] = _Child(party, ForkServerProcess(), ours)
+        for worker in (3, 1, 4, 2):
+            theirs[worker].send_bytes(report("trained", worker, loss=1.0, examples=9))
+        theirs[MANAGER].send_bytes(report("evaluated", MANAGER, model="global", loss=1.0, accuracy=0.5))
+        launcher._read(launcher._children[MANAGER])
+    assert [event["party"] for event in seen] == [1, 2, 3, 4, MANAGER]
+
+
+def report(kind: str, party: int, **figures: Any) -> bytes:
+    return json.dumps({"kind": kind, "party": party, "epoch": 1, **figures}).encode()
 
 
 class _OwnPace(Coordinated):

@@ -101,6 +101,16 @@ def test_contributions_are_counted_with_their_pace_and_how_evenly_they_were_take
     assert "contributions" not in table()
 
 
+RECORDS = {"worker": 2, "epochs": 6, "epochs_alone": 3, "examples": 181, "epsilon": 10.4, "delta": 1e-5}
+
+
+def test_what_a_record_has_spent_is_told_with_the_epochs_of_the_model_trained_alone() -> None:
+    text = words(table(privacy={"records": RECORDS}).replace("│", " "))
+    assert "ε = 10.4, δ = 1e-05 (worker 2, 6 epochs on 181" in text
+    assert "3 of them alone" in text
+    assert "alone)" not in words(table(privacy={"records": {**RECORDS, "epochs_alone": 0}}))
+
+
 def test_workers_that_listen_while_they_train_are_not_said_to_wait() -> None:
     assert "waiting" in table()
     assert "waiting" not in table(own_pace=True)

@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -130,11 +131,12 @@ class LocalLearner:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self._torch_seed(epoch))
             loss: float | None = None
+            noise: float | None = None
             if self._plan is None:
                 loss, seen = self._descend(self._orders(epoch))
             else:
                 self._descend_privately(self._plan)
-                seen = self.examples
+                seen, noise = self.examples, self._plan.noise_multiplier
         parameters = self.parameters()
         if not np.isfinite(parameters).all():
             raise ConfigError(
@@ -143,7 +145,7 @@ class LocalLearner:
                     f" at {self.learning_rate:g}; choose a smaller one"
                 ]
             )
-        return Training(parameters, loss, seen)
+        return Training(parameters, loss, seen, noise)
 
     def evaluate(self) -> Metrics:
         """Score the present parameters on the test set."""
@@ -247,6 +249,7 @@ def build_learner(
     epochs: int,
     seed: int,
     pooled: bool = False,
+    noise: Mapping[int, float] = MappingProxyType({}),
 ) -> LocalLearner:
     """Make `party`'s learner: the common initial model, its own training examples, the common test set.
 
@@ -259,6 +262,7 @@ def build_learner(
         seed: the experiment's.
         pooled: give the manager the union of all the workers' parts (the yardstick of one who may see
             everything).
+        noise: see `private_plan`.
 
     Raises:
         ConfigError: the model does not fit the data, or the set cannot be split over so many workers, or the
@@ -274,17 +278,30 @@ def build_learner(
         test=Examples(dataset.test_images, dataset.test_labels, test, dataset.scale),
         seed=seed,
         party=party,
-        plan=private_plan(settings, len(rows), epochs),
+        plan=private_plan(settings, len(rows), epochs, noise),
     )
 
 
-def private_plan(settings: LearningSettings, examples: int, epochs: int) -> private.Plan | None:
-    """How a party with so many examples trains privately; None if it does not."""
+def private_plan(
+    settings: LearningSettings,
+    examples: int,
+    epochs: int,
+    noise: Mapping[int, float] = MappingProxyType({}),
+) -> private.Plan | None:
+    """How a party with so many examples trains privately; None if it does not.
+
+    Args:
+        settings: what is learnt and how.
+        examples: of the party.
+        epochs: the experiment's, over which the party may spend its ε.
+        noise: noise multipliers that were calculated before, by the number of examples they are for.
+    """
     if not isinstance(settings.privacy, DpSgd) or not examples:
         return None
     settings.privacy.check(examples)
     sampling = settings.sampling(examples)
-    return private.Plan(settings.privacy.clip, settings.privacy.noise_over(epochs, sampling), sampling)
+    multiplier = noise.get(examples) or settings.privacy.noise_over(epochs, sampling)
+    return private.Plan(settings.privacy.clip, multiplier, sampling)
 
 
 def _rows(

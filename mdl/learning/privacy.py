@@ -3,15 +3,19 @@
 from collections.abc import Sequence
 from typing import Annotated, Final, Literal, Self, TypeAlias
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from mdl.errors import ConfigError
-from mdl.privacy import record_level
+from mdl.privacy import moments, record_level
 from mdl.privacy.record_level import Guarantee, Sampling
 from mdl.settings import Settings
 
 _NOISIEST: Final = 10_000
 """The largest noise multiplier: far beyond any use, and well within what noise on the integers can be."""
+
+
+_LEAST_CLIP, _LARGEST_CLIP = 1e-20, 1e20
+"""Between them neither a clip nor a gradient of its norm, in steps of the grid, leaves float32."""
 
 
 class NoRecordPrivacy(Settings):
@@ -27,7 +31,7 @@ class DpSgd(Settings):
     `noise_multiplier` or `epsilon`.
 
     Attributes:
-        clip: each example's gradient is shortened to this L2 norm.
+        clip: each example's gradient is shortened to this L2 norm; within 1e-20 and 1e20.
         noise_multiplier: standard deviation of the noise on the sum of a step's gradients, in clips.
         epsilon: what each worker's local epochs may spend, as many as the experiment has; the noise follows
             from it, and from the worker's number of examples.
@@ -39,6 +43,16 @@ class DpSgd(Settings):
     noise_multiplier: float | None = Field(default=None, gt=0, le=_NOISIEST)
     epsilon: float | None = Field(default=None, gt=0)
     delta: float = Field(default=1e-5, gt=0, lt=1)
+
+    @field_validator("clip")
+    @classmethod
+    def _gradients_can_be_clipped_to_it(cls, clip: float) -> float:
+        if not _LEAST_CLIP <= clip <= _LARGEST_CLIP:
+            raise ValueError(
+                f"{clip:g} is not within {_LEAST_CLIP:g} and {_LARGEST_CLIP:g}: gradients are 32-bit "
+                "numbers, which cannot be clipped to it (1.0 is usual)"
+            )
+        return clip
 
     @model_validator(mode="after")
     def _one_word_for_the_noise(self) -> Self:
@@ -59,7 +73,7 @@ class DpSgd(Settings):
         assert self.epsilon is not None
         steps = epochs * sampling.steps
         # At the bound first: the search for the least noise does not end well where it is beyond all use.
-        if record_level.renyi_epsilon(_NOISIEST, sampling.rate, steps, self.delta) > self.epsilon:
+        if moments.epsilon(_NOISIEST, sampling.rate, steps, self.delta) > self.epsilon:
             raise ConfigError(
                 [
                     "learning.privacy.epsilon: not even with a noise multiplier of "

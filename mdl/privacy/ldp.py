@@ -36,12 +36,13 @@ class Spent:
     Attributes:
         epsilon: at least 0.
         delta: 0 for pure differential privacy.
-        way: how it was added up: ``"basic composition"``, or ``"zCDP"``.
+        way: how it was added up: ``"plainly"``, each release's epsilon to the others', or by ``"zCDP"``
+            (`mdl.privacy.concentrated`).
     """
 
     epsilon: float
     delta: float
-    way: Literal["basic composition", "zCDP"]
+    way: Literal["plainly", "zCDP"]
 
     @property
     def meaningful(self) -> bool:
@@ -51,7 +52,8 @@ class Spent:
     def __str__(self) -> str:
         delta = f", δ = {self.delta:g}" if self.delta else ""
         verdict = "" if self.meaningful else ": a noise level, not a guarantee"
-        return f"ε = {quantity(self.epsilon)}{delta} ({self.way}){verdict}"
+        way = "added up plainly" if self.way == "plainly" else "added up by zCDP, tighter at the price of δ"
+        return f"ε = {quantity(self.epsilon)}{delta} ({way}){verdict}"
 
 
 def spent(noise: AnyNoise, *, coordinates: int, epochs: int, delta: float | None = None) -> Spent:
@@ -68,16 +70,16 @@ def spent(noise: AnyNoise, *, coordinates: int, epochs: int, delta: float | None
         delta: in (0, 1); by default that of the file, or else `DELTA`.
 
     Returns:
-        The smaller of basic composition and zCDP.
+        The smaller of plain addition (basic composition) and zCDP.
     """
     assert coordinates >= 0
     assert epochs >= 0
     match noise:
         case LaplaceNoise(epsilon=epsilon):
             releases = coordinates * epochs
-            basic = Spent(epsilon * releases, 0.0, "basic composition")
+            plain = Spent(epsilon * releases, 0.0, "plainly")
             by_rho = _by_rho(releases * concentrated.of_pure(epsilon), delta or DELTA)
-            return min(basic, by_rho, key=_epsilon)
+            return min(plain, by_rho, key=_epsilon)
         case GaussianNoise():
             return _by_rho(epochs * concentrated.of_gaussian(noise.multiplier), delta or noise.delta or DELTA)
 

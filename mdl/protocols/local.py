@@ -22,7 +22,8 @@ async def train_from(party: Party, learner: Learner, start: Floats, task: Task, 
         party.record("trained", epoch, loss=training.loss, examples=training.examples)
     else:
         counts = await party.to_thread("record", count_private, task.journal, training.examples)
-        party.record("trained", epoch, **counts)
+        noise = training.noise_multiplier
+        party.record("trained", epoch, **counts, **({} if noise is None else {"noise_multiplier": noise}))
     return training.parameters
 
 

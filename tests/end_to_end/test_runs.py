@@ -150,6 +150,23 @@ async def test_a_run_that_is_taken_up_has_spent_what_each_party_has_on_record(tm
     assert records["epochs"] == counted(FileJournal(rest.folder, records["worker"]))["private_epochs"] >= 6
 
 
+async def test_noise_is_calculated_once_for_a_run_and_its_lines_say_no_less_than_is_spent(
+    tmp_path: Path,
+) -> None:
+    tables = "[learning.privacy]\ntype = 'dp-sgd'\nepsilon = 8.0"
+    ended = await (await start(tmp_path / "runs", experiment(tmp_path, epochs=2, tables=tables))).end()
+    assert ended.code == 0, ended.output
+    assert "calculating the noise of DP-SGD" in ended.output
+    trained = [line for line in ended.metrics if line["kind"] == "trained"]
+    told = {(line["examples"], line["noise_multiplier"]) for line in trained}
+    assert len(told) == len({line["examples"] for line in trained})
+    [last] = [line for line in ended.output.splitlines() if "epoch 2/2" in line]
+    assert "ε ≤ 8 a record at a worker" in last
+    records = ended.summary["privacy"]["records"]
+    assert (records["epochs"], records["noise_multiplier"]) in {(2, noise) for _, noise in told}
+    assert 7.9 < records["epsilon"] <= 8
+
+
 def scores(ended: Ended) -> list[tuple[int, int, float]]:
     """Every score of a run, as (epoch, party, accuracy)."""
     return sorted(

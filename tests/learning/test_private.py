@@ -13,7 +13,7 @@ from torch.nn import functional
 from mdl.errors import ConfigError
 from mdl.learning import flat, private
 from mdl.learning.datasets import digits, load
-from mdl.learning.local import LocalLearner, build_learner
+from mdl.learning.local import LocalLearner, build_learner, private_plan
 from mdl.learning.models import build, cnn, mlp
 from mdl.learning.privacy import DpSgd, explain, spent
 from mdl.learning.settings import LearningSettings
@@ -123,6 +123,32 @@ def test_the_sum_does_not_depend_on_how_many_gradients_are_held_at_once(
     by_threes = private.clipped_sum(gradients, batches, ROWS, clip=1.0, size=size)
     # The last bit of a gradient may differ with the size of a batch, and so a grid step of an example.
     assert int((together - by_threes).abs().max()) <= 2
+
+
+@pytest.mark.parametrize("clip", [1e-20, 1e20])
+def test_at_the_narrowest_and_the_widest_clip_sums_are_those_of_the_clipped_gradients(clip: float) -> None:
+    def gradients(images: torch.Tensor, labels: torch.Tensor) -> list[torch.Tensor]:
+        del images, labels
+        return [torch.tensor([[0.0, 0.0], [3e20, 4e20]])]
+
+    total = private.clipped_sum(gradients, batches, ROWS[:2], clip=clip, size=2)
+    np.testing.assert_allclose(total / private.GRID, [0.6, 0.8], atol=1e-4)
+
+
+@pytest.mark.parametrize("clip", [1e-34, 9e-21, 1e39])
+def test_a_clip_that_gradients_cannot_be_scaled_to_is_refused(clip: float) -> None:
+    with pytest.raises(
+        ValidationError, match=r"is not within 1e-20 and 1e\+20: gradients are 32-bit numbers"
+    ):
+        DpSgd(noise_multiplier=1.0, clip=clip)
+
+
+def test_noise_that_was_calculated_before_is_that_of_its_number_of_examples_only() -> None:
+    privacy = {"type": "dp-sgd", "epsilon": 8.0, "delta": 1e-4}
+    found = [private_plan(settings_of(privacy=privacy), examples, 3, {180: 7.5}) for examples in (180, 181)]
+    taken, calculated = [plan.noise_multiplier for plan in found if plan]
+    assert taken == 7.5
+    assert calculated < 2
 
 
 def test_an_example_without_a_finite_gradient_gives_nothing() -> None:

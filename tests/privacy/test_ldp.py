@@ -17,7 +17,7 @@ FINE = FixedPoint(64.0, 12)
 
 
 def test_one_parameter_in_one_epoch_costs_its_epsilon() -> None:
-    assert spent(LaplaceNoise(epsilon=0.5), coordinates=1, epochs=1) == Spent(0.5, 0.0, "basic composition")
+    assert spent(LaplaceNoise(epsilon=0.5), coordinates=1, epochs=1) == Spent(0.5, 0.0, "plainly")
 
 
 def test_the_papers_setting_is_a_noise_level_and_no_guarantee() -> None:
@@ -26,7 +26,8 @@ def test_the_papers_setting_is_a_noise_level_and_no_guarantee() -> None:
     assert total.way == "zCDP"
     assert total.epsilon == pytest.approx(2.2e6, rel=0.01)
     assert not total.meaningful
-    assert str(total) == "ε = 2.2 million, δ = 1e-06 (zCDP): a noise level, not a guarantee"
+    way = "added up by zCDP, tighter at the price of δ"
+    assert str(total) == f"ε = 2.2 million, δ = 1e-06 ({way}): a noise level, not a guarantee"
 
 
 @given(st.floats(0.001, 10), COUNTS, COUNTS)
@@ -35,7 +36,7 @@ def test_the_smaller_of_two_ways_to_add_up_is_given(value: float, coordinates: i
     releases = coordinates * epochs
     by_rho = epsilon(releases * value**2 / 2, DELTA)
     assert total.epsilon == pytest.approx(min(value * releases, by_rho), rel=1e-9)
-    assert (total.delta == 0) == (total.way == "basic composition")
+    assert (total.delta == 0) == (total.way == "plainly")
 
 
 @given(st.floats(0.5, 100), st.integers(0, 1000))
@@ -52,7 +53,7 @@ def test_the_delta_is_that_of_the_file() -> None:
     assert total.delta == 1e-4
     assert total.epsilon == pytest.approx(1.0)
     assert total.meaningful
-    assert str(total) == "ε = 1, δ = 0.0001 (zCDP)"
+    assert str(total) == "ε = 1, δ = 0.0001 (added up by zCDP, tighter at the price of δ)"
     assert spent(GAUSSIAN, coordinates=1, epochs=1).delta == DELTA
 
 

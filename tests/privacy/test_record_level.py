@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mdl.privacy import moments
 from mdl.privacy.record_level import (
     MEANINGLESS,
     Sampling,
@@ -130,6 +131,12 @@ def test_calibrated_noise_is_enough_and_little_more(target: float, each: Samplin
     noise = noise_multiplier_for(target, each.rate, each.steps, 1e-5)
     assert epsilon(noise, each.rate, each.steps, 1e-5) <= target
     assert epsilon(0.98 * noise, each.rate, each.steps, 1e-5) > target
+
+
+def test_noise_is_calibrated_where_the_quick_bound_is_far_above_what_is_spent() -> None:
+    noise = noise_multiplier_for(1.0, 0.001, 200, 1e-5)
+    assert noise < 0.75 * moments.noise_multiplier_for(1.0, 0.001, 200, 1e-5)
+    assert epsilon(noise, 0.001, 200, 1e-5) <= 1.0
 
 
 def test_an_epoch_takes_each_example_once_on_average() -> None:

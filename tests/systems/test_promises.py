@@ -37,14 +37,16 @@ def test_the_papers_setting_is_called_what_it_is() -> None:
 
 def test_what_is_spent_in_250_epochs_of_the_papers_setting_is_added_up() -> None:
     assert explain_spending(PAPER, workers=8, parameters=MLP_MNIST, epochs=250) == (
-        "Privacy spent by each worker in 250 epochs: ε = 2.2 million, δ = 1e-06 (zCDP): a noise level, not a "
+        "Privacy spent by each worker in 250 epochs: ε = 2.2 million, δ = 1e-06 (added up by zCDP, "
+        "tighter at the price of δ): a noise level, not a "
         "guarantee (added up plainly: 8.76 million = 0.5 x 70,053 parameters x 250 epochs)."
     )
 
 
 def test_what_is_spent_little_of_is_not_called_a_noise_level() -> None:
     assert explain_spending(GAUSSIAN, workers=8, parameters=MLP_MNIST, epochs=1) == (
-        "Privacy spent by each worker in one epoch: ε = 1.14, δ = 1e-06 (zCDP)."
+        "Privacy spent by each worker in one epoch: ε = 1.14, δ = 1e-06 (added up by zCDP, "
+        "tighter at the price of δ)."
     )
 
 
@@ -52,7 +54,7 @@ def test_gaussian_noise_says_what_is_left_against_coalitions() -> None:
     [said] = explain_noise(GAUSSIAN, workers=8, parameters=MLP_MNIST)
     assert "scaled to a norm of 8 at most" in said
     assert "standard deviation 64 a value (z = 4)" in said
-    assert "For each epoch's whole contribution this is ε = 1.14, δ = 1e-06 (zCDP)" in said
+    assert "For each epoch's whole contribution this is ε = 1.14, δ = 1e-06 (added up by zCDP, " in said
     assert "for c = 0, 1, 2, 3 this is ε = 0.545, 0.635, 0.789, 1.14" in said
 
 
