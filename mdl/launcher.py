@@ -34,6 +34,7 @@ from mdl.errors import MdlError, WorkerDied
 from mdl.learning.dataset import open_spool
 from mdl.learning.partition import split
 from mdl.learning.privacy import DpSgd
+from mdl.learning.settings import LearningSettings
 from mdl.orders import Keys, Orders
 from mdl.party import MANAGER, PartyId
 from mdl.privacy import record_level
@@ -45,9 +46,6 @@ GRACE_SECONDS: Final = 5.0
 """How long a party has to stop when told to, before it is killed."""
 
 EXIT_OK, EXIT_FAILED, EXIT_CONFIG, EXIT_INTERRUPTED = 0, 1, 2, 130
-
-_PRELOADED: Final = {"dp-sgd": ("torch._dynamo",)}
-"""By the kind of training: what it imports at the first step, over a second in each party if not before."""
 
 Watcher = Callable[[Mapping[str, Any]], None]
 """Shown every event of the run as it comes, for progress. Must not raise."""
@@ -112,11 +110,20 @@ def launch(
     """
     context = multiprocessing.get_context("forkserver")
     # The one process that imports torch; every party is a fork of it.
-    context.set_forkserver_preload(["mdl.node", *_PRELOADED.get(experiment.learning.privacy.type, ())])
+    context.set_forkserver_preload(["mdl.node", *_also_preloaded(experiment.learning)])
     forkserver.ensure_running()
     with files.locked(run), _private_folder() as private:
         launcher = _Launcher(experiment, run, private, data_dir=data_dir, watch=watch, resuming=resuming)
         return asyncio.run(launcher.run())
+
+
+def _also_preloaded(learning: LearningSettings) -> Sequence[str]:
+    """Name what training would import in each party, over a second in each if not before."""
+    if not isinstance(learning.privacy, DpSgd):
+        return ()
+    # Where each worker has a file of its own, it calculates its noise itself.
+    by_itself = learning.split == "files" and learning.privacy.epsilon is not None
+    return ("torch._dynamo", "dp_accounting") if by_itself else ("torch._dynamo",)
 
 
 @contextmanager
@@ -457,7 +464,6 @@ def lay_out(pipe: Connection, learning: Mapping[str, Any], data_dir: str, spool:
     from mdl.learning.dataset import spool as write
     from mdl.learning.datasets import load
     from mdl.learning.models import build
-    from mdl.learning.settings import LearningSettings
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
