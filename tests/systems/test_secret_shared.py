@@ -77,9 +77,9 @@ def replayed(simulation: Simulation, trainings: Trainings, played: SecretShared)
         for worker in ended.asked:
             start, trained = trainings[worker, epoch]
             np.testing.assert_array_equal(start, model.astype(np.float32))
-            updates.append(played.grid.encode(trained.astype(np.float64) - start)[0])
+            updates.append(played.fixed_point.encode(trained.astype(np.float64) - start)[0])
         total = np.sum(updates, axis=0)
-        model = model + played.grid.decode_mean(total, len(ended.asked))
+        model = model + played.fixed_point.decode_mean(total, len(ended.asked))
     return model
 
 

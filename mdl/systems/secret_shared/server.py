@@ -144,7 +144,8 @@ class Server:
         missed = summed.total is None
         await self._tell(told, Ended(epoch, summed.asked, missed))
         if summed.total is not None:  # ParaUpdate
-            self._global = self._global + self._system.grid.decode_mean(summed.total, len(summed.asked))
+            means = self._system.fixed_point.decode_mean(summed.total, len(summed.asked))
+            self._global = self._global + means
         elif silent := [worker for worker in summed.silent if worker in self._crew.peers]:
             within = f"timeout_seconds = {self._within:g}"
             raise PeerTimeout(f"epoch {epoch} could not be summed: no answer within {within}", silent)
@@ -196,7 +197,7 @@ class Server:
     ) -> Integers | None:
         """Read the sum; None if too few have answered."""
         sums = {worker: answer for worker, answer in answers.items() if isinstance(answer, bytes)}
-        bound = self._system.grid.bound(len(asked))
+        bound = self._system.fixed_point.bound(len(asked))
         try:
             return await self._party.to_process(
                 sharing.open, sums, len(self._global), members=len(group), bound=bound

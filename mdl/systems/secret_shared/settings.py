@@ -57,7 +57,7 @@ class SecretSharedSettings(Settings):
         return self
 
     @property
-    def grid(self) -> FixedPoint:
+    def fixed_point(self) -> FixedPoint:
         """The encoding of updates as integers."""
         return FixedPoint(self.range, self.fraction_bits)
 
@@ -112,10 +112,10 @@ class SecretSharedSettings(Settings):
                 f"system.minimum_group: in a group of {self.minimum_group} each finds the other's update by "
                 f"subtraction; use at least {_SMALLEST_GROUP}, or say system.insecure = true to study it"
             )
-        limit = self.sharing(workers).sum_limit
-        if self.grid.bound(size) > limit:
-            fits = what_fits(self.grid, size, limit)
-            found.append(f"system.range: sums reach {self.grid.bound(size):,}, beyond {limit:,}: {fits}")
+        limit, reached = self.sharing(workers).sum_limit, self.fixed_point.bound(size)
+        if reached > limit:
+            fits = what_fits(self.fixed_point, size, limit)
+            found.append(f"system.range: sums reach {reached:,}, beyond {limit:,}: {fits}")
         return found
 
     def terms(self, workers: int) -> Mapping[str, str]:

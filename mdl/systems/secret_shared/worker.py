@@ -167,7 +167,7 @@ class Worker:
             return None
         start = np.frombuffer(found, "<f4")
         self._local = await train_from(self._party, self._learner, start, self._task, epoch)  # LocalTrain
-        values, saturated = self._system.grid.encode(self._local.astype(np.float64) - start)
+        values, saturated = self._system.fixed_point.encode(self._local.astype(np.float64) - start)
         await (self._share if self._system.shares else self._mask)(epoch, group, values)
         return values, saturated
 

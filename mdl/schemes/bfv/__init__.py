@@ -1,0 +1,5 @@
+"""Multiparty BFV: sums that a group opens together."""
+
+from mdl.schemes.bfv.scheme import Ciphertexts, CollectiveKey, MultipartyBfv, Secret
+
+__all__ = ["Ciphertexts", "CollectiveKey", "MultipartyBfv", "Secret"]
