@@ -14,7 +14,7 @@ from pydantic import ValidationError, field_validator, model_validator
 from mdl.errors import ConfigError
 from mdl.learning.settings import LearningSettings
 from mdl.mistakes import mend, sentences, table_at
-from mdl.party import PartyId
+from mdl.party import MANAGER, PartyId
 from mdl.settings import Settings
 from mdl.system import Stop
 from mdl.systems import AnySystem
@@ -171,7 +171,20 @@ class Experiment(Settings):
     def problems(self) -> Sequence[str]:
         """Say what cannot work, beyond single values."""
         late = self.delay.problems(self.workers) if self.delay else []
-        return [*self.system.problems(self.workers), *late]
+        found = [*self.system.problems(self.workers), *late]
+        if not found and self.stop and self.linked and not self.led:
+            found.append("stop: there is no common model to score, and nobody who could end the run for all")
+        return found
+
+    @property
+    def linked(self) -> bool:
+        """Whether any parties talk."""
+        return bool(self.system.links(self.workers))
+
+    @property
+    def led(self) -> bool:
+        """Whether there is a manager, who counts the run's epochs and has the global model."""
+        return any(MANAGER in link for link in self.system.links(self.workers))
 
     def stop_rule(self) -> Stop | None:
         """Give the rule to end early, if there is one."""

@@ -482,8 +482,8 @@ def resume_epochs(experiment: Experiment, run: Path) -> dict[PartyId, int]:
 
     Where an epoch is everybody's, they must go on from the same one: the latest that the manager has and that
     all workers which kept up with it have too; if there is none, the manager's latest. A worker that has no
-    checkpoint of it takes its own latest. Where all go at their own pace, each goes on from its own latest,
-    and the manager, if there is one, must have one.
+    checkpoint of it takes its own latest. Without a manager, it is the latest that all have. Where all go at
+    their own pace, each goes on from its own latest, and the manager, if there is one, must have one.
 
     Raises:
         MdlError: there is nothing to go on from.
@@ -491,9 +491,13 @@ def resume_epochs(experiment: Experiment, run: Path) -> dict[PartyId, int]:
     roster = list(experiment.system.roster(experiment.workers))
     kept = {party: files.FileJournal(run, party).epochs("model") for party in roster}
     newest = {party: epochs[-1] if epochs else 0 for party, epochs in kept.items()}
-    if not experiment.system.links(experiment.workers):
+    if not experiment.linked:
         return newest
-    reached = newest[MANAGER] if experiment.system.own_pace else _common_epoch(kept)
+    reached: int | None
+    if not experiment.led:
+        reached = max(set.intersection(*map(set, kept.values())), default=None)
+    else:
+        reached = newest[MANAGER] if experiment.system.own_pace else _common_epoch(kept)
     if not reached:
         raise MdlError(f"{run} holds no checkpoint that the parties have in common: nothing to resume")
     if reached >= experiment.epochs:

@@ -45,7 +45,7 @@ class State:
         self.workers: dict[int, dict[str, Any]] = {
             worker: _nothing_yet() for worker in range(1, experiment.workers + 1)
         }
-        self._led = bool(experiment.system.links(experiment.workers))
+        self._led = experiment.led
         self.own_pace = self._led and experiment.system.own_pace
 
     def take(self, event: Mapping[str, Any]) -> bool:

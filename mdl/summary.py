@@ -34,9 +34,9 @@ class Account:
     ) -> None:
         self.experiment, self.resuming = experiment, resuming
         self.started = started or datetime.now(UTC)
-        # Where the parties talk, the manager counts the run's epochs, and at their own pace workers make
-        # more or fewer. Where nobody talks, the run has come as far as the first party.
-        self._led = bool(experiment.system.links(experiment.workers))
+        # A manager counts the run's epochs, and at their own pace workers make more or fewer. Without one,
+        # the run has come as far as the first party.
+        self._led = experiment.led
         self.reason = "all epochs done"
         self.epochs = 0
         self.scores: dict[str, dict[PartyId, float]] = {}

@@ -65,8 +65,7 @@ class Trained:
         In a system whose workers talk with a manager, theirs are not: they are on the way to the global one.
         """
         epochs = checkpoints.epochs(_RECORD)
-        alone = not self._experiment.system.links(self._experiment.workers)
-        if not epochs or not (alone or self._party == MANAGER):
+        if not epochs or (self._experiment.led and self._party != MANAGER):
             return
         kept = checkpoints.read(_RECORD, epochs[-1])
         assert kept is not None

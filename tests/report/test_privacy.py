@@ -22,7 +22,7 @@ def cells(folder: Path, settings: str = "", **summary: Any) -> dict[str, str]:
 
 
 def test_what_contributions_have_spent_is_told_with_its_verdict(tmp_path: Path) -> None:
-    said = "ε = 10,845 (basic composition): a noise level, not a guarantee"
+    said = "ε = 10,845 (added up plainly): a noise level, not a guarantee"
     spent = {"noise": {"epsilon_parameter_epoch": 0.25, "said": said, "clipped_share": 0.0173}}
     assert cells(tmp_path / "run", LAPLACE, privacy=spent) == {
         "noise on what is contributed": "laplace, clip 0.5",

@@ -1,0 +1,29 @@
+"""D-MHE: nodes on a graph average their models with their neighbours, who stay encrypted.
+
+Xu, Li, Guo, Zhang, Li, "D²-MHE: decentralised deep learning with multiparty homomorphic encryption", arXiv
+2207.04604 (2022). What is the paper's, what was inferred and what was chosen is in
+docs/systems/decentralised.md.
+"""
+
+from collections.abc import Sequence
+
+from mdl.party import Party
+from mdl.system import Learner, Outcome, Task
+from mdl.systems.decentralised.explanation import explain
+from mdl.systems.decentralised.node import Node
+from mdl.systems.decentralised.settings import DecentralisedSettings
+
+
+class Decentralised(DecentralisedSettings):
+    """D-MHE as a system; its keys are those of `DecentralisedSettings`."""
+
+    def explain(self, workers: int, parameters: int) -> Sequence[str]:
+        """See `System`."""
+        return explain(self, workers=workers, parameters=parameters)
+
+    async def run(self, party: Party, learner: Learner, task: Task) -> Outcome:
+        """Play a node's part."""
+        return await Node(self, party, learner, task).run()
+
+
+__all__ = ["Decentralised"]
