@@ -121,6 +121,14 @@ class TestVisibility:
         data = visibility([0.4, 0.7, 0.8, 0.78, 0.81], [14] * 5)
         assert "rises" in failed(list(learning_visibility.checks(data)))[0]
 
+    def test_a_fall_that_seeds_would_explain_is_none(self) -> None:
+        data = visibility([0.4, 0.7, 0.8, 0.78, 0.81], [14] * 5)
+        rows = [
+            {**row, "accuracy": float(row["accuracy"] or 0) + (0.02 if row["seed"] == 1 else -0.02)}
+            for row in data.rows
+        ]
+        assert not failed(list(learning_visibility.checks(replace(data, rows=rows))))
+
     def test_unlike_epochs_are_found(self) -> None:
         data = visibility([0.4, 0.7, 0.8, 0.8, 0.81], [14, 14, 14, 14, 10])
         assert "as many epochs" in failed(list(learning_visibility.checks(data)))[0]
