@@ -155,7 +155,8 @@ class _Crew:
 
     def _obituary(self, going: _Process) -> Ending:
         """Say how a process ended that could not say so itself."""
-        if self._heeded:
+        # Ctrl-C in a terminal reaches a call that has no session of its own yet; it is heeded here later.
+        if self._presses():
             return Ending("interrupted", "killed by the user")
         code = going.process.exitcode or 0
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
