@@ -7,10 +7,9 @@ sum to one exactly: a step of averaging keeps the sum over all parties.
 [BDX04] S. Boyd, P. Diaconis, L. Xiao, Fastest mixing Markov chain on a graph, SIAM Review 46(4), 2004, §1.
 """
 
-import random
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, compress
 
 import numpy as np
 from numpy.typing import NDArray
@@ -124,9 +123,9 @@ def random_graph(
     Raises:
         ValueError: none of a thousand draws was such a graph.
     """
-    draws = random.Random(seed)  # noqa: S311 - a graph is no secret
+    draws, pairs = np.random.default_rng(seed), list(combinations(parties, 2))
     for _ in range(1000):
-        graph = _graph(parties, (pair for pair in combinations(parties, 2) if draws.random() < probability))
+        graph = _graph(parties, compress(pairs, draws.random(len(pairs)) < probability))
         if graph.connected and min(graph.degrees.values()) >= least_degree:
             return graph
     raise ValueError(
