@@ -52,7 +52,7 @@ def test_a_folder_that_cannot_be_made_is_told_in_words(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     (tmp_path / "file").touch()
-    assert ended("schemes", "--only", "float", *SMALL, "--out", str(tmp_path / "file" / "x")) == 1
+    assert ended("schemes", "--only", "float", *SMALL, "--out", str(tmp_path / "file" / "x")) == 2
     assert "cannot write into" in capsys.readouterr().err
 
 

@@ -107,7 +107,7 @@ def test_whatever_comes_first_the_weights_are_the_same(schedule: int, jitter: fl
     network = Network(latency_seconds=0.05, jitter_seconds=jitter)
     delays = {party: [float(party % 3)] for party in range(1, 6)}
     found = simulate(
-        system(),
+        system(timeout_seconds=100.0),
         tiny(),
         workers=5,
         epochs=3,
