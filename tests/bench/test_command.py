@@ -53,7 +53,7 @@ def test_a_folder_that_cannot_be_made_is_told_in_words(
 ) -> None:
     (tmp_path / "file").touch()
     assert ended("schemes", "--only", "float", *SMALL, "--out", str(tmp_path / "file" / "x")) == 2
-    assert "cannot write into" in capsys.readouterr().err
+    assert "is a file, and a folder is needed" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,9 @@
 """Real processes: what is promised of a run that goes well, and of one that does not."""
 
+import asyncio
 import os
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -185,20 +187,23 @@ async def test_when_the_launcher_is_killed_nothing_is_left_running(tmp_path: Pat
     assert await all_gone(run.pids) == set()
 
 
-async def test_a_missing_data_set_fails_by_name_and_starts_no_party(tmp_path: Path) -> None:
-    run = await start(
-        tmp_path / "runs",
-        experiment(tmp_path),
-        "--set",
-        "learning.dataset=nowhere.npz",
-        "--set",
-        "learning.model=mlp",
+def runs_in(folder: Path) -> list[Path]:
+    return list(folder.glob("*"))
+
+
+async def test_a_missing_data_set_fails_by_name_and_leaves_no_folder(tmp_path: Path) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "mdl", "run", experiment(tmp_path), "--out", str(tmp_path / "runs")),
+        *("--set", "learning.dataset=nowhere.npz", "--set", "learning.model=mlp"),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
     )
-    ended = await run.end()
-    assert ended.code == 1
-    assert "DataUnavailable" in ended.output
-    assert "nowhere.npz" in ended.output
-    assert "Traceback" not in ended.output
+    output, _ = await asyncio.wait_for(process.communicate(), 60)
+    assert process.returncode == 1
+    assert "DataUnavailable" in output.decode()
+    assert "nowhere.npz" in output.decode()
+    assert "Traceback" not in output.decode()
+    assert runs_in(tmp_path / "runs") == []
 
 
 async def test_no_event_loop_is_held_up_by_cryptography_or_training(tmp_path: Path) -> None:
