@@ -27,7 +27,7 @@ epochs = {epochs}
 
 [system]
 type = "secret-shared"
-mode = "{mode}"
+mode = "shamir"
 
 [learning]
 model = "digits-mlp"
@@ -137,11 +137,10 @@ async def test_at_its_own_pace_it_takes_part_again_at_once(tmp_path: Path) -> No
     assert here.metrics(MANAGER)[-1]["epochs"] == 10
 
 
-@pytest.mark.parametrize("mode", ["shamir", "prng"])
-async def test_in_a_mesh_it_is_linked_with_everybody_again(tmp_path: Path, mode: str) -> None:
+async def test_in_a_mesh_it_is_linked_with_everybody_again(tmp_path: Path) -> None:
     """SSDDL: also with those who had called it at first."""
     file = tmp_path / "mesh.toml"
-    file.write_text(MESH.format(mode=mode, epochs=EPOCHS))
+    file.write_text(MESH.format(epochs=EPOCHS))
     (tmp_path / "sockets").mkdir(mode=0o700)
     here = Hall(str(file), tmp_path, ())
     dealt = await here.mdl("keys", "deal", here.file, "--out", str(tmp_path / "keys"))
