@@ -40,7 +40,7 @@ async def receive_whole(
 ) -> bytes | S:
     """Put a vector together; or give the message of another kind in `stops` that comes instead.
 
-    Pieces of earlier epochs are late, and dropped.
+    Messages of earlier epochs are late, and dropped.
 
     Raises:
         PeerLeft: the sender left before it was complete.
@@ -49,11 +49,11 @@ async def receive_whole(
     whole = bytearray()
     while len(whole) < entries * ENTRY_BYTES:
         message = (await party.receive(kind, *stops, sender=sender)).message
+        if getattr(message, "epoch", epoch) < epoch:
+            continue
         if not isinstance(message, kind):
             assert isinstance(message, stops)
             return message
-        if message.epoch < epoch:
-            continue
         fits = 0 < len(message.values) <= entries * ENTRY_BYTES - len(whole)
         if message.epoch != epoch or message.first * ENTRY_BYTES != len(whole) or not fits:
             raise ProtocolError("a piece of a vector in the wrong place", [sender])

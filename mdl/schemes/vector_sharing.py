@@ -2,8 +2,8 @@
 
 Each member splits its vector among the members of its group, one share each. Shares add: who holds a share of
 each member's vector adds them, and the sums are shares of the sum. `Additive` needs the sums of all members,
-`Shamir` of any τ of them [Shamir79]. Both hide perfectly: fewer shares than that are uniform, whatever the
-vector is.
+`Shamir` of any τ of them [Shamir79]. Both hide perfectly, given uniform words: fewer shares than that are
+uniform, whatever the vector is. The words are AES-128 in counter mode under a fresh seed.
 
 [Shamir79] A. Shamir, How to share a secret, CACM 22(11).
 """

@@ -28,7 +28,7 @@ def explain(system: DecentralisedSettings, *, workers: int, parameters: int) -> 
             "Neighbours' parameters are encrypted (multiparty BFV) under a key of the whole neighbourhood. "
             "A node learns the weighted sum over its neighbours, once an epoch. The whole neighbourhood must "
             "help to open it, so nobody else learns anything. A node whose neighbours but one collude with "
-            "it learns that one's parameters.",
+            "it learns that one's parameters; one that does not follow the protocol reads its neighbours.",
             f"Ring-LWE with N = {DEGREE} and log2 q = {MODULUS_BITS}: the standard allows "
             f"{STANDARD_TERNARY[DEGREE]} bits at 128 bits of security. Shares drown the ciphertexts' noise "
             f"in {scheme.drowning_bits} bits.",

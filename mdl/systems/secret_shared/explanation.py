@@ -11,7 +11,7 @@ _HIDES: Final = {
     "the sum over the whole group. The secrets move on after every epoch: a machine that is seized gives "
     "away no earlier mask. It rests on AES-128, SHA-256 and X25519 (not against quantum computers).",
     "additive": "Each member splits its update into g shares, one for each member. All g sums of shares open "
-    "the sum of the updates; g - 1 of them are random, whatever the updates are.",
+    "the sum of the updates; g - 1 of them are (pseudo-)random, whatever the updates are.",
     "shamir": "Each member shares its update with all, by polynomials of degree τ - 1 = {degree} over Z_p, "
     "p = 2^31 - 1. Any τ = {threshold} members open the sum; fewer hold nothing but random numbers.",
     "plain": "Nothing is hidden: the server sees every update.",
@@ -37,8 +37,8 @@ def explain(system: SecretSharedSettings, *, workers: int, parameters: int) -> S
         "nobody chose, and all workers check it.",
         _HIDES[system.mode].format(**words),
         f"The server learns the sum of the updates of at least {least} workers; together with some of them, "
-        f"the sum of the others'. So nobody's own, if at most {least - 2} collude with it. Workers learn the "
-        "global model."
+        f"the sum of the others'. So of one epoch nobody's own, if at most {least - 2} collude with it. "
+        "Workers learn the global model."
         if system.mode != "plain"
         else "Workers learn the global model.",
         _LOST[system.mode].format(**words),

@@ -4,8 +4,8 @@ The group follows from a seed that the trusted authority dealt to all parties, t
 the server chooses nothing. It could still name fewer workers than are there.
 
 Two sums over groups that differ by one worker, under a model that has hardly moved, show about that worker's
-update in their difference. So no set follows one that differs from it by a single worker: one more is left
-out.
+update in their difference. So no set follows one that differs from it by a single worker: if a worker is
+lost, one more is left out, and if one comes, it waits for another.
 """
 
 import hashlib
@@ -39,11 +39,15 @@ class Groups:
             previous: the set before; nobody, if there was none.
 
         Returns:
-            `size` of those present, or all if these are fewer; one fewer where the set would differ by a
-            single worker from the one before.
+            `size` of those present, or all if these are fewer. Where that would differ by a single worker
+            from the set before: the set before if all of it is there, else one fewer.
         """
         drawn = self._order(epoch, present)[: self.size]
-        return self.without_one(epoch, drawn) if too_close(drawn, previous) else tuple(sorted(drawn))
+        if not too_close(drawn, previous):
+            return tuple(sorted(drawn))
+        if set(previous) <= set(present):
+            return tuple(sorted(previous))  # a set that was summed before says nothing new
+        return self.without_one(epoch, drawn)
 
     def without_one(self, epoch: int, members: Collection[PartyId]) -> Members:
         """Leave out the member that comes last in the epoch's order."""

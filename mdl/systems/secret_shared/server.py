@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mdl.errors import MdlError, NotEnoughShares, PeerTimeout, TooFewWorkers
+from mdl.errors import MdlError, NotEnoughShares, PeerTimeout, ProtocolError, TooFewWorkers
 from mdl.party import Message, Party, PartyId, broadcast
 from mdl.protocols.attendance import attendance
 from mdl.protocols.convergence import Convergence
@@ -34,6 +34,10 @@ from mdl.systems.secret_shared.messages import (
 )
 from mdl.systems.secret_shared.settings import SecretSharedSettings
 from mdl.vectors import Integers
+
+
+class _Declined(ProtocolError):
+    """A member takes no part in an epoch that it was in before, with others."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +125,8 @@ class Server:
 
     async def _epoch(self, epoch: int, present: Members) -> None:
         group = self._groups.choose(epoch, present, self._previous)  # SelectGroup
-        if len(group) < (least := self._system.minimum_group):
+        least = self._system.least(self._task.workers)
+        if len(group) < least:
             why = (
                 f"a group needs {least}"
                 if len(present) < least
@@ -160,7 +165,10 @@ class Server:
     async def _shared(self, epoch: int, group: Members, members: Members) -> "_Summed":
         """Ask for the sum of the updates of which all who can be asked hold a share."""
         sharing = self._system.sharing(self._task.workers)
-        answers = await self._holders(epoch, members)
+        try:
+            answers = await self._holders(epoch, members)
+        except _Declined:
+            return _Summed((), None, ())
         dealers = set(group).intersection(*(answer.dealers for answer in answers.values()))
         asked = self._groups.without_one(epoch, dealers) if too_close(dealers, self._previous) else dealers
         if len(answers) < sharing.needed(len(group)) or len(asked) < self._system.minimum_group:
@@ -171,15 +179,21 @@ class Server:
         return _Summed(tuple(sorted(asked)), total, set(openers) - set(uploads))
 
     async def _holders(self, epoch: int, members: Members) -> dict[PartyId, Held]:
-        """Hear whose shares each member holds. They wait for one another before they say so."""
-        return await gather(
-            self._crew,
-            Held,
-            members,
-            wanted=lambda message: message.epoch == epoch,
-            stale=(Declined, Upload),
-            within=2 * self._within,
-        )
+        """Hear whose shares each member holds. They wait for one another before they say so.
+
+        Raises:
+            _Declined: one of them deals none, so that the others would wait in vain.
+        """
+
+        async def one(worker: PartyId) -> Held:
+            while True:
+                message = (await self._crew.receive(Held, Declined, Upload, sender=worker)).message
+                if isinstance(message, Declined) and message.epoch == epoch:
+                    raise _Declined(f"epoch {epoch}", [worker])
+                if isinstance(message, Held) and message.epoch == epoch:
+                    return message
+
+        return await each({worker: one(worker) for worker in members}, within=2 * self._within)
 
     async def _uploads(self, epoch: int, members: Members) -> dict[PartyId, bytes | Declined]:
         def whole(worker: PartyId) -> Coroutine[Any, Any, bytes | Declined]:

@@ -31,8 +31,9 @@ class SecretSharedSettings(Settings):
             each member, `threshold` open. ``"plain"``: not at all, the yardstick.
         group: g, how many workers train in an epoch; ``"all"`` who are there.
         minimum_group: no update is summed with fewer than so many in all.
-        threshold: τ, with ``"shamir"`` alone: how many members' shares open a sum. Above half of the group,
-            so that no two sums are opened of one epoch. ``"auto"``: the least that is.
+        threshold: τ, with ``"shamir"`` alone: how many members' shares open a sum. 2τ is above g and the
+            minimum_group - 2 members who may collude, so that no two sums of one epoch find enough who
+            answer. ``"auto"``: the least such τ.
         range: an entry of an update saturates at ± this (and is counted).
         fraction_bits: binary digits kept after the point.
         timeout_seconds: how long the server waits for a worker in each step, training included.
@@ -72,7 +73,13 @@ class SecretSharedSettings(Settings):
 
     def openers(self, workers: int) -> int:
         """Give τ in a run with n = `workers`."""
-        return self.size(workers) // 2 + 1 if self.threshold == "auto" else self.threshold
+        least = (self.size(workers) + self.minimum_group - 2) // 2 + 1
+        return least if self.threshold == "auto" else self.threshold
+
+    def least(self, workers: int) -> int:
+        """Give how many members an epoch needs in a run with n = `workers`."""
+        openers = self.openers(workers) if self.mode == "shamir" else 0
+        return max(self.minimum_group, openers)
 
     def sharing(self, workers: int) -> VectorSharing:
         """Give how vectors are shared; where masks cancel, it is their addition that is used."""
@@ -102,10 +109,12 @@ class SecretSharedSettings(Settings):
             found.append(f"system.group: {size} of n = {workers} workers can never be a group")
         if self.minimum_group > size:
             found.append(f"system.minimum_group: {self.minimum_group}, but a group has g = {size} members")
-        if self.mode == "shamir" and not size < 2 * self.openers(workers) <= 2 * size:
+        colluding = self.minimum_group - 2
+        if self.mode == "shamir" and not size + colluding < 2 * self.openers(workers) <= 2 * size:
             found.append(
-                f"system.threshold: τ = {self.openers(workers)}; use one above half of the group, so that no "
-                f"two sums are opened of one epoch: {size // 2 + 1} to {size}"
+                f"system.threshold: τ = {self.openers(workers)}; of g = {size} members {colluding} may "
+                f"answer twice (minimum_group - 2), so τ must be {(size + colluding) // 2 + 1} to {size}, or "
+                "two sums of one epoch could be opened"
             )
         if self.minimum_group < _SMALLEST_GROUP and not self.insecure and self.mode != "plain":
             found.append(

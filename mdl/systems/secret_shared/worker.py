@@ -34,8 +34,11 @@ from mdl.systems.secret_shared.messages import (
 from mdl.systems.secret_shared.settings import SecretSharedSettings
 from mdl.vectors import Integers
 
-_RECORD = "sets"
-"""Of an epoch: whose updates this worker's was to be summed with."""
+_SETS = "sets"
+"""The record of whose updates this worker's of an epoch was to be summed with."""
+
+_GROUPS = "groups"
+"""The record of whom it dealt shares of its update of an epoch."""
 
 
 class Worker:
@@ -186,6 +189,9 @@ class Worker:
 
     async def _share(self, epoch: int, group: Members, values: Integers) -> None:
         """Hand shares to all members, take theirs (ParaShare), and answer for their sum once."""
+        if not await self._kept(_GROUPS, epoch, group):
+            await self._party.send(MANAGER, Declined(epoch))
+            return
         shares = await self._party.to_process(self._sharing.share, values, group, rng=self._rng)
         exchange = asyncio.ensure_future(self._exchange(epoch, shares))
         given_up = asyncio.ensure_future(self._from_server(epoch))
@@ -229,11 +235,11 @@ class Worker:
 
         Raises:
             ProtocolError: it may not, whatever happened: too few updates are in the sum, or one that was not
-                shared here, or it differs by a single worker from the one before.
+                shared here.
         """
         epoch, dealers = request.epoch, request.dealers
         allowed = len(set(dealers)) == len(dealers) >= self._system.minimum_group
-        if not allowed or not set(dealers) <= set(held) or too_close(dealers, self._previous):
+        if not allowed or not set(dealers) <= set(held):
             raise ProtocolError(f"epoch {epoch}: a sum over {list(dealers)} must not be opened", [MANAGER])
         if not await self._may_be_summed(epoch, dealers):
             await self._party.send(MANAGER, Declined(epoch))
@@ -248,14 +254,25 @@ class Worker:
     async def _may_be_summed(self, epoch: int, dealers: Sequence[PartyId]) -> bool:
         """Tell whether this epoch's update may be summed over a set, and put it on disk that it is.
 
+        Not if it differs by a single worker from the last one that this worker was in: what the server says
+        of the set before is not relied upon.
+        """
+        earlier = await self._party.to_thread("record", self._task.journal.newest, _SETS, epoch - 1)
+        if earlier is not None and too_close(dealers, earlier["members"].tolist()):
+            return False
+        return await self._kept(_SETS, epoch, dealers)
+
+    async def _kept(self, name: str, epoch: int, members: Sequence[PartyId]) -> bool:
+        """Put a set of an epoch on disk; tell whether it is the one that is there, if one is.
+
         An epoch that is repeated, after a crash, gives the same update again: over another set, the
         difference of the two sums would show more than either.
         """
-        journal, wanted = self._task.journal, np.array(sorted(dealers), np.int64)
-        kept = await self._party.to_thread("record", journal.read, _RECORD, epoch)
+        journal, wanted = self._task.journal, np.array(sorted(members), np.int64)
+        kept = await self._party.to_thread("record", journal.read, name, epoch)
         if kept is not None:
-            return bool(np.array_equal(kept["dealers"], wanted))
-        await self._party.to_thread("record", journal.write, _RECORD, epoch, {"dealers": wanted})
+            return bool(np.array_equal(kept["members"], wanted))
+        await self._party.to_thread("record", journal.write, name, epoch, {"members": wanted})
         return True
 
     # -------------------------------------------------------------------------------------- the end
