@@ -84,11 +84,11 @@ def grouped(
                     axes.annotate(
                         f"{mean:.{decimals}f}",
                         (x, mean + error),
-                        (0, 2),
+                        (0, 4),
                         textcoords="offset points",
                         ha="center",
                         size=7.5,
-                        bbox={"boxstyle": "square,pad=0.1", "fc": drawing.PAPER, "ec": "none"},
+                        bbox={"boxstyle": "square,pad=0", "fc": drawing.PAPER, "ec": "none"},
                         zorder=5,
                     )
             if lines:
