@@ -36,11 +36,17 @@ async def send_whole(
 
 
 async def receive_whole(
-    party: Party, kind: type[K], *stops: type[S], sender: PartyId, epoch: int, entries: int
+    party: Party,
+    kind: type[K],
+    *stops: type[S],
+    sender: PartyId,
+    epoch: int,
+    entries: int,
+    first: K | None = None,
 ) -> bytes | S:
     """Put a vector together; or give the message of another kind in `stops` that comes instead.
 
-    Messages of earlier epochs are late, and dropped.
+    Messages of earlier epochs are late, and dropped. Whoever has taken the first piece gives it as `first`.
 
     Raises:
         PeerLeft: the sender left before it was complete.
@@ -48,7 +54,8 @@ async def receive_whole(
     """
     whole = bytearray()
     while len(whole) < entries * ENTRY_BYTES:
-        message = (await party.receive(kind, *stops, sender=sender)).message
+        message = first or (await party.receive(kind, *stops, sender=sender)).message
+        first = None
         if getattr(message, "epoch", epoch) < epoch:
             continue
         if not isinstance(message, kind):

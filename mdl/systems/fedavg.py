@@ -13,32 +13,24 @@ import numpy as np
 from annotated_types import Gt
 from numpy.typing import NDArray
 
-from mdl.errors import MdlError, ProtocolError, TooFewWorkers
+from mdl.errors import MdlError, TooFewWorkers
 from mdl.party import MANAGER, Message, Party, PartyId, broadcast
 from mdl.protocols.attendance import attendance
 from mdl.protocols.convergence import Convergence
 from mdl.protocols.gathering import each
 from mdl.protocols.local import Keeper, fitting, scored, train_from
-from mdl.protocols.rows import parts
+from mdl.protocols.pieces import Piece, receive_whole, send_whole
 from mdl.settings import Settings
 from mdl.system import Crypto, Learner, Outcome, Randomness, Task, star
 from mdl.vectors import Floats
 
 
-class Global(Message, frozen=True):
-    """Manager to workers: the global parameters from `first` on, float32. Train from them."""
-
-    epoch: int
-    first: int
-    values: bytes
+class Global(Piece, frozen=True):
+    """Manager to workers: the global parameters, float32. Train from them."""
 
 
-class Local(Message, frozen=True):
-    """Worker to manager: its parameters after a local epoch, from `first` on, float32."""
-
-    epoch: int
-    first: int
-    values: bytes
+class Local(Piece, frozen=True):
+    """Worker to manager: its parameters after a local epoch, float32."""
 
 
 class Finish(Message, frozen=True):
@@ -123,10 +115,12 @@ async def _work(party: Party, learner: Learner, task: Task) -> Outcome:
         match envelope.message:
             case Global() as message:
                 epoch = message.epoch
-                start = await _vector(party, message, Global, len(local))
-                local = await train_from(party, learner, start, task, epoch)
-                for part in parts(len(local), 4):
-                    await party.send(MANAGER, Local(epoch, part.start, local[part].astype("<f4").tobytes()))
+                start = await receive_whole(
+                    party, Global, sender=MANAGER, epoch=epoch, entries=len(local), first=message
+                )
+                assert isinstance(start, bytes)  # it waits for no other kind
+                local = await train_from(party, learner, np.frombuffer(start, "<f4"), task, epoch)
+                await send_whole(party, MANAGER, Local, epoch, local.astype("<f4").tobytes())
                 await keeper.epoch_done(epoch, local)
             case Finish(reason):
                 await keeper.finish(epoch, local)
@@ -163,12 +157,10 @@ async def _average(system: FedAvg, party: Party, parameters: Floats, epoch: int)
     present = list(party.peers)
 
     async def converse(worker: PartyId) -> Floats:
-        for part in parts(len(parameters), 4):
-            await party.send(worker, Global(epoch, part.start, parameters[part].astype("<f4").tobytes()))
-        while True:
-            message = (await party.receive(Local, sender=worker)).message
-            if message.epoch == epoch:
-                return await _vector(party, message, Local, len(parameters), sender=worker)
+        await send_whole(party, worker, Global, epoch, parameters.astype("<f4").tobytes())
+        answer = await receive_whole(party, Local, sender=worker, epoch=epoch, entries=len(parameters))
+        assert isinstance(answer, bytes)  # it waits for no other kind
+        return np.frombuffer(answer, "<f4")
 
     found = await each({worker: converse(worker) for worker in present}, within=system.timeout_seconds)
     if not found:
@@ -179,26 +171,3 @@ async def _average(system: FedAvg, party: Party, parameters: Floats, epoch: int)
         total += found[worker]
     mean = total / len(found)
     return mean.astype(np.float32)
-
-
-async def _vector(
-    party: Party,
-    first: Global | Local,
-    kind: builtins.type[Global] | builtins.type[Local],
-    count: int,
-    *,
-    sender: PartyId = MANAGER,
-) -> Floats:
-    """Put a vector together from its parts; the first is here already."""
-    received, size, message = [], 0, first
-    while True:
-        if message.epoch != first.epoch or message.first != size or len(message.values) % 4:
-            raise ProtocolError("parameters that come in the wrong order", [sender])
-        received.append(np.frombuffer(message.values, "<f4"))
-        size += len(received[-1])
-        if size >= count:
-            break
-        message = (await party.receive(kind, sender=sender)).message
-    if size != count:
-        raise ProtocolError(f"{size} parameters where {count} were expected", [sender])
-    return np.concatenate(received)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -19,7 +19,7 @@ from mdl.protocols.pooled import encrypted
 from mdl.schemes.settings import ElGamalSettings, PairwiseSettings, PlainSettings
 from mdl.schemes.threshold import Ciphertext, Context, KeyShare, ThresholdEncryption
 from mdl.simulator import Absence, Network, Simulation, simulate
-from mdl.system import Learner, Outcome, Task, Training
+from mdl.system import Learner, Outcome, Task
 from mdl.systems.coordinated import (
     CallbackDownload,
     CallbackUpload,
@@ -32,6 +32,7 @@ from mdl.systems.coordinated import (
 )
 from mdl.systems.coordinated import worker as coordinated_worker
 from mdl.vectors import Floats, Integers, fingerprint, unpack_flags
+from tests.systems.comings import Trainings, Watched, absences, seconds_each
 from tests.tiny import TinyLearner, tiny
 
 WORKERS = 5
@@ -51,11 +52,6 @@ def epochs(simulation: Simulation) -> dict[int, Mapping[str, Any]]:
     return {record["epoch"]: record for record in simulation.records if record["kind"] == "epoch"}
 
 
-def seconds_each(_party: PartyId) -> Sequence[float]:
-    """Training takes a second, so that there is time to leave in."""
-    return [1.0]
-
-
 def closed_sets(simulation: Simulation) -> dict[int, active.Sets]:
     """What the manager announced, by epoch; it tells everybody the same."""
     told: dict[tuple[PartyId, int], list[bytes]] = {}
@@ -73,40 +69,16 @@ def closed_sets(simulation: Simulation) -> dict[int, active.Sets]:
 # coming back
 
 
-class Watched(TinyLearner):
-    """Notes from which parameters each epoch was trained, and to which."""
-
-    def __init__(self, party: PartyId, trainings: dict[tuple[PartyId, int], tuple[Floats, Floats]]) -> None:
-        super().__init__(party)
-        self._trainings = trainings
-
-    def train(self, epoch: int) -> Training:
-        assert (self._party, epoch) not in self._trainings, "an epoch is trained once"
-        start, training = self.parameters(), super().train(epoch)
-        self._trainings[self._party, epoch] = (start, training.parameters)
-        return training
-
-
-@st.composite
-def absences(draw: st.DrawFn) -> Mapping[PartyId, Sequence[Absence]]:
-    """Some workers, each away once or twice, back soon or late; at most two for good."""
-
-    def spans() -> Iterator[Absence]:
-        moments = draw(st.lists(st.floats(0.01, 12), min_size=2, max_size=4, unique=True).map(sorted))
-        yield from zip(moments[::2], [*moments[1::2], None], strict=False)
-
-    away = draw(st.lists(st.integers(1, WORKERS), min_size=1, max_size=WORKERS, unique=True))
-    return {worker: list(spans()) for worker in away}
-
-
 @settings(deadline=None, max_examples=60)
-@given(away=absences(), schedule=st.integers(0, 2**32), spare=st.integers(0, 1), hidden=st.integers(0, 9))
+@given(
+    away=absences(WORKERS), schedule=st.integers(0, 2**32), spare=st.integers(0, 1), hidden=st.integers(0, 9)
+)
 def test_no_gradient_is_opened_twice_whoever_comes_and_goes(
     away: Mapping[PartyId, Sequence[Absence]], schedule: int, spare: int, hidden: int
 ) -> None:
     """From the same parameters a worker's gradient is in the closed sets of one epoch at the most."""
     system = (PLAIN if hidden else TOY).model_copy(update={"spare": spare})
-    trainings: dict[tuple[PartyId, int], tuple[Floats, Floats]] = {}
+    trainings: Trainings = {}
     simulation = simulate(
         system,
         lambda party: Watched(party, trainings),
@@ -132,7 +104,7 @@ def test_no_gradient_is_opened_twice_whoever_comes_and_goes(
 
 
 @settings(deadline=None, max_examples=40)
-@given(away=absences(), schedule=st.integers(0, 2**32), spare=st.integers(0, 1))
+@given(away=absences(WORKERS), schedule=st.integers(0, 2**32), spare=st.integers(0, 1))
 def test_with_masks_that_cancel_nobody_encrypts_twice_for_an_epoch_and_block(
     away: Mapping[PartyId, Sequence[Absence]], schedule: int, spare: int
 ) -> None:
@@ -217,7 +189,7 @@ def test_a_worker_that_comes_back_abstains_for_an_epoch_and_takes_part_again() -
 
 
 def test_a_worker_that_is_away_for_whole_epochs_goes_on_from_its_own_checkpoint() -> None:
-    trainings: dict[tuple[PartyId, int], tuple[Floats, Floats]] = {}
+    trainings: Trainings = {}
     simulation = simulate(
         PLAIN,
         lambda party: Watched(party, trainings),
@@ -352,7 +324,7 @@ def test_however_late_an_answer_is_the_sums_are_right(
 ) -> None:
     """What was asked in one epoch and is answered in another is not taken for the other's answer."""
     system = TOY.model_copy(update={"opening_threshold": openers})
-    trainings: dict[tuple[PartyId, int], tuple[Floats, Floats]] = {}
+    trainings: Trainings = {}
     simulation = simulate(
         hanging(system, hung, of_epoch(kind, epoch, to=MANAGER), seconds),
         lambda party: Watched(party, trainings),

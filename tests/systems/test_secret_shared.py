@@ -1,6 +1,6 @@
 """SSDDL: sums come out right in every mode, whoever leaves; the server is kept from more than sums."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -16,15 +16,16 @@ from mdl.errors import InvalidShare, PeerLeft, PeerTimeout, ProtocolError, TooFe
 from mdl.party import MANAGER, PartyId
 from mdl.protocols.pieces import Piece
 from mdl.schemes.mersenne import PRIME
+from mdl.schemes.randomness import insecure_seeded
 from mdl.simulator import Absence, Network, Sent, Simulation, simulate
-from mdl.system import Training
 from mdl.systems import secret_shared
 from mdl.systems.secret_shared import SecretShared
 from mdl.systems.secret_shared import messages as say
 from mdl.systems.secret_shared.groups import Members, too_close
 from mdl.systems.secret_shared.server import Server
 from mdl.systems.secret_shared.settings import Mode
-from mdl.vectors import Floats, fingerprint
+from mdl.vectors import fingerprint
+from tests.systems.comings import Trainings, Watched, absences, seconds_each
 from tests.tiny import TinyLearner, tiny
 
 WORKERS = 5
@@ -35,27 +36,6 @@ LARGE = 100_000
 
 def system(mode: Mode = "prng", **keys: Any) -> SecretShared:
     return SecretShared(mode=mode, **{"timeout_seconds": 10.0, **keys})
-
-
-def seconds_each(_party: PartyId) -> Sequence[float]:
-    """Training takes a second, so that there is time to leave in."""
-    return [1.0]
-
-
-Trainings = dict[tuple[PartyId, int], tuple[Floats, Floats]]
-
-
-class Watched(TinyLearner):
-    """Notes from which parameters each epoch was trained, and to which."""
-
-    def __init__(self, party: PartyId, trainings: Trainings) -> None:
-        super().__init__(party)
-        self._trainings = trainings
-
-    def train(self, epoch: int) -> Training:
-        start, training = self.parameters(), super().train(epoch)
-        self._trainings[self._party, epoch] = (start, training.parameters)
-        return training
 
 
 def ends(simulation: Simulation) -> dict[int, say.Ended]:
@@ -94,7 +74,7 @@ def test_all_modes_give_the_weights_of_the_plain_one_which_are_right(keys: dict[
             partial(Watched, trainings=trainings),
             workers=WORKERS,
             epochs=20,
-            rng=Fixed(),
+            rng=insecure_seeded(1),
         )
         assert not simulation.errors
         final = simulation.outcomes[MANAGER].parameters
@@ -104,35 +84,9 @@ def test_all_modes_give_the_weights_of_the_plain_one_which_are_right(keys: dict[
     assert len(hashes) == 1
 
 
-class Fixed:
-    """The same draws in every mode, for the same groups."""
-
-    def __init__(self) -> None:
-        self._drawn = 0
-
-    def bytes(self, count: int, /) -> bytes:
-        self._drawn += 1
-        return bytes((self._drawn * 7 + at) % 256 for at in range(count))
-
-    def below(self, bound: int, /) -> int:
-        raise NotImplementedError
-
-
-@st.composite
-def absences(draw: st.DrawFn) -> Mapping[PartyId, Sequence[Absence]]:
-    """Some workers, each away once or twice, back soon or late; some for good."""
-
-    def spans() -> Iterator[Absence]:
-        moments = draw(st.lists(st.floats(0.01, 12), min_size=2, max_size=4, unique=True).map(sorted))
-        yield from zip(moments[::2], [*moments[1::2], None], strict=False)
-
-    away = draw(st.lists(st.integers(1, WORKERS), min_size=1, max_size=WORKERS, unique=True))
-    return {worker: list(spans()) for worker in away}
-
-
 @settings(deadline=None, max_examples=60)
 @given(
-    away=absences(),
+    away=absences(WORKERS),
     schedule=st.integers(0, 2**32),
     mode=st.sampled_from(MODES),
     group=st.sampled_from(["all", 4]),
@@ -265,7 +219,7 @@ def test_no_more_bytes_are_sent_than_the_paper_counts(mode: Mode) -> None:
 
 
 def test_the_server_is_given_no_key() -> None:
-    credentials = system().deal(3, rng=Fixed())
+    credentials = system().deal(3, rng=insecure_seeded(1))
     assert len(credentials[MANAGER]) < 70
     assert len(set(credentials.values())) == 4
 
