@@ -34,6 +34,23 @@ async def scored(party: Party, learner: Learner, parameters: Floats, *, epoch: i
     return metrics
 
 
+async def checkpoint(party: Party, task: Task, like: Floats) -> Arrays:
+    """Give a manager's record of the epoch that the run goes on from.
+
+    Args:
+        party: the manager.
+        task: its part, resumed.
+        like: parameters of the model, shape (t,).
+
+    Raises:
+        MdlError: there is none, or it is one of another model.
+    """
+    kept = await party.to_thread("record", task.journal.read, "model", task.resume)
+    if kept is None:
+        raise MdlError(f"there is no checkpoint of epoch {task.resume}")
+    return fitting(kept, like)
+
+
 class Keeper:
     """Keeps a worker's model from epoch to epoch, and scores it as often as the experiment asks."""
 

@@ -13,12 +13,12 @@ import numpy as np
 from annotated_types import Gt
 from numpy.typing import NDArray
 
-from mdl.errors import MdlError, TooFewWorkers
+from mdl.errors import TooFewWorkers
 from mdl.party import MANAGER, Message, Party, PartyId, broadcast
 from mdl.protocols.attendance import attendance
 from mdl.protocols.convergence import Convergence
 from mdl.protocols.gathering import each
-from mdl.protocols.local import Keeper, fitting, scored, train_from
+from mdl.protocols.local import Keeper, checkpoint, scored, train_from
 from mdl.protocols.pieces import Piece, receive_whole, send_whole
 from mdl.settings import Settings
 from mdl.system import Crypto, Learner, Outcome, Randomness, Task, star
@@ -130,13 +130,8 @@ async def _work(party: Party, learner: Learner, task: Task) -> Outcome:
 async def _manage(system: FedAvg, party: Party, learner: Learner, task: Task) -> Outcome:
     parameters, progress = learner.parameters(), Convergence(task.stop)
     if task.resume:
-        kept = await party.to_thread("record", task.journal.read, "model", task.resume)
-        if kept is None:
-            raise MdlError(f"there is no checkpoint of epoch {task.resume}")
-        parameters, progress = (
-            fitting(kept, parameters)["parameters"],
-            Convergence.restored(task.stop, kept["progress"]),
-        )
+        kept = await checkpoint(party, task, parameters)
+        parameters, progress = kept["parameters"], Convergence.restored(task.stop, kept["progress"])
     epoch, reason = task.resume, "all epochs done"
     try:
         while epoch < task.epochs and not progress.done:

@@ -15,11 +15,12 @@ The integers are at most N 2^23 = 2^35, so that all that follows fits 64 bits.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+from mdl.schemes.negacyclic import twist
 
 MODULUS_BITS: Final = 96
 DEGREE: Final = 4096
@@ -32,7 +33,6 @@ _LOW_BITS: Final = 64
 Ternary = NDArray[np.int8]
 """Polynomials with coefficients -1, 0 and 1: shape (..., N)."""
 Spectrum = NDArray[np.complex128]
-_Complex = NDArray[np.complex128]
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,19 +97,20 @@ class Elements:
 
 def spectra(polynomials: Ternary) -> Spectrum:
     """Transform ternary polynomials, to be multiplied with: shape (..., N)."""
-    return np.fft.fft(polynomials * _twist(polynomials.shape[-1]))
+    assert polynomials.shape[-1] <= DEGREE
+    return np.fft.fft(polynomials * twist(polynomials.shape[-1]))
 
 
 def transforms(elements: Elements) -> Spectrum:
     """Transform polynomials, to be multiplied by ternary ones: shape (2, ..., N)."""
     digits = list(_digits(elements))
-    twist = _twist(elements.low.shape[-1])
-    return np.stack([np.fft.fft((digits[k] + 1j * digits[k + 1]) * twist) for k in (0, 2)])
+    twisted = twist(elements.low.shape[-1])
+    return np.stack([np.fft.fft((digits[k] + 1j * digits[k + 1]) * twisted) for k in (0, 2)])
 
 
 def product(factors: Spectrum, ternary: Spectrum) -> Elements:
     """Multiply what `transforms` gave by what `spectra` gave: shapes broadcast."""
-    values = np.fft.ifft(factors * ternary) * _twist(ternary.shape[-1]).conj()
+    values = np.fft.ifft(factors * ternary) * twist(ternary.shape[-1]).conj()
     rounded = np.rint(values.view(np.float64)).astype(np.int64).reshape(*values.shape, 2)
     first, second = (rounded[k, ..., 0] + (rounded[k, ..., 1] << _DIGIT_BITS) for k in (0, 1))
     # Both are below 2^60 in absolute value. The product is first + 2^48 second.
@@ -140,12 +141,3 @@ def _digits(elements: Elements) -> Iterator[NDArray[np.int64]]:
         value = digit.astype(np.int64) + carry
         carry = (value + (1 << _DIGIT_BITS - 1)) >> _DIGIT_BITS
         yield value - (carry << _DIGIT_BITS)
-
-
-@lru_cache(maxsize=4)
-def _twist(degree: int) -> _Complex:
-    assert degree & (degree - 1) == 0
-    assert 2 <= degree <= DEGREE
-    twist: _Complex = np.exp(1j * np.pi / degree * np.arange(degree))
-    twist.setflags(write=False)
-    return twist

@@ -36,6 +36,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mdl.errors import OutOfRange
+from mdl.schemes.negacyclic import twist
 
 MODULUS_BITS: Final = 32
 DEGREE: Final = 2048
@@ -69,7 +70,7 @@ def add_products(rows: Words, keys: Keys) -> None:
     """
     count, width = rows.shape
     degree = keys.shape[1]
-    table, untwist = _transforms(degree, polynomials(width, degree)), _twist(degree).conj()
+    table, untwist = _transforms(degree, polynomials(width, degree)), twist(degree).conj()
     spectra = _spectra(keys)
     together = max(1, _CHUNK // len(table))
     buffer = np.empty((min(together, count), min(_CHUNK, len(table)), degree), np.complex128)
@@ -114,9 +115,10 @@ def _add_rounded(rows: Words, products: _Complex) -> None:
 
 
 def _spectra(keys: Keys) -> _Complex:
+    assert keys.shape[1] <= DEGREE
     if (np.square(keys, dtype=np.float64).sum(axis=1) > NORM_LIMIT**2).any():
         raise OutOfRange(f"a key is longer than {NORM_LIMIT}: a share of it is wrong")
-    return np.fft.fft(keys * _twist(keys.shape[1]))
+    return np.fft.fft(keys * twist(keys.shape[1]))
 
 
 @lru_cache(maxsize=4)
@@ -126,15 +128,6 @@ def _transforms(degree: int, count: int) -> _Complex:
     for index in range(count):
         coefficients = public_polynomial(index, degree).view(np.int32).astype(np.int64)
         low = (coefficients + (1 << 15)) % (1 << 16) - (1 << 15)
-        table[index] = np.fft.fft((low + 1j * ((coefficients - low) >> 16)) * _twist(degree))
+        table[index] = np.fft.fft((low + 1j * ((coefficients - low) >> 16)) * twist(degree))
     table.setflags(write=False)
     return table
-
-
-@lru_cache(maxsize=4)
-def _twist(degree: int) -> _Complex:
-    assert degree & (degree - 1) == 0
-    assert 2 <= degree <= DEGREE
-    twist: _Complex = np.exp(1j * np.pi / degree * np.arange(degree))
-    twist.setflags(write=False)
-    return twist

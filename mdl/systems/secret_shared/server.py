@@ -13,7 +13,7 @@ from mdl.party import Message, Party, PartyId, broadcast
 from mdl.protocols.attendance import attendance
 from mdl.protocols.convergence import Convergence
 from mdl.protocols.gathering import each, gather
-from mdl.protocols.local import fitting, scored
+from mdl.protocols.local import checkpoint, scored
 from mdl.protocols.pieces import receive_whole, send_whole
 from mdl.schemes.vector_sharing import Additive, VectorSharing
 from mdl.system import Learner, Outcome, Task
@@ -98,10 +98,8 @@ class Server:
             self._epoch_done += 1
 
     async def _restore(self) -> None:
-        kept = await self._party.to_thread("record", self._task.journal.read, "model", self._task.resume)
-        if kept is None:
-            raise MdlError(f"there is no checkpoint of epoch {self._task.resume}")
-        self._global = fitting(kept, self._global)["parameters"]
+        kept = await checkpoint(self._party, self._task, self._global)
+        self._global = kept["parameters"]
         self._progress = Convergence.restored(self._task.stop, kept["progress"])
         self._previous = tuple(kept["previous"].tolist())
 
