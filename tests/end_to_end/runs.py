@@ -1,6 +1,7 @@
 """Real runs as a user starts them, with handles on their processes."""
 
 import asyncio
+import contextlib
 import json
 import os
 import re
@@ -42,6 +43,9 @@ train_limit = 200
 """
 
 
+_started: list[asyncio.subprocess.Process] = []
+
+
 @dataclass
 class Ended:
     """How a run ended, and what it left."""
@@ -58,7 +62,7 @@ class Ended:
 
     @property
     def metrics(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in (self.folder / "metrics.jsonl").read_text().splitlines()]
+        return events(self.folder / "metrics.jsonl")
 
 
 class Run:
@@ -103,8 +107,7 @@ class Run:
         """Wait for a line of the metrics."""
         path = await self.folder() / "metrics.jsonl"
         while True:
-            for line in path.read_text().splitlines() if path.exists() else []:
-                event: dict[str, Any] = json.loads(line)
+            for event in events(path):
                 if event["kind"] == kind and event["epoch"] == epoch and party in (None, event["party"]):
                     return event
             self.pids |= family(self.pid)
@@ -119,14 +122,37 @@ class Run:
         return Ended(self._process.returncode or 0, output.decode(), await self.folder(), self.pids)
 
 
+def events(path: Path) -> list[dict[str, Any]]:
+    """The lines of a metrics file that another process may still be writing; none where it has not begun."""
+    written = path.read_text() if path.exists() else ""
+    return [json.loads(line) for line in written[: written.rfind("\n") + 1].splitlines()]
+
+
+async def command(
+    *arguments: str, stdout: int = asyncio.subprocess.PIPE, stderr: int = asyncio.subprocess.PIPE
+) -> asyncio.subprocess.Process:
+    """Start a command of ``mdl``; what a test leaves of it :func:`stop_all` ends."""
+    line = (sys.executable, "-m", "mdl", *arguments)
+    process = await asyncio.create_subprocess_exec(*line, stdout=stdout, stderr=stderr)
+    _started.append(process)
+    return process
+
+
 async def start(out: Path, *arguments: str, folder: Path | None = None) -> Run:
     """Start ``mdl run`` with arguments."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "mdl", "run", *arguments, "--out", str(out)),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
+    process = await command("run", *arguments, "--out", str(out), stderr=asyncio.subprocess.STDOUT)
     return Run(process, out, folder)
+
+
+async def stop_all() -> None:
+    """End what a failed test left running, so that nothing of it falls upon the next one."""
+    while _started:
+        process = _started.pop()
+        if process.returncode is None:
+            for pid in family(process.pid):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+        await process.communicate()
 
 
 def experiment(place: Path, *, epochs: int = 3, system: str = "", tables: str = "") -> str:

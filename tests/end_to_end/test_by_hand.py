@@ -2,13 +2,12 @@
 
 import asyncio
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.end_to_end.runs import experiment, start
+from tests.end_to_end.runs import command, experiment, start
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(150)]
 
@@ -17,11 +16,7 @@ SMALLER = ("--set", "workers=3", "--set", "system.spare=0")
 
 async def _mdl(*arguments: str) -> str:
     """Run a command to its end; give its output."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "mdl", *arguments, *SMALLER),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
+    process = await command(*arguments, *SMALLER)
     output, errors = await asyncio.wait_for(process.communicate(), 100)
     assert process.returncode == 0, output.decode() + errors.decode()
     return output.decode()

@@ -1,9 +1,7 @@
 """A worker that is killed and started again takes part again: real processes, started by hand."""
 
 import asyncio
-import json
 import signal
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +10,7 @@ from typing import Any
 import pytest
 
 from mdl.party import MANAGER
-from tests.end_to_end.runs import all_gone, experiment, family
+from tests.end_to_end.runs import all_gone, command, events, experiment, family
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
@@ -49,11 +47,7 @@ class Hall:
     settings: tuple[str, ...]
 
     async def mdl(self, *arguments: str) -> asyncio.subprocess.Process:
-        return await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "mdl", *arguments, *self.settings),
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.PIPE,
-        )
+        return await command(*arguments, *self.settings, stdout=asyncio.subprocess.DEVNULL)
 
     async def node(self, party: int, *more: str) -> asyncio.subprocess.Process:
         key = str(self.place / "keys" / f"party-{party}.key")
@@ -61,8 +55,7 @@ class Hall:
         return await self.mdl("node", self.file, "--party", str(party), *places, *more)
 
     def metrics(self, party: int) -> list[dict[str, Any]]:
-        path = self.place / "out" / f"metrics-{party}.jsonl"
-        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+        return events(self.place / "out" / f"metrics-{party}.jsonl")
 
     def updated(self, party: int) -> dict[int, int]:
         """How many blocks a worker was handed, by epoch."""

@@ -3,14 +3,13 @@
 import asyncio
 import os
 import signal
-import sys
 from pathlib import Path
 
 import pytest
 
 from mdl.folder import FileJournal
 from mdl.protocols.releases import counted
-from tests.end_to_end.runs import Ended, all_gone, experiment, start
+from tests.end_to_end.runs import Ended, all_gone, command, experiment, start
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
@@ -192,10 +191,9 @@ def runs_in(folder: Path) -> list[Path]:
 
 
 async def test_a_missing_data_set_fails_by_name_and_leaves_no_folder(tmp_path: Path) -> None:
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "mdl", "run", experiment(tmp_path), "--out", str(tmp_path / "runs")),
+    process = await command(
+        *("run", experiment(tmp_path), "--out", str(tmp_path / "runs")),
         *("--set", "learning.dataset=nowhere.npz", "--set", "learning.model=mlp"),
-        stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
     output, _ = await asyncio.wait_for(process.communicate(), 60)
