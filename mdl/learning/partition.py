@@ -27,7 +27,7 @@ def split(labels: Labels, settings: LearningSettings, workers: int, seed: int) -
         seed: the experiment's.
 
     Raises:
-        ConfigError: there are fewer examples than workers.
+        ConfigError: there are fewer examples than workers, or than shards.
     """
     assert settings.split != "files", "each worker has its own file: nothing to split"
     pool = limited(len(labels), settings.train_limit, seed, Purpose.TRAIN_LIMIT)
@@ -38,6 +38,8 @@ def split(labels: Labels, settings: LearningSettings, workers: int, seed: int) -
         return _samples(pool, settings.sampled_fraction, workers, rng)
     if settings.split == "disjoint":
         return [np.sort(part) for part in np.array_split(rng.permutation(pool), workers)]
+    if settings.split == "shards":
+        return _sharded(pool, labels, settings.shards_each, workers, rng)
     assert settings.alpha is not None
     return _skewed(pool, labels, settings.alpha, workers, rng)
 
@@ -52,6 +54,16 @@ def limited(count: int, limit: int | None, seed: int, purpose: Purpose) -> Rows:
 def _samples(pool: Rows, fraction: float, workers: int, rng: np.random.Generator) -> list[Rows]:
     size = max(1, round(fraction * len(pool)))
     return [np.sort(rng.choice(pool, size, replace=False)) for _ in range(workers)]
+
+
+def _sharded(pool: Rows, labels: Labels, each: int, workers: int, rng: np.random.Generator) -> list[Rows]:
+    """Cut the examples, ordered by label, into equal stretches; deal `each` of them to every worker."""
+    if len(pool) < workers * each:
+        raise ConfigError([f"learning.shards: {len(pool)} training examples make no {workers * each} shards"])
+    mixed = rng.permutation(pool)
+    stretches = np.array_split(mixed[np.argsort(labels[mixed], kind="stable")], workers * each)
+    dealt = rng.permutation(len(stretches)).reshape(workers, each)
+    return [np.sort(np.concatenate([stretches[index] for index in hand])) for hand in dealt]
 
 
 def _skewed(pool: Rows, labels: Labels, alpha: float, workers: int, rng: np.random.Generator) -> list[Rows]:

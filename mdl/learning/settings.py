@@ -20,6 +20,9 @@ PAPER_SAMPLE: Final = 0.6
 
 USUAL_MOMENTUM: Final = 0.9
 
+USUAL_SHARDS: Final = 2
+"""Of McMahan et al., Communication-efficient learning of deep networks from decentralized data, §3."""
+
 _TRAINING_SETS: Final = {
     "digits": 1_442,
     "mnist": 60_000,
@@ -44,8 +47,8 @@ class LearningSettings(Settings):
         batch: examples per step.
         split: how the training set is shared out. ``sample``: each worker draws its own random samples,
             which overlap those of others; ``disjoint``: equal parts at random; ``dirichlet``: disjoint
-            parts with skewed labels; ``files``: an archive per worker, implied by ``{worker}`` and possible
-            only with it.
+            parts with skewed labels; ``shards``: disjoint parts of few labels each;
+            ``files``: an archive per worker, implied by ``{worker}`` and possible only with it.
         sample: the fraction of the training set that each worker draws, in (0, 1]; only for ``sample``, 0.6
             there.
         alpha: concentration of the Dirichlet distribution of each label over the workers; the smaller, the
@@ -64,9 +67,10 @@ class LearningSettings(Settings):
     model: str = "mlp"
     learning_rate: float = Field(default=0.01, gt=0)
     batch: int = Field(default=128, ge=1)
-    split: Literal["sample", "disjoint", "dirichlet", "files"] = "sample"
+    split: Literal["sample", "disjoint", "dirichlet", "shards", "files"] = "sample"
     sample: float | None = Field(default=None, gt=0, le=1)
     alpha: float | None = Field(default=None, gt=0)
+    shards: int | None = Field(default=None, ge=1)
     optimiser: Literal["sgd", "momentum", "adam"] = "sgd"
     momentum: float | None = Field(default=None, ge=0, lt=1)
     local_steps: int | None = Field(default=None, ge=1)
@@ -82,6 +86,11 @@ class LearningSettings(Settings):
         return PAPER_SAMPLE if self.sample is None else self.sample
 
     @property
+    def shards_each(self) -> int:
+        """The shards of a worker where `split` is ``shards``."""
+        return USUAL_SHARDS if self.shards is None else self.shards
+
+    @property
     def momentum_factor(self) -> float:
         """The share of the velocity that a step keeps where `optimiser` is ``momentum``."""
         return USUAL_MOMENTUM if self.momentum is None else self.momentum
@@ -93,10 +102,13 @@ class LearningSettings(Settings):
     def examples_each(self, workers: int) -> int | None:
         """Give how many examples the worst-off of n = `workers` has; None where only the data tells."""
         pool = _TRAINING_SETS.get(self.dataset)
-        if pool is None or self.split not in ("sample", "disjoint"):
+        if pool is None or self.split not in ("sample", "disjoint", "shards"):
             return None
         pool = min(pool, self.train_limit or pool)
-        return max(1, round(self.sampled_fraction * pool)) if self.split == "sample" else pool // workers
+        if self.split == "sample":
+            return max(1, round(self.sampled_fraction * pool))
+        shards = self.shards_each if self.split == "shards" else 1
+        return shards * (pool // (shards * workers))
 
     @model_validator(mode="before")
     @classmethod
@@ -132,6 +144,8 @@ class LearningSettings(Settings):
             raise ValueError(f'alpha is for split = "dirichlet"; split is {self.split!r}')
         if self.alpha is None and self.split == "dirichlet":
             raise ValueError('split = "dirichlet" needs alpha (0.1 is very skewed, 100 hardly)')
+        if self.shards is not None and self.split != "shards":
+            raise ValueError(f'shards is for split = "shards"; split is {self.split!r}')
         if self.train_limit is not None and self.split == "files":
             raise ValueError(
                 "train_limit is for one set shared out among workers; here each has its own file"

@@ -11,6 +11,7 @@ from mdl.learning.settings import LearningSettings
 
 SAMPLE = LearningSettings()
 DISJOINT = LearningSettings(split="disjoint")
+SHARDS = LearningSettings(split="shards")
 
 
 def labels_of(count: int) -> Labels:
@@ -24,7 +25,7 @@ def skewed(alpha: float) -> LearningSettings:
 seeds = st.integers(0, 2**32)
 counts = st.integers(20, 400)
 teams = st.integers(1, 8)
-disjoint_splits = st.sampled_from([DISJOINT, skewed(0.1), skewed(1.0), skewed(100.0)])
+disjoint_splits = st.sampled_from([DISJOINT, SHARDS, skewed(0.1), skewed(1.0), skewed(100.0)])
 
 
 @given(seed=seeds, count=counts, workers=teams, settings=st.one_of(st.just(SAMPLE), disjoint_splits))
@@ -69,6 +70,19 @@ def test_a_small_alpha_skews_the_labels_and_a_large_one_does_not() -> None:
 
     assert largest_share(0.1) > 0.3
     assert largest_share(1000.0) < 0.15
+
+
+def test_shards_are_of_few_labels_and_as_large_as_promised() -> None:
+    settings = LearningSettings(dataset="mnist", split="shards", shards=2, train_limit=4001)
+    parts = split(labels_of(60_000), settings, 8, seed=1)
+    assert min(map(len, parts)) == settings.examples_each(8) == 500
+    # A stretch of 250 examples lies within the 400 of one label, or touches the next one.
+    assert max(len(np.unique(part % 10)) for part in parts) <= 4
+
+
+def test_fewer_examples_than_shards_are_refused() -> None:
+    with pytest.raises(ConfigError, match="20 training examples make no 24 shards"):
+        split(labels_of(20), LearningSettings(split="shards", shards=3), 8, seed=1)
 
 
 def test_samples_of_two_workers_overlap_by_chance() -> None:

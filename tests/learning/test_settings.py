@@ -40,6 +40,7 @@ def test_momentum_has_the_usual_factor_unless_told() -> None:
         ({"model": "transformer"}, 'like "package.module:Name"'),
         ({"alpha": 0.1}, 'alpha is for split = "dirichlet"'),
         ({"split": "dirichlet"}, "needs alpha"),
+        ({"shards": 2}, 'shards is for split = "shards"'),
         ({"split": "disjoint", "sample": 0.5}, 'sample is for split = "sample"'),
         ({"split": "files"}, "each worker then has its own file"),
         ({"dataset": "silo-{worker}.npz", "split": "disjoint"}, "each worker then has its own file"),
