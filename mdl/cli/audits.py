@@ -1,0 +1,145 @@
+"""`mdl audit`: attacks."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from mdl.cli.options import File, Overrides, Seed
+from mdl.cli.shared import (
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    blaming,
+    data_dir,
+    experiment_of,
+    load_experiment,
+    refuse_file,
+    warn_if_insecure,
+)
+
+if TYPE_CHECKING:
+    from mdl.config import Experiment
+
+audit_app = typer.Typer(help="Attacks: on protocols, on gradients, on finished models.", no_args_is_help=True)
+
+Audited = Annotated[
+    Path, typer.Argument(metavar="FILE|RUN", help="An experiment file (TOML), or a run's folder.")
+]
+AuditOut = Annotated[
+    Path,
+    typer.Option(
+        metavar="DIR", callback=refuse_file, help="Where the page and its like go, over earlier ones."
+    ),
+]
+
+
+@audit_app.command()
+def collusion(file: File, overrides: Overrides = None, seed: Seed = None) -> None:
+    """Play the manager, alone and with colluding workers: what gradients can they open?
+
+    Each attack is mounted twice: against the protocol as printed, and against what the manager holds after a
+    run of the experiment's own system (a few parameters, with its n, m, group and encoding). Then every
+    coalition of fewer than m workers is judged by linear algebra. Attacks by a manager that deviates from
+    the protocol succeed against everything here, and are shown for that reason.
+
+    Exit code 1: a claim of docs/security.md does not hold.
+
+    [dim]Examples:[/dim]
+      mdl audit collusion configs/quickstart.toml --set system.scheme.type=elgamal
+      mdl audit collusion configs/dynamic.toml --set system.scheme.type=elgamal
+    """
+    from mdl.audit.audit import attackable, audit
+    from mdl.audit.tables import rendered
+
+    experiment = load_experiment(file, overrides, seed)
+    warn_if_insecure(experiment)
+    with blaming(file):
+        found = audit(attackable(experiment.system), experiment.workers)
+    Console(highlight=False).print(rendered(found))
+    raise typer.Exit(EXIT_FAILED if found.broken_claims else 0)
+
+
+@audit_app.command()
+def inversion(
+    what: Audited,
+    attack: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Of analytic, idlg, geiping, rows, joint; else all. Repeatable."),
+    ] = None,
+    images: Annotated[
+        int,
+        typer.Option(metavar="K", help="Victims on a plain server's side, one image or batch each.", min=1),
+    ] = 8,
+    out: AuditOut = Path("audits"),
+    overrides: Overrides = None,
+    seed: Seed = None,
+) -> None:
+    """Turn gradients back into images: what does each role's view of an epoch show?
+
+    Runs the first epoch of an experiment on virtual links with its real data, and gives published attacks
+    exactly what a role holds afterwards: a plain parameter server (the yardstick), the manager, a worker,
+    who reads a link, and a coalition. Of a run's folder the final global model is the point of attack.
+    Leaves a page with the recovered images beside the originals, PNGs and JSON.
+
+    Exit code 1: what is claimed of sums of eight and more (one step, batch 1) does not hold.
+
+    [dim]Examples:[/dim]
+      mdl audit inversion configs/audit-inversion.toml
+      mdl audit inversion runs/20260101-120000-quickstart --out audits/quickstart
+    """
+    from mdl.audit.inversion import command
+
+    experiment, trained = _audited(what, overrides, seed)
+    with blaming(what):
+        audit = command.run(
+            experiment,
+            trained=trained,
+            names=attack or [],
+            images=images,
+            out=out,
+            data_dir=data_dir(),
+        )
+    raise typer.Exit((EXIT_FAILED if audit.refuted else 0) if audit.complete else EXIT_INTERRUPTED)
+
+
+@audit_app.command()
+def membership(
+    what: Audited,
+    alone: Annotated[
+        int | None,
+        typer.Option(metavar="K", help="Train so many workers alone, for comparison; else all.", min=0),
+    ] = None,
+    examples: Annotated[
+        int, typer.Option(metavar="K", help="At most so many members, and as many others.", min=10)
+    ] = 10_000,
+    out: AuditOut = Path("audits"),
+    overrides: Overrides = None,
+    seed: Seed = None,
+) -> None:
+    """Tell from the finished model who was trained on: losses of members against those of others.
+
+    Attacks the final global model of a run's folder, or trains the experiment's on virtual links first; and,
+    for comparison, models that workers train alone. Members are the workers' examples, the others the test
+    set's. Leaves a page with the curves, a PNG and JSON.
+
+    [dim]Examples:[/dim]
+      mdl audit membership configs/quickstart.toml
+      mdl audit membership runs/20260101-120000-quickstart --alone 1
+    """
+    from mdl.audit.membership import command
+
+    experiment, trained = _audited(what, overrides, seed)
+    with blaming(what):
+        audit = command.run(
+            experiment, trained=trained, alone=alone, examples=examples, out=out, data_dir=data_dir()
+        )
+    raise typer.Exit(0 if audit.complete else EXIT_INTERRUPTED)
+
+
+def _audited(what: Path, overrides: list[str] | None, seed: int | None) -> tuple["Experiment", Path | None]:
+    """Read the experiment of a file or of a run's folder; give the folder too if it is one."""
+    run_folder = what if what.is_dir() else None
+    experiment = load_experiment(experiment_of(what, "mdl audit") if run_folder else what, overrides, seed)
+    warn_if_insecure(experiment)
+    return experiment, run_folder
