@@ -42,14 +42,14 @@ class Chain:
     def __init__(self, secret: bytes, epoch: int) -> None:
         self._state, self._epoch = bytearray(secret), epoch
 
-    def seed(self, epoch: int) -> bytes:
-        """Give the seed of an epoch's mask, and move on beyond it.
+    def seed(self, epoch: int, context: bytes) -> bytes:
+        """Give the seed of an epoch's mask, and move on beyond it; of another context it is another.
 
         Raises:
             SchemeError: that epoch's state is gone.
         """
         self.skip_to(epoch)
-        seed = _expand(self._state, _MASK, KEY_BYTES)
+        seed = _expand(self._state, _MASK + context, KEY_BYTES)
         self.skip_to(epoch + 1)
         return seed
 
@@ -79,10 +79,11 @@ class Masks:
         self._own = own
         self._chains = {peer: Chain(secret, epoch) for peer, secret in secrets.items()}
 
-    def mask(self, epoch: int, members: Collection[PartyId], count: int) -> Words:
+    def mask(self, epoch: int, members: Collection[PartyId], count: int, *, context: bytes) -> Words:
         """Make this member's mask of an epoch over a group, shape (count,): those of all members add to zero.
 
-        All states move on beyond the epoch, also those shared with workers outside the group.
+        They do if all members name the same group and the same context, and are as good as random if not. All
+        states move on beyond the epoch, also those shared with workers outside the group.
 
         Raises:
             SchemeError: this worker is no member, or shares no secret with one, or the epoch's state is gone.
@@ -93,7 +94,7 @@ class Masks:
             raise SchemeError(f"worker {self._own} is no member of {sorted(members)}")
         seeds = {}
         for peer, chain in self._chains.items():
-            seed = chain.seed(epoch)
+            seed = chain.seed(epoch, context)
             if peer in members:
                 seeds[peer] = seed
         total = np.zeros(count, np.uint32)

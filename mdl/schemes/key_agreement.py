@@ -59,7 +59,7 @@ class Agreement:
 
     Args:
         identity: the worker's.
-        run: the run's identity.
+        run: the run's identity, and whatever else both ends must be of one mind about.
         generation: as `agree` must never be called twice for one, it counts up.
         rng: what the key is drawn from.
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import stats
 
-from mdl.errors import InvalidShare, PeerLeft, PeerTimeout, ProtocolError, TooFewWorkers
-from mdl.party import MANAGER, PartyId
+from mdl.errors import InvalidShare, OutOfRange, PeerLeft, PeerTimeout, ProtocolError, TooFewWorkers
+from mdl.party import MANAGER, Party, PartyId
 from mdl.protocols.pieces import Piece
 from mdl.schemes.mersenne import PRIME
 from mdl.schemes.randomness import insecure_seeded
@@ -239,6 +239,65 @@ def workers_refuse(monkeypatch: Patch, server: type[Server], match: str, mode: M
     assert any(match in str(error) for error in refused)
 
 
+def uploaded(simulation: Simulation) -> set[int]:
+    """The epochs of which something was uploaded."""
+    return {sent.message.epoch for sent in simulation.transcript if isinstance(sent.message, say.Upload)}
+
+
+class HandsOutTwo(Server):
+    """It hands all members but the first a model of which nothing is learnt, to read that one."""
+
+    async def _epoch(self, epoch: int, present: Members) -> None:
+        self._crew = Forging(self._crew)
+        await super()._epoch(epoch, present)
+
+
+class Forging:
+    """A party that sends another model to all workers but one."""
+
+    def __init__(self, party: Party) -> None:
+        self._party = party
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._party, name)
+
+    async def send(self, to: PartyId, message: Any) -> None:
+        if isinstance(message, say.Global) and to != 1:
+            message = say.Global(message.epoch, message.first, bytes(len(message.values)))
+        await self._party.send(to, message)
+
+
+def test_no_share_is_kept_of_an_update_of_another_model(monkeypatch: Patch) -> None:
+    monkeypatch.setattr(secret_shared, "Server", HandsOutTwo)
+    simulation = simulate(system("shamir", timeout_seconds=5.0), tiny(), workers=WORKERS, epochs=1)
+    held = {
+        sent.sender: sent.message.dealers
+        for sent in simulation.transcript
+        if isinstance(sent.message, say.Held)
+    }
+    assert held == {1: (1,), 2: (2, 3, 4, 5), 3: (2, 3, 4, 5), 4: (2, 3, 4, 5), 5: (2, 3, 4, 5)}
+    assert ends(simulation)[1].missed
+
+
+def test_masks_of_updates_of_two_models_do_not_cancel(monkeypatch: Patch) -> None:
+    monkeypatch.setattr(secret_shared, "Server", HandsOutTwo)
+    simulation = simulate(system("prng", timeout_seconds=5.0), tiny(), workers=WORKERS, epochs=1)
+    assert isinstance(simulation.errors[MANAGER], OutOfRange)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_one_that_must_decline_does_not_hold_up_the_others_for_good(mode: Mode) -> None:
+    """Worker 5 was last in a set that differs by one from that of all, which the server cannot know."""
+    first = simulate(system(mode), tiny(), workers=6, epochs=1)
+    first.journals[5].write("sets", 1, {"members": np.arange(1, 6)})
+    rest = simulate(system(mode), tiny(), workers=6, epochs=5, resume=1, journals=first.journals)
+    assert not rest.errors
+    found = ends(rest)
+    without_it = mode == "shamir"  # the others are enough to open
+    assert [found[epoch].missed for epoch in (2, 3, 4, 5)] == [not without_it, False, False, False]
+    assert 5 not in found[3].asked
+
+
 def test_a_sum_of_two_is_not_opened(monkeypatch: Patch) -> None:
     class Asks(Server):
         async def _tell(self, workers: Sequence[PartyId], message: Any) -> Members:
@@ -258,9 +317,10 @@ def test_a_sum_that_differs_by_one_from_the_last_is_not_opened(monkeypatch: Patc
 
     monkeypatch.setattr(secret_shared, "Server", Asks)
     simulation = simulate(system("shamir", timeout_seconds=5.0), tiny(), workers=WORKERS, epochs=3)
-    assert [ends(simulation)[epoch].missed for epoch in (1, 2, 3)] == [False, True, False]
-    uploads = [sent.message for sent in simulation.transcript if isinstance(sent.message, say.Upload)]
-    assert {upload.epoch for upload in uploads} == {1, 3}
+    assert [ends(simulation)[epoch].missed for epoch in (1, 2)] == [False, True]
+    assert uploaded(simulation) == {1}
+    # All would decline the next one too, the one left out as well.
+    assert "0 of 5 workers can take part" in str(simulation.errors[MANAGER])
 
 
 @pytest.mark.parametrize("mode", ["prng", "shamir"])
@@ -279,8 +339,7 @@ def test_what_went_before_cannot_be_denied(monkeypatch: Patch, mode: Mode) -> No
 
     monkeypatch.setattr(secret_shared, "Server", Denies)
     simulation = simulate(system(mode, timeout_seconds=5.0), tiny(), workers=WORKERS, epochs=2)
-    uploads = [sent.message for sent in simulation.transcript if isinstance(sent.message, say.Upload)]
-    assert {upload.epoch for upload in uploads} == {1}
+    assert uploaded(simulation) == {1}
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -378,7 +437,7 @@ def test_with_too_few_left_the_run_ends_by_name() -> None:
         system(), tiny(), workers=4, epochs=9, leave={1: 0.15, 2: 0.15}, network=Network(latency_seconds=0.1)
     )
     assert isinstance(simulation.errors[MANAGER], TooFewWorkers)
-    assert "2 of 4 workers remain" in str(simulation.errors[MANAGER])
+    assert "2 of 4 workers can take part" in str(simulation.errors[MANAGER])
 
 
 def test_where_every_group_would_tell_of_a_single_worker_the_run_ends_and_says_so() -> None:

@@ -38,9 +38,24 @@ class Global(Piece, frozen=True):
 
 
 class Declined(Message, frozen=True):
-    """Member to server: it must not take part, as its update of this epoch was summed over others before."""
+    """Member to server: it must not take part in an epoch.
+
+    Attributes:
+        epoch: which.
+        lasting: it would decline the next one of the same group as well, as that differs by a single worker
+            from the last it was in; if not, its update of this epoch was shared with or summed over others
+            before.
+    """
 
     epoch: int
+    lasting: bool
+
+
+class Basis(Message, frozen=True):
+    """Member to member, before its shares: the SHA-256 of the global model from which it has trained."""
+
+    epoch: int
+    digest: bytes
 
 
 class Share(Piece, frozen=True):

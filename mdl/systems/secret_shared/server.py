@@ -65,6 +65,7 @@ class Server:
         self._progress = Convergence(task.stop)
         self._generations = count(1)
         self._previous: Members = ()
+        self._aside: set[PartyId] = set()  # who would decline, until others come or go
         self._epoch_done = task.resume
         self._within = system.timeout_seconds
 
@@ -91,9 +92,15 @@ class Server:
         return self._epoch_done < self._task.epochs and not self._progress.done
 
     async def _epochs(self, agreed: Members) -> None:
-        """Lead epochs until all are done or somebody has come back."""
+        """Lead epochs until all are done or somebody has come back.
+
+        Who would decline the next epoch as well sits out until others come or go.
+        """
+        there: Collection[PartyId] = ()
         while self._goes_on and set(self._party.peers) == set(self._crew.peers):
-            present = tuple(worker for worker in agreed if worker in self._crew.peers)
+            if there != self._crew.peers:
+                there, self._aside = self._crew.peers, set()
+            present = tuple(worker for worker in agreed if worker in there and worker not in self._aside)
             await self._epoch(self._epoch_done + 1, present)
             self._epoch_done += 1
 
@@ -131,7 +138,7 @@ class Server:
                 else f"a group of {least} of them would differ by one worker from that of the epoch before, "
                 "whose update would show in the difference"
             )
-            remain = f"{len(present)} of {self._task.workers} workers remain"
+            remain = f"{len(present)} of {self._task.workers} workers can take part"
             raise TooFewWorkers(f"epoch {epoch} cannot begin: {remain}, and {why}")
         told = await self._tell(present, Begin(epoch, present, self._previous))
         values = self._global.astype("<f4").tobytes()
@@ -198,7 +205,9 @@ class Server:
             entries = len(self._global)
             return receive_whole(self._crew, Upload, Declined, sender=worker, epoch=epoch, entries=entries)
 
-        return await each({worker: whole(worker) for worker in members}, within=self._within)
+        answers = await each({worker: whole(worker) for worker in members}, within=self._within)
+        self._aside.update(worker for worker, answer in answers.items() if _lasts(answer))
+        return answers
 
     async def _opened(
         self,
@@ -234,3 +243,7 @@ class Server:
             "previous": np.array(self._previous, np.int64),
         }
         await self._party.to_thread("record", self._task.journal.write, "model", epoch, state)
+
+
+def _lasts(answer: bytes | Declined) -> bool:
+    return isinstance(answer, Declined) and answer.lasting

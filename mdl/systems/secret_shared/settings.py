@@ -149,7 +149,7 @@ class SecretSharedSettings(Settings):
         if party == MANAGER:
             return (say.Announcement, say.Declined, say.Held, say.Upload)
         told = (say.Agree, say.Announcements, say.Begin, say.Global, say.Open, say.Ended, say.Finish)
-        return (*told, say.Share) if self.shares else told
+        return (*told, say.Basis, say.Share) if self.shares else told
 
     def deal(self, workers: int, *, rng: Randomness) -> Mapping[PartyId, bytes]:
         """Be the trusted authority: the seed of the groups and a signing key, to each worker."""

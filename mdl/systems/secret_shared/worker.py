@@ -1,13 +1,13 @@
 """A participant of SSDDL."""
 
 import asyncio
+import hashlib
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from mdl.errors import PeerLeft, ProtocolError
 from mdl.party import MANAGER, Message, Party, PartyId
-from mdl.protocols.gathering import each
 from mdl.protocols.local import Keeper, train_from
 from mdl.protocols.pieces import receive_whole, send_whole
 from mdl.schemes.forward_secure import Masks
@@ -16,11 +16,13 @@ from mdl.schemes.randomness import SystemRandomness
 from mdl.schemes.vector_sharing import VectorSharing
 from mdl.system import Learner, Outcome, Randomness, Task
 from mdl.systems.secret_shared.credentials import Credentials
+from mdl.systems.secret_shared.dealing import exchange
 from mdl.systems.secret_shared.groups import Groups, Members, too_close
 from mdl.systems.secret_shared.messages import (
     Agree,
     Announcement,
     Announcements,
+    Basis,
     Begin,
     Declined,
     Ended,
@@ -28,7 +30,6 @@ from mdl.systems.secret_shared.messages import (
     Global,
     Held,
     Open,
-    Share,
     Upload,
 )
 from mdl.systems.secret_shared.settings import SecretSharedSettings
@@ -111,7 +112,8 @@ class Worker:
         if generation <= self._generation or wanted.epoch <= self._epoch_done:
             raise ProtocolError(f"secrets of generation {generation} after {self._generation}", [MANAGER])
         self._generation, self._masks = generation, None
-        agreement = Agreement(self._identity, self._task.run, generation, rng=self._rng)
+        bound_to = self._task.run + wanted.epoch.to_bytes(8, "big")
+        agreement = Agreement(self._identity, bound_to, generation, rng=self._rng)
         await self._party.send(MANAGER, Announcement(generation, agreement.announcement))
         while True:
             kinds = (Announcements, Agree, Begin, Finish)
@@ -159,7 +161,6 @@ class Worker:
     async def _update(self, epoch: int, group: Members) -> tuple[Integers, int] | None:
         """Train, and have the update summed with the others'; None if it did not come to that."""
         if not self._system.shares and not await self._may_be_summed(epoch, group):
-            await self._party.send(MANAGER, Declined(epoch))
             return None
         entries = len(self._local)
         found = await receive_whole(
@@ -171,38 +172,46 @@ class Worker:
         start = np.frombuffer(found, "<f4")
         self._local = await train_from(self._party, self._learner, start, self._task, epoch)  # LocalTrain
         values, saturated = self._system.fixed_point.encode(self._local.astype(np.float64) - start)
-        await (self._share if self._system.shares else self._mask)(epoch, group, values)
+        basis = hashlib.sha256(found).digest()
+        await (self._share if self._system.shares else self._mask)(epoch, group, values, basis)
         return values, saturated
 
     # -------------------------------------------------------------------------------------- masks
 
-    async def _mask(self, epoch: int, group: Members, values: Integers) -> None:
-        """Upload the update under masks that cancel over the group; or as it is, in the plain mode."""
+    async def _mask(self, epoch: int, group: Members, values: Integers, basis: bytes) -> None:
+        """Upload the update under masks that cancel over the group; or as it is, in the plain mode.
+
+        They cancel if all were handed the same model: from updates of different ones a server could read one.
+        """
         words = values.astype(np.uint32)  # modulo 2^32
         if self._system.mode == "prng":
             if self._masks is None:
                 raise ProtocolError(f"epoch {epoch} begins before secrets were agreed on", [MANAGER])
-            words += await self._party.to_thread("cryptography", self._masks.mask, epoch, group, len(words))
+            words += await self._party.to_thread(
+                "cryptography", self._masks.mask, epoch, group, len(words), context=basis
+            )
         await send_whole(self._party, MANAGER, Upload, epoch, words.tobytes())
 
     # -------------------------------------------------------------------------------------- shares
 
-    async def _share(self, epoch: int, group: Members, values: Integers) -> None:
+    async def _share(self, epoch: int, group: Members, values: Integers, basis: bytes) -> None:
         """Hand shares to all members, take theirs (ParaShare), and answer for their sum once."""
         if not await self._kept(_GROUPS, epoch, group):
-            await self._party.send(MANAGER, Declined(epoch))
+            await self._party.send(MANAGER, Declined(epoch, lasting=False))
             return
         shares = await self._party.to_process(self._sharing.share, values, group, rng=self._rng)
-        exchange = asyncio.ensure_future(self._exchange(epoch, shares))
+        dealt = asyncio.ensure_future(
+            exchange(self._party, Basis(epoch, basis), shares, len(self._local), self._system.timeout_seconds)
+        )
         given_up = asyncio.ensure_future(self._from_server(epoch))
         try:
-            await asyncio.wait((exchange, given_up), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((dealt, given_up), return_when=asyncio.FIRST_COMPLETED)
             if given_up.done():
                 self._pending = given_up.result()
                 return
-            held = exchange.result()
+            held = dealt.result()
         finally:
-            exchange.cancel()
+            dealt.cancel()
             given_up.cancel()
         await self._party.send(MANAGER, Held(epoch, tuple(sorted(held))))
         message = await self._from_server(epoch, Open)
@@ -210,25 +219,6 @@ class Worker:
             await self._answer(message, held)
         else:
             self._pending = message
-
-    async def _exchange(self, epoch: int, shares: Mapping[PartyId, bytes]) -> dict[PartyId, bytes]:
-        """Send shares and take others', at once; give those that came in time, by dealer, and one's own."""
-        own, entries, within = self._party.id, len(self._local), self._system.timeout_seconds
-        others = [member for member in shares if member != own]
-        _, received = await asyncio.gather(
-            each(
-                {peer: send_whole(self._party, peer, Share, epoch, shares[peer]) for peer in others},
-                within=within,
-            ),
-            each(
-                {
-                    peer: receive_whole(self._party, Share, sender=peer, epoch=epoch, entries=entries)
-                    for peer in others
-                },
-                within=within,
-            ),
-        )
-        return {own: shares[own], **received}
 
     async def _answer(self, request: Open, held: Mapping[PartyId, bytes]) -> None:
         """Send the server one's share of a sum, if it may have it.
@@ -242,7 +232,6 @@ class Worker:
         if not allowed or not set(dealers) <= set(held):
             raise ProtocolError(f"epoch {epoch}: a sum over {list(dealers)} must not be opened", [MANAGER])
         if not await self._may_be_summed(epoch, dealers):
-            await self._party.send(MANAGER, Declined(epoch))
             return
         total = await self._party.to_process(
             self._sharing.add, {dealer: held[dealer] for dealer in dealers}, len(self._local)
@@ -252,15 +241,17 @@ class Worker:
     # -------------------------------------------------------------------------------------- one sum
 
     async def _may_be_summed(self, epoch: int, dealers: Sequence[PartyId]) -> bool:
-        """Tell whether this epoch's update may be summed over a set, and put it on disk that it is.
+        """Put on disk that this epoch's update is summed over a set, and say True; decline if it may not be.
 
         Not if it differs by a single worker from the last one that this worker was in: what the server says
         of the set before is not relied upon.
         """
         earlier = await self._party.to_thread("record", self._task.journal.newest, _SETS, epoch - 1)
-        if earlier is not None and too_close(dealers, earlier["members"].tolist()):
-            return False
-        return await self._kept(_SETS, epoch, dealers)
+        lasting = earlier is not None and too_close(dealers, earlier["members"].tolist())
+        if not lasting and await self._kept(_SETS, epoch, dealers):
+            return True
+        await self._party.send(MANAGER, Declined(epoch, lasting))
+        return False
 
     async def _kept(self, name: str, epoch: int, members: Sequence[PartyId]) -> bool:
         """Put a set of an epoch on disk; tell whether it is the one that is there, if one is.
