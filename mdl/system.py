@@ -153,6 +153,21 @@ class Outcome:
     parameters: Floats
 
 
+@dataclass(frozen=True)
+class Traits:
+    """What a figure cannot say of a system, a line each, for tables that set systems side by side.
+
+    docs/security.md says the first in full, the systems' own pages the second.
+
+    Attributes:
+        learns: who learns what of whom, if all follow the protocol, and which coalition learns everything.
+        loss: what happens when a worker is lost.
+    """
+
+    learns: str
+    loss: str
+
+
 class System(Protocol):
     """A way to train: one paper. A frozen value."""
 
@@ -173,6 +188,9 @@ class System(Protocol):
 
     def explain(self, workers: int, parameters: int) -> Sequence[str]:
         """Say what a run will do: who sees what, thresholds, security, capacity, costs. A paragraph each."""
+
+    def traits(self, workers: int) -> Traits:
+        """Give what sets a run with n = `workers` apart from those of other systems."""
 
     def terms(self, workers: int) -> Mapping[str, str]:
         """What both ends of a link must agree on before the first epoch: public names and values."""

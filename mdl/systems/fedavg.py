@@ -21,7 +21,7 @@ from mdl.protocols.gathering import each
 from mdl.protocols.local import Keeper, checkpoint, scored, train_from
 from mdl.protocols.pieces import Piece, receive_whole, send_whole
 from mdl.settings import Settings
-from mdl.system import Crypto, Learner, Outcome, Randomness, Task, star
+from mdl.system import Crypto, Learner, Outcome, Randomness, Task, Traits, star
 from mdl.vectors import Floats
 
 
@@ -76,6 +76,14 @@ class FedAvg(Settings):
             "Nothing is hidden: the manager sees every worker's parameters after each epoch.",
             f"{size / 1e6:.1f} MB an epoch over all links: 4 bytes a parameter up and down, for each worker.",
         ]
+
+    def traits(self, workers: int) -> Traits:
+        """See `System`."""
+        del workers
+        return Traits(
+            learns="manager: every worker's parameters after each epoch; workers: the global model",
+            loss="the run goes on with the others",
+        )
 
     def terms(self, workers: int) -> Mapping[str, str]:
         """See `System`."""

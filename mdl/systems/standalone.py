@@ -11,7 +11,7 @@ from mdl.party import MANAGER, Message, Party, PartyId
 from mdl.protocols.convergence import Convergence
 from mdl.protocols.local import Keeper, scored, train_from
 from mdl.settings import Settings
-from mdl.system import Crypto, Learner, Outcome, Randomness, Task
+from mdl.system import Crypto, Learner, Outcome, Randomness, Task, Traits
 
 
 class Standalone(Settings):
@@ -57,6 +57,14 @@ class Standalone(Settings):
             f"{workers} workers train alone; nothing is exchanged, nothing is learnt from one another.",
             *pooled,
         ]
+
+    def traits(self, workers: int) -> Traits:
+        """See `System`."""
+        del workers
+        return Traits(
+            learns="manager: all training data; workers: nothing" if self.pooled else "nobody anything",
+            loss="the others do not notice",
+        )
 
     def terms(self, workers: int) -> Mapping[str, str]:
         """See `System`."""

@@ -9,7 +9,7 @@ opening are in `mdl.protocols.opening`.
 from collections.abc import Sequence
 
 from mdl.party import MANAGER, Party
-from mdl.system import Learner, Outcome, Task
+from mdl.system import Learner, Outcome, Task, Traits
 from mdl.systems.coordinated.manager import Manager
 from mdl.systems.coordinated.messages import (
     CallbackDownload,
@@ -23,6 +23,7 @@ from mdl.systems.coordinated.messages import (
 from mdl.systems.coordinated.settings import CoordinatedSettings
 from mdl.systems.coordinated.worker import Worker
 from mdl.systems.explanations import explain_coordinated
+from mdl.systems.traits import traits_coordinated
 
 
 class Coordinated(CoordinatedSettings):
@@ -31,6 +32,10 @@ class Coordinated(CoordinatedSettings):
     def explain(self, workers: int, parameters: int) -> Sequence[str]:
         """See `System`."""
         return explain_coordinated(self, workers=workers, parameters=parameters)
+
+    def traits(self, workers: int) -> Traits:
+        """See `System`."""
+        return traits_coordinated(self, workers)
 
     async def run(self, party: Party, learner: Learner, task: Task) -> Outcome:
         """Play the manager's part, or a worker's."""

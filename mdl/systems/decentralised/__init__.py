@@ -8,8 +8,8 @@ docs/systems/decentralised.md.
 from collections.abc import Sequence
 
 from mdl.party import Party
-from mdl.system import Learner, Outcome, Task
-from mdl.systems.decentralised.explanation import explain
+from mdl.system import Learner, Outcome, Task, Traits
+from mdl.systems.decentralised.explanation import explain, traits
 from mdl.systems.decentralised.node import Node
 from mdl.systems.decentralised.settings import DecentralisedSettings
 
@@ -20,6 +20,10 @@ class Decentralised(DecentralisedSettings):
     def explain(self, workers: int, parameters: int) -> Sequence[str]:
         """See `System`."""
         return explain(self, workers=workers, parameters=parameters)
+
+    def traits(self, workers: int) -> Traits:
+        """See `System`."""
+        return traits(self, workers=workers)
 
     async def run(self, party: Party, learner: Learner, task: Task) -> Outcome:
         """Play a node's part."""

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from mdl.schemes.bfv.ring import DEGREE, MODULUS_BITS
 from mdl.schemes.bfv.scheme import STANDARD_TERNARY
+from mdl.system import Traits
 from mdl.systems.decentralised.settings import DecentralisedSettings
 from mdl.vectors import Blocks
 
@@ -40,3 +41,15 @@ def explain(system: DecentralisedSettings, *, workers: int, parameters: int) -> 
         f"are multiples of 2^-{system.weight_bits}; sums are exact. If a node is lost, the run ends.",
     ]
     return said
+
+
+def traits(system: DecentralisedSettings, *, workers: int) -> Traits:
+    """See `System`."""
+    del workers
+    learns = (
+        "each node: its neighbours' models"
+        if system.mode == "plain"
+        else "each node: each epoch the weighted sum of its neighbours' models; it and its neighbours but "
+        "one: that one's model"
+    )
+    return Traits(learns, "the run ends, and can be resumed")

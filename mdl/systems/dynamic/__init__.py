@@ -10,7 +10,7 @@ print, each with its reason, are in docs/systems/dynamic.md.
 from collections.abc import Sequence
 
 from mdl.party import MANAGER, Party
-from mdl.system import Learner, Outcome, Task
+from mdl.system import Learner, Outcome, Task, Traits
 from mdl.systems.dynamic.manager import Manager
 from mdl.systems.dynamic.messages import (
     EpochDone,
@@ -25,6 +25,7 @@ from mdl.systems.dynamic.messages import (
 from mdl.systems.dynamic.settings import DynamicSettings
 from mdl.systems.dynamic.worker import Worker
 from mdl.systems.explanations import explain_dynamic
+from mdl.systems.traits import traits_dynamic
 
 
 class Dynamic(DynamicSettings):
@@ -40,6 +41,10 @@ class Dynamic(DynamicSettings):
             download=self.download.type,
             admission=self.admission.type,
         )
+
+    def traits(self, workers: int) -> Traits:
+        """See `System`."""
+        return traits_dynamic(self, workers, printed=self.mode == "paper", download=self.download.type)
 
     async def run(self, party: Party, learner: Learner, task: Task) -> Outcome:
         """Play the manager's part, or a worker's."""

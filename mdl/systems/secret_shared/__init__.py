@@ -8,8 +8,8 @@ Duan, Zhou, Li, "Privacy-preserving distributed deep learning based on secret sh
 from collections.abc import Sequence
 
 from mdl.party import MANAGER, Party
-from mdl.system import Learner, Outcome, Task
-from mdl.systems.secret_shared.explanation import explain
+from mdl.system import Learner, Outcome, Task, Traits
+from mdl.systems.secret_shared.explanation import explain, traits
 from mdl.systems.secret_shared.server import Server
 from mdl.systems.secret_shared.settings import SecretSharedSettings
 from mdl.systems.secret_shared.worker import Worker
@@ -21,6 +21,10 @@ class SecretShared(SecretSharedSettings):
     def explain(self, workers: int, parameters: int) -> Sequence[str]:
         """See `System`."""
         return explain(self, workers=workers, parameters=parameters)
+
+    def traits(self, workers: int) -> Traits:
+        """See `System`."""
+        return traits(self, workers=workers)
 
     async def run(self, party: Party, learner: Learner, task: Task) -> Outcome:
         """Play the server's part, or a worker's."""

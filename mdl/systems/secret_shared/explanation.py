@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from mdl.schemes.vector_sharing import ENTRY_BYTES
+from mdl.system import Traits
 from mdl.systems.secret_shared.settings import SecretSharedSettings
 
 _HIDES: Final = {
@@ -22,6 +23,12 @@ _LOST: Final = {
     "additive": "If a member is lost, the epoch is missed: nothing is added to the model.",
     "shamir": "Up to {spare} members may be lost in an epoch, and it is not missed.",
     "plain": "If a member is lost, the epoch is missed: nothing is added to the model.",
+}
+
+_TOGETHER: Final = {
+    "prng": "it and all members but one: that one's update",
+    "additive": "it and all members but one: that one's update",
+    "shamir": "any {threshold} members: the updates shared with them",
 }
 
 
@@ -47,3 +54,18 @@ def explain(system: SecretSharedSettings, *, workers: int, parameters: int) -> S
         f"Entries of updates are multiples of 2^-{system.fraction_bits} within ±{system.range:g}; sums are "
         "exact.",
     ]
+
+
+def traits(system: SecretSharedSettings, *, workers: int) -> Traits:
+    """See `System`."""
+    size, threshold, least = system.size(workers), system.openers(workers), system.minimum_group
+    hidden = f"server: each epoch the sum of its group's updates, {least} or more"
+    learns = (
+        "server: every worker's update; workers: the global model"
+        if system.mode == "plain"
+        else f"{hidden}; workers: the global model; {_TOGETHER[system.mode].format(threshold=threshold)}"
+    )
+    lost = "that epoch is missed"
+    if system.mode == "shamir":
+        lost = f"up to {size - threshold} in an epoch are made up for"
+    return Traits(learns, f"{lost}; the run goes on while there can be groups of {least}")
