@@ -9,12 +9,11 @@ import asyncio
 import json
 import multiprocessing
 import os
-import secrets
 import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -27,19 +26,16 @@ from typing import Any, Final
 import msgspec
 
 from mdl import folder as files
+from mdl.authority import deal_keys
 from mdl.config import Experiment
 from mdl.curves import write_curves
 from mdl.entry import enter
 from mdl.errors import MdlError, WorkerDied
-from mdl.learning.dataset import open_spool
-from mdl.learning.partition import split
-from mdl.learning.privacy import DpSgd
-from mdl.learning.settings import LearningSettings
-from mdl.orders import Keys, Orders
+from mdl.orders import Orders
 from mdl.party import MANAGER, PartyId
-from mdl.privacy import record_level
+from mdl.preparation import Preparation, also_preloaded, prepare
 from mdl.protocols.releases import counted
-from mdl.schemes.randomness import SystemRandomness
+from mdl.resumption import resume_epochs
 from mdl.summary import Account, summarise
 
 GRACE_SECONDS: Final = 5.0
@@ -77,17 +73,6 @@ class _Child:
         return f"in epoch {self.epoch + 1}, before its training was done"
 
 
-def deal_keys(experiment: Experiment) -> dict[PartyId, Keys]:
-    """Be the trusted authority: make every party's keys, for one run. Nothing of it is kept."""
-    system, rng = experiment.system, SystemRandomness()
-    run = secrets.token_bytes(16)
-    credentials = system.deal(experiment.workers, rng=rng)
-    proofs: dict[PartyId, dict[int, bytes]] = {party: {} for party in system.roster(experiment.workers)}
-    for listener, caller in system.links(experiment.workers):
-        proofs[listener][caller] = proofs[caller][listener] = secrets.token_bytes(32)
-    return {party: Keys(party, run, credentials.get(party, b""), proofs[party]) for party in proofs}
-
-
 def launch(
     experiment: Experiment,
     run: Path,
@@ -110,20 +95,11 @@ def launch(
     """
     context = multiprocessing.get_context("forkserver")
     # The one process that imports torch; every party is a fork of it.
-    context.set_forkserver_preload(["mdl.node", *_also_preloaded(experiment.learning)])
+    context.set_forkserver_preload(["mdl.node", *also_preloaded(experiment.learning)])
     forkserver.ensure_running()
     with files.locked(run), _private_folder() as private:
         launcher = _Launcher(experiment, run, private, data_dir=data_dir, watch=watch, resuming=resuming)
         return asyncio.run(launcher.run())
-
-
-def _also_preloaded(learning: LearningSettings) -> Sequence[str]:
-    """Name what training would import in each party, over a second in each if not before."""
-    if not isinstance(learning.privacy, DpSgd):
-        return ()
-    # Where each worker has a file of its own, it calculates its noise itself.
-    by_itself = learning.split == "files" and learning.privacy.epsilon is not None
-    return ("torch._dynamo", "dp_accounting") if by_itself else ("torch._dynamo",)
 
 
 @contextmanager
@@ -173,10 +149,15 @@ class _Launcher:
                     counts = counted(files.FileJournal(self._run, party))
                     self._note({"party": party, "kind": "resumed", "epoch": epoch, **counts})
             try:
-                spool, _ = await asyncio.gather(self._lay_out_data(), self._load_accountant())
-                noise = await self._calibrated(spool)
+                prepared = await prepare(
+                    self._experiment,
+                    self._private,
+                    data_dir=self._data_dir,
+                    watch=self._watch,
+                    stopping=lambda: self._stopping,
+                )
                 if not self._stopping:
-                    self._start_all(spool, resume, noise)
+                    self._start_all(prepared, resume)
                     async with asyncio.TaskGroup() as tasks:
                         for child in self._children.values():
                             tasks.create_task(self._accompany(child))
@@ -188,64 +169,6 @@ class _Launcher:
 
     # ------------------------------------------------------------------------------------------------
     # starting
-
-    async def _lay_out_data(self) -> str:
-        """Have a child read the data set once, so that all parties can map the same pages."""
-        if self._experiment.learning.split == "files":
-            return ""  # each worker reads its own file, and nobody else's
-        self._watch({"kind": "starting", "what": "reading the data set"})
-        ours, theirs = multiprocessing.Pipe()
-        spool = self._private / "data"
-        spool.mkdir()
-        process = self._context.Process(
-            target=lay_out,
-            args=(theirs, self._experiment.learning.model_dump(), str(self._data_dir or ""), str(spool)),
-            daemon=True,
-        )
-        process.start()
-        theirs.close()
-        try:
-            while not ours.poll():
-                if self._stopping:
-                    process.kill()
-                    return ""
-                await asyncio.sleep(0.02)
-            message = ours.recv_bytes().decode()
-        except EOFError:
-            message = "the process that reads the data set died"
-        finally:
-            ours.close()
-        await asyncio.to_thread(process.join)
-        if message:
-            raise MdlError(message)
-        return str(spool)
-
-    async def _load_accountant(self) -> None:
-        """Import in a thread what counts DP-SGD's ε, while nothing else can be done here."""
-        if isinstance(self._experiment.learning.privacy, DpSgd):
-            await asyncio.to_thread(record_level.load)
-
-    async def _calibrated(self, spool: str) -> dict[int, float]:
-        """Calculate once for all workers, in a thread, the noise by which they keep to their ε.
-
-        Returns:
-            Noise multipliers by the number of examples; none where the file gives the noise itself, and where
-            only each worker knows how many examples it has.
-        """
-        experiment, privacy = self._experiment, self._experiment.learning.privacy
-        if not isinstance(privacy, DpSgd) or privacy.epsilon is None or not spool:
-            return {}
-        self._watch({"kind": "starting", "what": "calculating the noise of DP-SGD"})
-        labels = open_spool(Path(spool)).train_labels
-        parts = await asyncio.to_thread(
-            split, labels, experiment.learning, experiment.workers, experiment.seed
-        )
-        noise: dict[int, float] = {}
-        for examples in sorted({len(part) for part in parts}):
-            if not self._stopping:
-                sampling = experiment.learning.sampling(examples)
-                noise[examples] = await asyncio.to_thread(privacy.noise_over, experiment.epochs, sampling)
-        return noise
 
     def _take_up(self) -> dict[PartyId, int]:
         """Find where to go on; take over the records up to there, and drop those of what is repeated."""
@@ -264,7 +187,7 @@ class _Launcher:
         self._began -= seconds
         return resume
 
-    def _start_all(self, spool: str, resume: Mapping[PartyId, int], noise: dict[int, float]) -> None:
+    def _start_all(self, prepared: Preparation, resume: Mapping[PartyId, int]) -> None:
         self._watch({"kind": "starting", "what": "starting the parties"})
         keys = deal_keys(self._experiment)
         sockets = self._private / "sockets"
@@ -278,11 +201,11 @@ class _Launcher:
                 keys=mine,
                 sockets=str(sockets),
                 run_folder=str(self._run),
-                spool=spool,
+                spool=prepared.spool,
                 data_dir=str(self._data_dir or ""),
                 resume=resume.get(party, 0),
                 pool=max(1, os.cpu_count() or 1) if party == MANAGER else 1,
-                noise=noise,
+                noise=prepared.noise,
             )
             child.pipe.send_bytes(msgspec.msgpack.encode(orders))
 
@@ -381,15 +304,21 @@ class _Launcher:
             self._stop_all()
             return
         self._note(
-            # The run's epoch, not the worker's own: by it a resumed run knows which records to keep.
+            # By this a resumed run knows which records to keep.
             {
                 "party": MANAGER,
                 "kind": "left",
-                "epoch": self._children[MANAGER].epoch,
+                "epoch": self._epoch,
                 "worker": child.party,
                 "how": str(error),
             }
         )
+
+    @property
+    def _epoch(self) -> int:
+        """The run's: the manager's, or the latest of any where nobody leads."""
+        leading = self._children.get(MANAGER)
+        return leading.epoch if leading else max(child.epoch for child in self._children.values())
 
     def _why(self, child: _Child) -> MdlError:
         if child.failure is None:
@@ -454,62 +383,3 @@ class _Launcher:
         files.write_json(self._run / files.SUMMARY, summary)
         write_curves(self._run)
         return summary
-
-
-def lay_out(pipe: Connection, learning: Mapping[str, Any], data_dir: str, spool: str) -> None:
-    """Lay a data set out in `spool` (in a child); tell over `pipe` what went wrong, or nothing.
-
-    The model is built once as well: one that cannot be is found out before any party starts.
-    """
-    from mdl.learning.dataset import spool as write
-    from mdl.learning.datasets import load
-    from mdl.learning.models import build
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        settings = LearningSettings(**learning)
-        dataset = load(settings, Path(data_dir) if data_dir else None)
-        build(settings, dataset.shape, dataset.classes, 0)
-        write(dataset, Path(spool))
-    except MdlError as error:
-        pipe.send_bytes(f"{type(error).__name__}: {error}".encode())
-        raise SystemExit(1) from None
-    pipe.send_bytes(b"")
-
-
-def resume_epochs(experiment: Experiment, run: Path) -> dict[PartyId, int]:
-    """Find, for each party, the epoch to go on from.
-
-    Where an epoch is everybody's, they must go on from the same one: the latest that the manager has and that
-    all workers which kept up with it have too; if there is none, the manager's latest. A worker that has no
-    checkpoint of it takes its own latest. Without a manager, it is the latest that all have. Where all go at
-    their own pace, each goes on from its own latest, and the manager, if there is one, must have one.
-
-    Raises:
-        MdlError: there is nothing to go on from.
-    """
-    roster = list(experiment.system.roster(experiment.workers))
-    kept = {party: files.FileJournal(run, party).epochs("model") for party in roster}
-    newest = {party: epochs[-1] if epochs else 0 for party, epochs in kept.items()}
-    if not experiment.linked:
-        return newest
-    reached: int | None
-    if not experiment.led:
-        reached = max(set.intersection(*map(set, kept.values())), default=None)
-    else:
-        reached = newest[MANAGER] if experiment.system.own_pace else _common_epoch(kept)
-    if not reached:
-        raise MdlError(f"{run} holds no checkpoint that the parties have in common: nothing to resume")
-    if reached >= experiment.epochs:
-        raise MdlError(f"{run} is complete: all {reached} epochs are done (raise --set epochs to go on)")
-    return newest if experiment.system.own_pace else dict.fromkeys(roster, reached)
-
-
-def _common_epoch(kept: Mapping[PartyId, Sequence[int]]) -> int | None:
-    if not kept[MANAGER]:
-        return None
-    newest = kept[MANAGER][-1]
-    # Who is further behind than one epoch had left the run before; it catches up as it can.
-    up_to_date = [epochs for party, epochs in kept.items() if party and epochs and epochs[-1] >= newest - 1]
-    common = [epoch for epoch in kept[MANAGER] if all(epoch in epochs for epochs in up_to_date)]
-    return common[-1] if common else newest

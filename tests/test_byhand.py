@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mdl.authority import deal_keys
 from mdl.byhand import read_keys, start, write_keys
 from mdl.config import Experiment, parse
 from mdl.errors import ConfigError
 from mdl.folder import FileJournal
-from mdl.launcher import deal_keys
 from mdl.orders import Orders, Report
 from mdl.systems.coordinated import Coordinated
 

@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mdl.authority import deal_keys
 from mdl.config import Experiment, parse
 from mdl.errors import MdlError
 from mdl.folder import FileJournal
-from mdl.launcher import _Child, _Launcher, deal_keys, resume_epochs
+from mdl.launcher import _Child, _Launcher
 from mdl.party import MANAGER
+from mdl.resumption import resume_epochs
 from mdl.systems.coordinated import Coordinated
 
 TABLES = {

@@ -31,8 +31,8 @@ def deal(
     [dim]Example:[/dim]
       mdl keys deal configs/quickstart.toml --out keys
     """
+    from mdl.authority import deal_keys
     from mdl.byhand import write_keys
-    from mdl.launcher import deal_keys
 
     for path in write_keys(deal_keys(load_experiment(file, overrides, seed)), out):
         typer.echo(path)

@@ -122,8 +122,9 @@ def _train(
     """Make or take up the run's folder, launch, show what happens."""
     from mdl import folder
     from mdl.config import check_resumable, load
-    from mdl.launcher import launch, resume_epochs
+    from mdl.launcher import launch
     from mdl.learning.sizes import check_data
+    from mdl.resumption import resume_epochs
 
     check_data(experiment.learning, data_dir(), workers=experiment.workers)
     if resume is not None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from mdl.config import Experiment, parse
 from mdl.errors import OutOfRange, PeerLeft, TooFewWorkers
 from mdl.folder import FileJournal
-from mdl.launcher import deal_keys
+from mdl.authority import deal_keys
 from mdl.node import _task
 from mdl.orders import Orders
 from mdl.party import MANAGER, Message, PartyId
