@@ -44,6 +44,7 @@ from mdl.schemes.bfv.ring import (
     MODULUS_BITS,
     Elements,
     Spectrum,
+    Ternary,
     product,
     spectra,
     total,
@@ -67,9 +68,20 @@ _PUBLISHED: Final = b"mdl: common polynomial of multiparty BFV "
 
 @dataclass(frozen=True, eq=False)
 class Secret:
-    """A party's part of the secret key, and its transform."""
+    """A party's part of the secret key.
 
+    Attributes:
+        polynomial: s_j, shape (N,).
+        spectrum: its transform.
+    """
+
+    polynomial: Ternary
     spectrum: Spectrum
+
+    @staticmethod
+    def of(polynomial: Ternary) -> "Secret":
+        """Make it of a ternary polynomial, shape (N,)."""
+        return Secret(polynomial, spectra(polynomial))
 
     def __repr__(self) -> str:
         return "Secret(...)"
@@ -161,7 +173,7 @@ class MultipartyBfv:
 
     def draw(self, *, rng: Randomness) -> Secret:
         """Draw a party's part of the secret key."""
-        return Secret(spectra(ternary.draw((self.degree,), rng=rng)))
+        return Secret.of(ternary.draw((self.degree,), rng=rng))
 
     def public_share(self, secret: Secret, common: Elements, *, rng: Randomness) -> Elements:
         """Give b_j, shape (N,)."""

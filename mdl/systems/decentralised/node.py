@@ -1,13 +1,21 @@
 """A node of D-MHE: it trains, averages with its neighbours, and goes on from there."""
 
+import asyncio
+
+import msgspec
 import numpy as np
 
+from mdl.errors import MdlError
 from mdl.party import Party
 from mdl.protocols.local import Keeper, train_from
+from mdl.schemes.key_agreement import Identity
 from mdl.schemes.randomness import SystemRandomness
 from mdl.system import Learner, Outcome, Randomness, Task
-from mdl.systems.decentralised.exchange import EncryptedExchange, Exchange, Neighbourhood, PlainExchange
-from mdl.systems.decentralised.settings import DecentralisedSettings
+from mdl.systems.decentralised.exchange import Exchange
+from mdl.systems.decentralised.making import Encrypted, Making, Place, Plain
+from mdl.systems.decentralised.neighbours import Neighbours
+from mdl.systems.decentralised.settings import PLAINTEXT_BITS, DecentralisedSettings
+from mdl.systems.decentralised.sums import INCOMPLETE
 from mdl.vectors import Floats
 
 
@@ -26,33 +34,73 @@ class Node:
         self._system, self._party, self._learner, self._task = system, party, learner, task
         self._keeper = Keeper(party, learner, task)
         self._local = learner.parameters()
-        graph = system.topology(task.workers)
-        neighbours = graph.neighbours(party.id)
-        hood = Neighbourhood(party, neighbours, graph.weights(system.weight_bits), system.timeout_seconds)
-        degrees = graph.degrees
-        schemes = {each: system.scheme(degrees[each]) for each in (party.id, *neighbours)}
-        self._exchange: Exchange = (
-            PlainExchange(hood)
-            if system.mode == "plain"
-            else EncryptedExchange(hood, schemes, parameters=len(self._local), run=task.run, rng=rng)
+        self._exchange = Exchange(self._place(), self._making(rng), group=system.graph.type == "group")
+
+    def _place(self) -> Place:
+        me, all_of_them = self._party.id, self._system.neighbourhoods(self._task.workers)
+        own = all_of_them.get(me)
+        others = {node: other for node, other in all_of_them.items() if me in other.weights}
+        neighbours = Neighbours(
+            self._party,
+            sorted({*others, *(own.neighbours if own else ())}),
+            timeout_seconds=self._system.timeout_seconds,
+            needed=self._system.threshold if own else None,
+        )
+        return Place(neighbours, own, others)
+
+    def _making(self, rng: Randomness) -> Making:
+        if self._system.mode == "plain":
+            return Plain()
+        credentials = self._task.credentials
+        return Encrypted(
+            plaintext_bits=PLAINTEXT_BITS,
+            parameters=len(self._local),
+            run=self._task.run,
+            threshold=self._system.threshold,
+            identity=msgspec.msgpack.decode(credentials, type=Identity) if credentials else None,
+            journal=self._task.journal,
+            rng=rng,
         )
 
     async def run(self) -> Outcome:
-        """Take part from the first epoch to the last; see `mdl.system.System.run`."""
+        """Take part from the first epoch to the last; see `mdl.system.System.run`.
+
+        Raises:
+            MdlError: this node was lost to the run before, or the run must not be resumed.
+        """
+        await self._check_may_begin()
         self._local = await self._keeper.restored(self._local)
         await self._exchange.prepare()
+        async with asyncio.TaskGroup() as tasks:
+            standing_by = tasks.create_task(self._exchange.stand_by())
+            await self._epochs()
+            await self._exchange.finish()
+            standing_by.cancel()
+        await self._keeper.finish(self._task.epochs, self._local)
+        return Outcome(self._task.epochs, "all epochs done", self._local)
+
+    async def _check_may_begin(self) -> None:
+        """Refuse to open an epoch a second time over other nodes' parameters than the first time."""
+        if self._task.rejoin:
+            raise MdlError("the run goes on without whoever it has lost: its neighbours opened its secrets")
+        read = self._task.journal.newest
+        kept = await self._party.to_thread("record", read, INCOMPLETE, self._task.epochs)
+        if kept is not None and (opened := int(kept["epoch"])) > self._task.resume:
+            raise MdlError(
+                f"epoch {opened} was opened without a node that was lost, and must not be opened again with "
+                "it: the difference would show its parameters; begin a new run"
+            )
+
+    async def _epochs(self) -> None:
         for epoch in range(self._task.resume + 1, self._task.epochs + 1):
             trained = await train_from(self._party, self._learner, self._local, self._task, epoch)
             self._local = await self._averaged(epoch, trained)
             await self._keeper.epoch_done(epoch, self._local)
-        await self._keeper.finish(self._task.epochs, self._local)
-        return Outcome(self._task.epochs, "all epochs done", self._local)
 
     async def _averaged(self, epoch: int, trained: Floats) -> Floats:
         """Give Σ_j W_ij v_j, exact but for the grid."""
         values, saturated = self._system.encoding.encode(trained)
-        total = await self._exchange.sum(epoch, values)
+        found = await self._exchange.sum(epoch, values)
         count = len(trained)
         self._party.record("updated", epoch, updated=count, missed=0, saturated=saturated)
-        scale = 2.0 ** -(self._system.fraction_bits + self._system.weight_bits)
-        return (total * scale).astype(np.float32)
+        return (found.values / (found.weight << self._system.fraction_bits)).astype(np.float32)

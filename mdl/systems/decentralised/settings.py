@@ -1,23 +1,28 @@
 """The `[system]` table of D-MHE."""
 
 import builtins
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Final, Literal, Self
 
+import msgspec
 from annotated_types import Ge, Gt, Le
 from pydantic import model_validator
 
 from mdl.party import Message, PartyId
 from mdl.protocols.graphs import Graph
+from mdl.schemes import key_agreement
 from mdl.schemes.bfv import MultipartyBfv
 from mdl.schemes.fixed_point import FixedPoint
 from mdl.settings import Settings
 from mdl.system import Crypto, Randomness
-from mdl.systems.decentralised.messages import CollectiveKey, Opening, PublicShare, Summed, Weighted
-from mdl.systems.decentralised.topology import AnyGraph, RingSettings
+from mdl.systems.decentralised import messages as say
+from mdl.systems.decentralised.neighbourhoods import Neighbourhood, of_graph, of_group
+from mdl.systems.decentralised.topology import GROUP_NODE, AnyGraph, RingSettings
 
 PLAINTEXT_BITS: Final = 32
 WORKERS_LIMIT: Final = 64
+_LEAST_SECURE: Final = 3
+"""Nodes of a neighbourhood: with two, the node finds its neighbour's parameters by subtraction."""
 
 
 class DecentralisedSettings(Settings):
@@ -28,9 +33,13 @@ class DecentralisedSettings(Settings):
         mode: ``"bfv"``: neighbours' parameters are encrypted, and only their weighted sum is opened.
             ``"plain"``: they are sent as they are, the yardstick.
         fraction_bits: binary digits of a parameter that are kept after the point.
-        weight_bits: weights are multiples of 2^-weight_bits.
+        weight_bits: weights are multiples of 2^-weight_bits; in a group, where each counts one, at most
+            2^weight_bits fit.
+        threshold: τ, how many of a neighbourhood must remain for it to go on, and recover the secrets of the
+            others. None: all must. Any τ of a neighbourhood together could read all its single values.
         timeout_seconds: how long a node waits for a neighbour in each step, training included.
-        insecure: allow nodes with one neighbour, who see that one's parameters.
+        insecure: allow nodes with one neighbour, or that a loss could leave with one, who then see that one's
+            parameters; and thresholds of half a neighbourhood or less.
     """
 
     type: Literal["decentralised"] = "decentralised"
@@ -38,6 +47,7 @@ class DecentralisedSettings(Settings):
     mode: Literal["bfv", "plain"] = "bfv"
     fraction_bits: Annotated[int, Ge(1), Le(24)] = 16
     weight_bits: Annotated[int, Ge(2), Le(16)] = 8
+    threshold: Annotated[int, Ge(2)] | None = None
     timeout_seconds: Annotated[float, Gt(0)] = 300.0
     insecure: bool = False
 
@@ -64,6 +74,17 @@ class DecentralisedSettings(Settings):
         """
         return self.graph.build(range(1, workers + 1))
 
+    def neighbourhoods(self, workers: int) -> Mapping[PartyId, Neighbourhood]:
+        """Give all neighbourhoods, by their node: one for each node, or a single one in a group.
+
+        Raises:
+            ValueError: there is no such graph, or with so few bits a weight is zero.
+        """
+        graph = self.topology(workers)
+        if self.graph.type == "group":
+            return of_group(GROUP_NODE, graph.neighbours(GROUP_NODE))
+        return of_graph(graph, self.weight_bits)
+
     def scheme(self, neighbours: int) -> MultipartyBfv:
         """Give the scheme of a neighbourhood, the node itself and so many others."""
         return MultipartyBfv(neighbours + 1, PLAINTEXT_BITS)
@@ -80,28 +101,53 @@ class DecentralisedSettings(Settings):
 
     @property
     def tolerates_loss(self) -> bool:
-        """Sums are opened by a whole neighbourhood: without a node, its neighbours cannot go on."""
-        return False
+        """With a threshold neighbourhoods go on without some of their nodes."""
+        return self.threshold is not None
 
     def problems(self, workers: int) -> Sequence[str]:
         """See `System`."""
         if not 3 <= workers <= WORKERS_LIMIT:
             return [f"workers: {workers}, but a graph needs 3 to {WORKERS_LIMIT}"]
         try:
-            graph = self.topology(workers)
-            graph.weights(self.weight_bits)
-            self.scheme(max(graph.degrees.values()))
+            neighbourhoods = self.neighbourhoods(workers).values()
+            sizes = [len(each.members) for each in neighbourhoods]
+            self.scheme(max(sizes) - 1)
         except ValueError as error:
             return [f"system.graph: {error}"]
-        if not graph.connected:
+        if not self.topology(workers).connected:
             return ["system.graph: it is not connected: some would never learn from others"]
-        single = [party for party, degree in graph.degrees.items() if degree == 1]
+        if self.graph.type == "group" and workers > 1 << self.weight_bits:
+            return [f"system.weight_bits: sums of {workers} models do not fit in {self.weight_bits} bits"]
+        found = [*self._too_few_to_go_on(min(sizes), max(sizes))]
+        single = [each.node for each in neighbourhoods if len(each.members) == 2]
         if single and self.mode != "plain" and not self.insecure:
-            return [
+            found.append(
                 f"system.graph: nodes {single} have one neighbour each, whose parameters they would find by "
                 "subtracting their own; add edges, or say system.insecure = true to study it"
-            ]
-        return []
+            )
+        return found
+
+    def _too_few_to_go_on(self, smallest: int, largest: int) -> Iterator[str]:
+        """Say what is wrong with the threshold in neighbourhoods of these sizes."""
+        threshold = self.threshold
+        if threshold is None:
+            return
+        if threshold > smallest:
+            yield f"system.threshold: {threshold}, but the smallest neighbourhood has {smallest} nodes"
+        if self.mode == "plain" or self.insecure:
+            return
+        if threshold < _LEAST_SECURE:
+            yield (
+                f"system.threshold: {threshold}, but of two nodes that remain each would find the other's "
+                f"parameters by subtraction; use at least {_LEAST_SECURE}, or say system.insecure = true to "
+                "study it"
+            )
+        if 2 * threshold <= largest:
+            yield (
+                f"system.threshold: any {threshold} nodes of a neighbourhood of {largest}, half of it or "
+                f"fewer, could read the others' models; use at least {largest // 2 + 1}, or say "
+                "system.insecure = true to study it"
+            )
 
     def terms(self, workers: int) -> Mapping[str, str]:
         """See `System`."""
@@ -120,12 +166,21 @@ class DecentralisedSettings(Settings):
 
     def receives(self, party: PartyId) -> Sequence[builtins.type[Message]]:
         """See `System`."""
-        del party
+        in_group = self.graph.type == "group"
+        opens = not in_group or party == GROUP_NODE
+        helps = not in_group or party != GROUP_NODE
+        kinds: say.Kinds = (say.Total,) if in_group and helps else ()
         if self.mode == "plain":
-            return (Weighted,)
-        return (PublicShare, CollectiveKey, Weighted, Summed, Opening)
+            return (*kinds, say.Weighted) if opens else kinds
+        if opens:
+            kinds += say.TO_NODE + (say.LOSSES_TO_NODE if self.tolerates_loss else ())
+        if helps:
+            kinds += say.TO_NEIGHBOURS + (say.LOSSES_TO_NEIGHBOURS if self.tolerates_loss else ())
+        return tuple(dict.fromkeys(kinds))
 
     def deal(self, workers: int, *, rng: Randomness) -> Mapping[PartyId, bytes]:
-        """Nothing to deal: neighbours make their keys together."""
-        del workers, rng
-        return {}
+        """Be the trusted authority: keys to sign with where secrets are shared, and else nothing."""
+        if self.threshold is None or self.mode == "plain":
+            return {}
+        identities = key_agreement.deal(self.roster(workers), rng=rng)
+        return {identity.point: msgspec.msgpack.encode(identity) for identity in identities}

@@ -1,7 +1,7 @@
 """The ``graph`` table of an experiment file."""
 
 from collections.abc import Sequence
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Final, Literal, TypeAlias
 
 from annotated_types import Ge, Gt, Le, Len
 from pydantic import Field
@@ -10,6 +10,9 @@ from mdl.party import PartyId
 from mdl.protocols import graphs
 from mdl.protocols.graphs import Graph
 from mdl.settings import Settings
+
+GROUP_NODE: Final[PartyId] = 1
+"""Who collects in a group: the first."""
 
 
 class RingSettings(Settings):
@@ -74,6 +77,17 @@ class EdgesSettings(Settings):
         return Graph(tuple(sorted(parties)), tuple(sorted(pairs)))
 
 
+class GroupSettings(Settings):
+    """``type = "group"``: all average over all; each talks with the first alone, who collects."""
+
+    type: Literal["group"] = "group"
+
+    def build(self, parties: Sequence[PartyId]) -> Graph:
+        """Make the graph."""
+        return graphs.star(parties)
+
+
 AnyGraph: TypeAlias = Annotated[
-    RingSettings | CompleteSettings | RandomSettings | EdgesSettings, Field(discriminator="type")
+    RingSettings | CompleteSettings | GroupSettings | RandomSettings | EdgesSettings,
+    Field(discriminator="type"),
 ]
