@@ -61,6 +61,50 @@ def collusion(file: File, overrides: Overrides = None, seed: Seed = None) -> Non
 
 
 @audit_app.command()
+def topology(
+    file: File,
+    coalition: Annotated[
+        int | None,
+        typer.Option(
+            metavar="C",
+            help="Judge all sizes up to this; by default until some expose somebody, or n - 2.",
+            min=1,
+        ),
+    ] = None,
+    epochs: Annotated[
+        int,
+        typer.Option(metavar="K", help="Take K epochs for one system, as if nobody trained.", min=1, max=16),
+    ] = 1,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", callback=refuse_file, help="Also write audit-topology.json here."),
+    ] = None,
+    overrides: Overrides = None,
+    seed: Seed = None,
+) -> None:
+    """Find the coalitions of nodes on a graph that learn another's parameters, whatever the encryption.
+
+    Each node of a decentralised experiment learns the weighted sum over its neighbours. Nodes that collude
+    put their sums together; whose parameters follow from them is decided by exact linear algebra: for every
+    coalition of a size, or some where there are too many. It needs no data and no training.
+
+    Exit code 1: a single node learns another's parameters.
+
+    [dim]Examples:[/dim]
+      mdl audit topology configs/dmhe-ring.toml
+      mdl audit topology configs/dmhe-ring.toml --set system.graph.type=complete
+      mdl audit topology configs/dmhe-ring.toml --coalition 4 --epochs 3 --out audits
+    """
+    from mdl.audit.topology import command
+
+    experiment = load_experiment(file, overrides, seed)
+    warn_if_insecure(experiment)
+    with blaming(file):
+        audit = command.run(experiment, most=coalition, epochs=epochs, out=out)
+    raise typer.Exit((EXIT_FAILED if audit.refuted else 0) if audit.complete else EXIT_INTERRUPTED)
+
+
+@audit_app.command()
 def inversion(
     what: Audited,
     attack: Annotated[

@@ -1,0 +1,130 @@
+"""Every coalition of the nodes of a decentralised experiment, as far as they can be counted."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from mdl.audit.topology.recipe import Recipe, recipe
+from mdl.errors import ConfigError
+from mdl.party import PartyId
+from mdl.protocols.crowds import Crowd, smallest_crowd
+from mdl.protocols.exposure import Effort, Sized, by_size, until_exposed
+from mdl.protocols.graphs import Graph
+from mdl.protocols.observations import Observations, of_neighbours
+from mdl.systems import AnySystem
+from mdl.systems.decentralised import Decentralised
+
+
+@dataclass(frozen=True)
+class Line:
+    """Coalitions of one size.
+
+    Attributes:
+        sized: whom they expose.
+        crowd: how few honest nodes are in a sum that one of them learns.
+    """
+
+    sized: Sized
+    crowd: Crowd
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What coalitions learn on a graph.
+
+    Attributes:
+        graph: who talks with whom.
+        epochs: how many were taken for one system of equations.
+        lines: size by size, from 1.
+        recipe: how the first coalition that exposes somebody computes it; None where there is none, or where
+            it decrypts it.
+        complete: False if it was stopped early.
+    """
+
+    graph: Graph
+    epochs: int
+    lines: Sequence[Line]
+    recipe: Recipe | None
+    complete: bool
+
+    @property
+    def first(self) -> Sized | None:
+        """The smallest coalitions that were found to expose somebody."""
+        return next((line.sized for line in self.lines if line.sized.exposing), None)
+
+    @property
+    def safe_up_to(self) -> int:
+        """The largest size up to which it is known that no coalition exposes anybody."""
+        sizes = [line.sized.size for line in self.lines if line.sized.exposing or not line.sized.settled]
+        return (sizes[0] if sizes else self.lines[-1].sized.size + 1) - 1
+
+    @property
+    def never(self) -> tuple[PartyId, ...]:
+        """Nodes that no coalition which was judged exposes."""
+        return tuple(
+            party for party in self.graph.parties if not any(line.sized.victims[party] for line in self.lines)
+        )
+
+    @property
+    def refuted(self) -> bool:
+        """Whether a single node exposes another: docs/security.md says that it sees sums."""
+        return bool(self.lines[0].sized.exposing)
+
+
+def auditable(system: AnySystem) -> Decentralised:
+    """Give a system back if its nodes learn sums of their neighbours.
+
+    Raises:
+        ConfigError: they do not; the text says what to use.
+    """
+    match system:
+        case Decentralised(mode="plain"):
+            why = (
+                'system.mode: "plain" shows every node the parameters of its neighbours; '
+                'set system.mode = "bfv" to see what sums tell'
+            )
+        case Decentralised():
+            return system
+        case _:
+            why = (
+                f"system.type: {system.type!r} has no graph of neighbours. What its parties learn alone and "
+                "together, mdl check says in words; mdl audit collusion and mdl audit inversion attack it"
+            )
+    raise ConfigError([why])
+
+
+def observations(system: Decentralised, workers: int, epochs: int) -> Observations:
+    """Say what each node of an experiment learns."""
+    return of_neighbours(system.topology(workers), system.weight_bits, epochs=epochs)
+
+
+def study(observed: Observations, *, most: int | None, effort: Effort = Effort()) -> Iterator[Line]:
+    """Judge coalitions, the smallest first.
+
+    Args:
+        observed: what each node learns.
+        most: up to this size; None: until some expose somebody.
+        effort: what is searched of each size.
+
+    Raises:
+        ConfigError: there are no coalitions so large.
+    """
+    if most is not None and not 0 < most < len(observed.parties):
+        nodes = len(observed.parties)
+        raise ConfigError([f"--coalition {most}: of {nodes} nodes 1 to {nodes - 1} can collude"])
+    sizes = (
+        until_exposed(observed, effort=effort)
+        if most is None
+        else by_size(observed, range(1, most + 1), effort)
+    )
+    for sized in sizes:
+        yield Line(sized, smallest_crowd(observed, sized, effort))
+
+
+def put_together(
+    system: Decentralised, observed: Observations, lines: Sequence[Line], *, complete: bool
+) -> Audit:
+    """Add to the counts how the first example is computed."""
+    examples = [line.sized.example for line in lines if line.sized.example is not None]
+    how = recipe(observed, examples[0].coalition, examples[0].exposed[0]) if examples else None
+    graph = system.topology(len(observed.parties))
+    return Audit(graph, observed.rows.shape[1], lines, how, complete)

@@ -1,0 +1,133 @@
+"""What `mdl audit topology` prints."""
+
+from collections.abc import Sequence
+
+from rich.console import ConsoleRenderable, Group
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from mdl.audit.tables import BAD, GOOD
+from mdl.audit.topology.study import Audit, Line
+from mdl.protocols.crowds import Crowd
+from mdl.protocols.exposure import Sized, explain_exposing, listed
+
+
+def rendered(audit: Audit) -> Group:
+    """Put the counts, and what they mean, below each other."""
+    parts: list[ConsoleRenderable] = [_table(audit)]
+    parts += map(Text, explained(audit))
+    return Group(*(Padding(part, (0, 0, 1, 0)) for part in parts))
+
+
+def _table(audit: Audit) -> Table:
+    degrees = sorted(audit.graph.degrees.values())
+    neighbours = f"{degrees[0]}" if degrees[0] == degrees[-1] else f"{degrees[0]} to {degrees[-1]}"
+    span = "one epoch" if audit.epochs == 1 else f"{audit.epochs} epochs of models that stand still"
+    title = (
+        f"Whom coalitions expose: {len(degrees)} nodes, {len(audit.graph.edges)} links, {neighbours} "
+        f"neighbours each; {span}"
+    )
+    table = Table(title=title, title_justify="left")
+    heads = ("colluding", "expose somebody", "honest in a sum", "for example")
+    for head in heads:
+        table.add_column(head, justify="left" if head == heads[-1] else "right")
+    for line in audit.lines:
+        table.add_row(str(line.sized.size), _count(line.sized), told(line.crowd), _example(line))
+    return table
+
+
+def _count(sized: Sized) -> Text:
+    judged = f"{sized.exposing}/{sized.judged}"
+    if sized.searched == "some":
+        judged += f" (of {sized.total:,})"
+    return Text(judged, style=BAD if sized.exposing else GOOD if sized.settled else "")
+
+
+def told(crowd: Crowd) -> str:
+    """Write a number, or the two between which it lies."""
+    same = crowd.at_least == crowd.at_most
+    return str(crowd.at_least) if same else f"{crowd.at_least} to {crowd.at_most}"
+
+
+def _example(line: Line) -> str:
+    example = line.sized.example
+    return f"{listed(example.coalition)} expose {listed(example.exposed)}" if example else ""
+
+
+def explained(audit: Audit) -> Sequence[str]:
+    """Say what it means, a paragraph each."""
+    said = [
+        _smallest(audit),
+        _recipe(audit),
+        _unsearched(audit),
+        _never(audit),
+        _epochs(audit),
+        _claim(audit),
+    ]
+    return [paragraph for paragraph in said if paragraph]
+
+
+def _smallest(audit: Audit) -> str:
+    if audit.first is None:
+        return f"No coalition of up to {audit.safe_up_to} nodes learns the parameters of another."
+    said = explain_exposing(audit.first)
+    if audit.safe_up_to + 1 < audit.first.size:
+        said += f" None of up to {audit.safe_up_to} do; whether any between do is not known."
+    return said
+
+
+def _recipe(audit: Audit) -> str:
+    if audit.recipe is None:
+        return ""
+    parts = [
+        f"{float(factor):.4g} times {party}'s average" + (f" of epoch {epoch}" if audit.epochs > 1 else "")
+        for (party, epoch), factor in audit.recipe.factors.items()
+    ]
+    return (
+        f"How: {audit.recipe.victim}'s parameters are {' plus '.join(parts)}, after what the coalition knows "
+        "itself is taken off (solved in exact fractions)."
+    )
+
+
+def _unsearched(audit: Audit) -> str:
+    sizes = [line.sized.size for line in audit.lines if not line.sized.settled]
+    if not sizes:
+        return ""
+    which = f"size {sizes[0]}" if len(sizes) == 1 else f"sizes {sizes[0]} to {sizes[-1]}"
+    return (
+        f"NOT SEARCHED: of {which} there are too many coalitions. A node with all its neighbours but one was "
+        "judged, and some drawn at random; what they do not find may be there."
+    )
+
+
+def _never(audit: Audit) -> str:
+    if audit.first is None or not audit.never:
+        return ""
+    nodes = "node" if len(audit.never) == 1 else "nodes"
+    most = audit.lines[-1].sized.size
+    return f"Not exposed by any coalition of up to {most} that was judged: {nodes} {listed(audit.never)}."
+
+
+def _epochs(audit: Audit) -> str:
+    if audit.epochs == 1:
+        return (
+            "This is of one epoch. Over several, models that hardly move tell more: --epochs K takes K of "
+            "them for one system of equations."
+        )
+    return (
+        f"{audit.epochs} epochs are taken here as if nobody trained between them: what is found is the most "
+        "that sums can tell of the parameters in the first of them. Each epoch of training adds unknowns."
+    )
+
+
+def _claim(audit: Audit) -> str:
+    if audit.refuted:
+        return (
+            "A SINGLE NODE IS ENOUGH: docs/security.md says that a node alone sees sums, and here it sees "
+            "another's parameters. Give everybody two neighbours, in no such place."
+        )
+    return (
+        "All of this is of nodes that follow the protocol and put together what they learn. One that asks "
+        "its neighbours to open something else reads them (docs/security.md)."
+    )

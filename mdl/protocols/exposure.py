@@ -1,0 +1,216 @@
+"""Which coalitions of nodes single somebody out, whatever the encryption.
+
+A coalition puts together the sums of its members and takes off what it knows, its own values. Node h is
+exposed if its value follows: if the unit vector e_h is in the span of what is left of the rows. That is all
+that can follow, as the values of honest nodes may be anything. It is decided exactly (`elimination`).
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Final, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mdl.party import PartyId
+from mdl.protocols.elimination import Spans, agreed, minors_bound, moduli, spans_modulo
+from mdl.protocols.observations import Observations
+from mdl.vectors import Flags
+
+Coalitions: TypeAlias = NDArray[np.int64]
+"""Places of nodes, shape (coalitions, size)."""
+
+Search: TypeAlias = Literal["all", "proof", "some"]
+
+_ENTRIES: Final = 1 << 20
+"""Of matrices that are reduced together: a few megabytes."""
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much is searched of what may be too much.
+
+    Attributes:
+        all_of: all coalitions of a size are judged if there are no more.
+        drawn: so many are drawn at random otherwise, at least one.
+    """
+
+    all_of: int = 200_000
+    drawn: int = 2_000
+
+
+@dataclass(frozen=True)
+class Example:
+    """A coalition and whom it exposes."""
+
+    coalition: tuple[PartyId, ...]
+    exposed: tuple[PartyId, ...]
+
+
+@dataclass(frozen=True)
+class Sized:
+    """All coalitions of one size.
+
+    Attributes:
+        size: how many nodes collude.
+        total: how many such coalitions there are.
+        searched: ``"all"`` of them; ``"proof"``: all at once, as whoever exposes a node has its twins in the
+            coalition; ``"some"``: a node and its neighbours but one, and coalitions drawn at random.
+        judged: of how many it is known.
+        exposing: how many of these expose somebody.
+        victims: how many of these expose each node.
+        example: the first that does.
+    """
+
+    size: int
+    total: int
+    searched: Search
+    judged: int
+    exposing: int
+    victims: Mapping[PartyId, int]
+    example: Example | None
+
+    @property
+    def settled(self) -> bool:
+        """Whether it is known of each coalition of this size."""
+        return self.searched != "some"
+
+
+def by_size(observed: Observations, sizes: Sequence[int], effort: Effort = Effort()) -> Iterator[Sized]:
+    """Judge coalitions, size by size."""
+    parties, twins = observed.parties, observed.twins()
+    for size in sizes:
+        total = math.comb(len(parties), size)
+        if size < min(twins):
+            yield Sized(size, total, "proof", total, 0, dict.fromkeys(parties, 0), None)
+        elif total <= effort.all_of:
+            everyone = np.array(list(combinations(range(len(parties)), size)))
+            yield _judged(observed, everyone, total, "all")
+        else:
+            some = np.array([*_surrounding(observed, size), *_drawn(len(parties), size, effort.drawn)])
+            yield _judged(observed, some, total, "some")
+
+
+def until_exposed(
+    observed: Observations, *, most: int | None = None, effort: Effort = Effort()
+) -> Iterator[Sized]:
+    """Judge larger and larger coalitions, until some expose somebody.
+
+    Args:
+        observed: by all nodes.
+        most: the largest that are judged; by default all nodes but two. All but one learn the last one's.
+        effort: of each size.
+    """
+    for sized in by_size(observed, range(1, (most or len(observed.parties) - 2) + 1), effort):
+        yield sized
+        if sized.exposing:
+            return
+
+
+def explain_exposure(observed: Observations) -> str:
+    """Say in a sentence how many nodes learn another's value, as far as that is found in no time."""
+    last = len(observed.parties) - 2
+    for sized in until_exposed(observed, effort=Effort(all_of=5_000, drawn=200)):
+        if sized.exposing:
+            return explain_exposing(sized)
+        if not sized.settled:
+            return (
+                f"No coalition of up to {sized.size - 1} nodes learns the parameters of another in an epoch, "
+                "whatever the encryption; `mdl audit topology` looks at larger ones."
+            )
+    return f"No coalition of up to n - 2 = {last} nodes learns the parameters of another in an epoch."
+
+
+def explain_exposing(sized: Sized) -> str:
+    """Say of coalitions that expose somebody how many do, and give the example."""
+    assert sized.example is not None
+    coalition, victims = (listed(nodes) for nodes in (sized.example.coalition, sized.example.exposed))
+    if sized.size == 1:
+        return (
+            f"A single node learns the parameters of another, whatever the encryption: {sized.exposing} of "
+            f"{sized.total} do, such as {coalition} those of {victims}."
+        )
+    groups = "pairs" if sized.size == 2 else f"coalitions of {sized.size}"
+    judged = groups if sized.settled else f"{groups} that were judged"
+    return (
+        f"{sized.size} nodes that collude learn the parameters of another in an epoch, whatever the "
+        f"encryption: {sized.exposing} of {sized.judged} {judged} do, such as {coalition} those of {victims}."
+    )
+
+
+def listed(nodes: Sequence[PartyId]) -> str:
+    """Write ids as in a sentence."""
+    *most, last = map(str, nodes)
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def _judged(observed: Observations, coalitions: Coalitions, total: int, searched: Search) -> Sized:
+    parties, found = observed.parties, exposed(observed, coalitions)
+    exposing = found.any(axis=1)
+    example = None
+    if exposing.any():
+        first = int(exposing.argmax())
+        example = Example(_named(parties, coalitions[first]), _named(parties, np.flatnonzero(found[first])))
+    victims = dict(zip(parties, found.sum(axis=0).tolist(), strict=True))
+    size = coalitions.shape[1]
+    return Sized(size, total, searched, len(coalitions), int(exposing.sum()), victims, example)
+
+
+def _surrounding(observed: Observations, size: int) -> Iterator[Sequence[int]]:
+    """Give the coalitions of a node and all that stand in its sum, but one."""
+    for place, sum_of in enumerate(observed.rows[:, 0] != 0):
+        others = [other for other in np.flatnonzero(sum_of).tolist() if other != place]
+        if len(others) == size:
+            yield from (sorted({place, *others} - {victim}) for victim in others)
+
+
+def _drawn(count: int, size: int, number: int) -> Coalitions:
+    """Draw coalitions at random, always the same; one may come twice."""
+    order = np.random.default_rng(size).random((number, count)).argsort(axis=1)
+    return np.sort(order[:, :size], axis=1)
+
+
+def exposed(observed: Observations, coalitions: Coalitions) -> Flags:
+    """Say whom each coalition exposes, shape (coalitions, n)."""
+    inside = members(observed, coalitions)
+    opened = observed.opened(inside)
+    found: Flags = opened | spans(observed, coalitions, inside | opened).units
+    return found
+
+
+def spans(observed: Observations, coalitions: Coalitions, known: Flags) -> Spans:
+    """Give the span of what coalitions learn.
+
+    Args:
+        observed: by all nodes.
+        coalitions: who puts it together.
+        known: whose values they know besides, shape (coalitions, n): their columns are zero.
+    """
+    count, learnt = len(observed.parties), observed.rows.shape[1]
+    size = coalitions.shape[1]
+    bound = minors_bound(observed.squared_norms, min(size * learnt, count))
+    found = []
+    for prime in moduli(bound):
+        residues = (observed.rows % prime).astype(np.int64)
+        parts = []
+        step = max(1, _ENTRIES // (size * learnt * count))
+        for first in range(0, len(coalitions), step):
+            some = coalitions[first : first + step]
+            rows = residues[some].reshape(len(some), size * learnt, count)
+            parts.append(spans_modulo(rows * ~known[first : first + step, None, :], prime))
+        ranks, units = zip(*((part.ranks, part.units) for part in parts), strict=True)
+        found.append(Spans(np.concatenate(ranks), np.concatenate(units)))
+    return agreed(found)
+
+
+def _named(parties: Sequence[PartyId], places: NDArray[np.int64]) -> tuple[PartyId, ...]:
+    return tuple(parties[place] for place in places)
+
+
+def members(observed: Observations, coalitions: Coalitions) -> Flags:
+    """Say who is in each coalition, shape (coalitions, n)."""
+    inside = np.zeros((len(coalitions), len(observed.parties)), np.bool_)
+    inside[np.arange(len(coalitions))[:, None], coalitions] = True
+    return inside

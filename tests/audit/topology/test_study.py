@@ -1,0 +1,84 @@
+"""The audit of a graph: what is found, how far it is known, and what cannot be audited."""
+
+
+import pytest
+
+from mdl.audit.topology.study import Audit, auditable, observations, put_together, study
+from mdl.config import Experiment, load
+from mdl.errors import ConfigError
+from mdl.protocols.exposure import Effort
+from mdl.systems import AnySystem
+from tests.audit.inversion.digits import QUICKSTART
+from tests.audit.inversion.digits import experiment as of_quickstart
+
+RING = str(QUICKSTART.with_name("dmhe-ring.toml"))
+
+
+def of(*overrides: str) -> Experiment:
+    return load(QUICKSTART.with_name("dmhe-ring.toml"), list(overrides))[0]
+
+
+def audit(*overrides: str, most: int | None = None, epochs: int = 1, effort: Effort = Effort()) -> Audit:
+    experiment = of(*overrides)
+    system = auditable(experiment.system)
+    observed = observations(system, experiment.workers, epochs)
+    lines = list(study(observed, most=most, effort=effort))
+    return put_together(system, observed, lines, complete=True)
+
+
+def test_a_ring_withstands_each_alone_and_no_two_neighbours() -> None:
+    found = audit()
+    assert found.first is not None
+    assert (found.safe_up_to, found.first.size, found.first.exposing, found.never) == (1, 2, 8, ())
+    assert [line.crowd.at_most for line in found.lines] == [2, 1]
+    assert found.recipe is not None
+    assert not found.refuted
+
+
+def test_a_complete_graph_withstands_all_but_two() -> None:
+    found = audit("system.graph.type=complete")
+    assert (found.safe_up_to, found.first, found.recipe) == (6, None, None)
+
+
+def test_a_star_is_refuted() -> None:
+    edges = [[1, other] for other in range(2, 9)]
+    found = audit(f'system.graph={{type="edges", edges={edges}}}', "system.insecure=true")
+    assert found.refuted
+    assert found.safe_up_to == 0
+    assert found.never == tuple(range(2, 9)), "leaves are exposed by the hub and all others only"
+
+
+def test_asked_for_larger_coalitions_it_goes_on_after_the_first_that_expose() -> None:
+    found = audit(most=4)
+    assert [line.sized.exposing for line in found.lines] == [0, 8, 40, 68]
+    assert found.first is not None
+    assert found.first.size == 2
+
+
+def test_what_was_not_searched_is_not_called_safe() -> None:
+    found = audit(
+        "workers=40", 'system.graph={type="random", probability=0.5}', most=3, effort=Effort(100, 50)
+    )
+    assert [line.sized.searched for line in found.lines] == ["all", "some", "some"]
+    assert found.first is None
+    assert found.safe_up_to == 1
+
+
+@pytest.mark.parametrize(
+    ("system", "said"),
+    [
+        (of("system.mode=plain").system, 'set system.mode = "bfv"'),
+        (of_quickstart().system, "mdl audit collusion"),
+        (of_quickstart("system.type=secret-shared").system, "'secret-shared' has no graph"),
+        (of_quickstart("system.type=fedavg").system, "'fedavg' has no graph"),
+    ],
+)
+def test_what_has_no_sums_of_neighbours_is_refused_in_words(system: AnySystem, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        auditable(system)
+
+
+@pytest.mark.parametrize("most", [0, 8])
+def test_no_more_collude_than_there_are_others(most: int) -> None:
+    with pytest.raises(ConfigError, match="of 8 nodes 1 to 7 can collude"):
+        audit(most=most)
