@@ -142,6 +142,11 @@ def _earlier_part(experiment: Experiment, party: PartyId, mine: Keys, out: Path,
         problem = (
             f"a run of {experiment.system.type} ends when a party is lost: there is none to come back to"
         )
+    elif not experiment.led and experiment.linked:
+        problem = (
+            f"a run of {experiment.system.type} goes on without whoever it has lost, for good: its neighbours "
+            "opened its keys"
+        )
     elif part is None:
         problem = f"{out} holds nothing of {name}: it can come back to what it left there, or start without"
     elif part.run != mine.run.hex():

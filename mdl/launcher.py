@@ -130,6 +130,7 @@ class _Launcher:
         self._account = Account(experiment, resuming=resuming)
         self._began = time.monotonic()
         self._error: MdlError | None = None
+        self._first_loss: MdlError | None = None
         self._interrupted = 0
         self._stopping = False
 
@@ -268,7 +269,7 @@ class _Launcher:
             case "finished":
                 child.finished = event
                 self._account.finished(child.party, event)
-                if child.party == MANAGER:
+                if child.party == MANAGER or (self._experiment.linked and not self._experiment.led):
                     asyncio.get_running_loop().call_later(self._allowance(), self._end_stragglers)
             case "failed":
                 child.failure = event
@@ -279,7 +280,10 @@ class _Launcher:
                 self._note(event)
 
     def _allowance(self) -> float:
-        """How many seconds workers have to finish when the manager has; more if they still train alone."""
+        """How many seconds others have to finish when the manager has, or the first where nobody leads.
+
+        More if they still train alone.
+        """
         patience: float = getattr(self._experiment.system, "timeout_seconds", 300.0)
         return patience * (1 + self._experiment.epochs if self._experiment.alone else 1)
 
@@ -303,6 +307,7 @@ class _Launcher:
             self._error = self._error or error
             self._stop_all()
             return
+        self._first_loss = self._first_loss or error
         self._note(
             # By this a resumed run knows which records to keep.
             {
@@ -370,6 +375,8 @@ class _Launcher:
     # ------------------------------------------------------------------------------------------------ the end
 
     def _sum_up(self) -> Mapping[str, Any]:
+        if not self._interrupted and not any(child.finished for child in self._children.values()):
+            self._error = self._error or self._first_loss  # one after the other all were lost
         if self._error is not None:
             status, reason, code = "failed", str(self._error), EXIT_FAILED
         elif self._interrupted:

@@ -229,3 +229,12 @@ def test_of_two_runs_that_begin_with_the_same_keys_only_one_goes_on(
     monkeypatch.setattr("mdl.node.perform", perform)
     with pytest.raises(ConfigError, match="serves another run, which began meanwhile"):
         start(EXPERIMENT, 1, keys=key, sockets=sockets, out=tmp_path / "first", data_dir=None)
+
+
+def test_nobody_comes_back_to_neighbours_who_opened_its_keys(tmp_path: Path) -> None:
+    graph = {"type": "complete"}
+    system = {"type": "decentralised", "graph": graph, "threshold": 4}
+    alone = parse({**EXPERIMENT.model_dump(exclude_none=True), "workers": 6, "system": system})
+    key = write_keys(deal_keys(alone), tmp_path / "keys")[0]
+    said = refused(tmp_path, keys=key, experiment=alone, rejoin=True)
+    assert "a run of decentralised goes on without whoever it has lost" in said
