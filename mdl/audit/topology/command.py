@@ -39,7 +39,7 @@ def run(experiment: Experiment, *, most: int | None, epochs: int, out: Path | No
     except KeyboardInterrupt:
         if not lines:
             raise
-    audit = put_together(system, observed, lines, complete=complete)
+    audit = put_together(system, observed, lines, epochs=epochs, complete=complete)
     console = Console(highlight=False)
     console.print(rendered(audit))
     if out is not None:
@@ -55,6 +55,8 @@ def record(audit: Audit, name: str) -> dict[str, Any]:
         "experiment": name,
         "nodes": len(audit.graph.parties),
         "edges": [list(edge) for edge in audit.graph.edges],
+        "graph": audit.system.graph.type,
+        "threshold": audit.system.threshold,
         "epochs": audit.epochs,
         "complete": audit.complete,
         "safe_up_to": audit.safe_up_to,

@@ -9,7 +9,7 @@ from mdl.party import PartyId
 from mdl.protocols.crowds import Crowd, smallest_crowd
 from mdl.protocols.exposure import Effort, Sized, by_size, until_exposed
 from mdl.protocols.graphs import Graph
-from mdl.protocols.observations import Observations, of_neighbours
+from mdl.protocols.observations import Observations, of_neighbours, of_one_group
 from mdl.systems import AnySystem
 from mdl.systems.decentralised import Decentralised
 
@@ -32,6 +32,7 @@ class Audit:
     """What coalitions learn on a graph.
 
     Attributes:
+        system: whose nodes they are.
         graph: who talks with whom.
         epochs: how many were taken for one system of equations.
         lines: size by size, from 1.
@@ -40,6 +41,7 @@ class Audit:
         complete: False if it was stopped early.
     """
 
+    system: Decentralised
     graph: Graph
     epochs: int
     lines: Sequence[Line]
@@ -94,7 +96,10 @@ def auditable(system: AnySystem) -> Decentralised:
 
 def observations(system: Decentralised, workers: int, epochs: int) -> Observations:
     """Say what each node of an experiment learns."""
-    return of_neighbours(system.topology(workers), system.weight_bits, epochs=epochs)
+    graph, threshold = system.topology(workers), system.threshold
+    if system.graph.type == "group":
+        return of_one_group(graph.parties, threshold=threshold)
+    return of_neighbours(graph, system.weight_bits, epochs=epochs, threshold=threshold)
 
 
 def study(observed: Observations, *, most: int | None, effort: Effort = Effort()) -> Iterator[Line]:
@@ -121,10 +126,10 @@ def study(observed: Observations, *, most: int | None, effort: Effort = Effort()
 
 
 def put_together(
-    system: Decentralised, observed: Observations, lines: Sequence[Line], *, complete: bool
+    system: Decentralised, observed: Observations, lines: Sequence[Line], *, epochs: int, complete: bool
 ) -> Audit:
     """Add to the counts how the first example is computed."""
     examples = [line.sized.example for line in lines if line.sized.example is not None]
     how = recipe(observed, examples[0].coalition, examples[0].exposed[0]) if examples else None
     graph = system.topology(len(observed.parties))
-    return Audit(graph, observed.rows.shape[1], lines, how, complete)
+    return Audit(system, graph, epochs, lines, how, complete)

@@ -21,20 +21,26 @@ def rendered(audit: Audit) -> Group:
 
 
 def _table(audit: Audit) -> Table:
-    degrees = sorted(audit.graph.degrees.values())
-    neighbours = f"{degrees[0]}" if degrees[0] == degrees[-1] else f"{degrees[0]} to {degrees[-1]}"
     span = "one epoch" if audit.epochs == 1 else f"{audit.epochs} epochs of models that stand still"
-    title = (
-        f"Whom coalitions expose: {len(degrees)} nodes, {len(audit.graph.edges)} links, {neighbours} "
-        f"neighbours each; {span}"
-    )
-    table = Table(title=title, title_justify="left")
+    table = Table(title=f"Whom coalitions expose: {_nodes(audit)}; {span}", title_justify="left")
     heads = ("colluding", "expose somebody", "honest in a sum", "for example")
     for head in heads:
         table.add_column(head, justify="left" if head == heads[-1] else "right")
     for line in audit.lines:
         table.add_row(str(line.sized.size), _count(line.sized), told(line.crowd), _example(line))
     return table
+
+
+def _nodes(audit: Audit) -> str:
+    degrees = sorted(audit.graph.degrees.values())
+    if _in_group(audit):
+        return f"{len(degrees)} nodes in one group"
+    neighbours = f"{degrees[0]}" if degrees[0] == degrees[-1] else f"{degrees[0]} to {degrees[-1]}"
+    return f"{len(degrees)} nodes, {len(audit.graph.edges)} links, {neighbours} neighbours each"
+
+
+def _in_group(audit: Audit) -> bool:
+    return audit.system.graph.type == "group"
 
 
 def _count(sized: Sized) -> Text:
@@ -57,14 +63,8 @@ def _example(line: Line) -> str:
 
 def explained(audit: Audit) -> Sequence[str]:
     """Say what it means, a paragraph each."""
-    said = [
-        _smallest(audit),
-        _recipe(audit),
-        _unsearched(audit),
-        _never(audit),
-        _epochs(audit),
-        _claim(audit),
-    ]
+    said = [_smallest(audit), _recipe(audit), _threshold(audit), _unsearched(audit), _never(audit)]
+    said += [_epochs(audit), _claim(audit)]
     return [paragraph for paragraph in said if paragraph]
 
 
@@ -80,13 +80,23 @@ def _smallest(audit: Audit) -> str:
 def _recipe(audit: Audit) -> str:
     if audit.recipe is None:
         return ""
+    learnt = "sum" if _in_group(audit) else "average"
     parts = [
-        f"{float(factor):.4g} times {party}'s average" + (f" of epoch {epoch}" if audit.epochs > 1 else "")
+        f"{float(factor):.4g} times {party}'s {learnt}" + (f" of epoch {epoch}" if audit.epochs > 1 else "")
         for (party, epoch), factor in audit.recipe.factors.items()
     ]
     return (
         f"How: {audit.recipe.victim}'s parameters are {' plus '.join(parts)}, after what the coalition knows "
         "itself is taken off (solved in exact fractions)."
+    )
+
+
+def _threshold(audit: Audit) -> str:
+    if (threshold := audit.system.threshold) is None:
+        return ""
+    return (
+        f"With threshold = {threshold}, so many of a neighbourhood have all its keys together. If its node "
+        "is one of them they decrypt each member's parameters: they count as exposed."
     )
 
 

@@ -66,6 +66,15 @@ def test_a_single_node_that_is_enough_ends_with_code_1(capsys: Capture) -> None:
     )
 
 
+def test_what_a_threshold_costs_is_said(capsys: Capture) -> None:
+    changes = ["--set", "system.graph.type=group", "--set", "system.threshold=5"]
+    ended = Ended(capsys, "audit", "topology", RING, *changes)
+    assert ended.code == 0
+    assert "8 nodes in one group" in ended.out
+    assert "35/56" in ended.out
+    assert "With threshold = 5, so many of a neighbourhood have all its keys together." in said(ended.out)
+
+
 def test_several_epochs_are_said_to_be_a_bound(capsys: Capture) -> None:
     ended = Ended(capsys, "audit", "topology", RING, "--epochs", "3")
     assert "24/28" in ended.out

@@ -1,6 +1,5 @@
 """The audit of a graph: what is found, how far it is known, and what cannot be audited."""
 
-
 import pytest
 
 from mdl.audit.topology.study import Audit, auditable, observations, put_together, study
@@ -23,7 +22,7 @@ def audit(*overrides: str, most: int | None = None, epochs: int = 1, effort: Eff
     system = auditable(experiment.system)
     observed = observations(system, experiment.workers, epochs)
     lines = list(study(observed, most=most, effort=effort))
-    return put_together(system, observed, lines, complete=True)
+    return put_together(system, observed, lines, epochs=epochs, complete=True)
 
 
 def test_a_ring_withstands_each_alone_and_no_two_neighbours() -> None:
@@ -38,6 +37,20 @@ def test_a_ring_withstands_each_alone_and_no_two_neighbours() -> None:
 def test_a_complete_graph_withstands_all_but_two() -> None:
     found = audit("system.graph.type=complete")
     assert (found.safe_up_to, found.first, found.recipe) == (6, None, None)
+
+
+def test_one_group_withstands_all_but_two_over_any_epochs() -> None:
+    for epochs in (1, 3):
+        found = audit("system.graph.type=group", epochs=epochs)
+        assert (found.safe_up_to, found.first, found.epochs) == (6, None, epochs)
+
+
+@pytest.mark.parametrize(("graph", "exposing"), [("complete", 70), ("group", 35)])
+def test_with_a_threshold_so_many_read_all_where_they_have_the_ciphertexts(graph: str, exposing: int) -> None:
+    found = audit(f"system.graph.type={graph}", "system.threshold=4", "system.insecure=true")
+    assert found.first is not None
+    assert (found.safe_up_to, found.first.size, found.first.exposing) == (3, 4, exposing)
+    assert found.recipe is None, "they decrypt it"
 
 
 def test_a_star_is_refuted() -> None:
