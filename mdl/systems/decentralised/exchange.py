@@ -1,6 +1,8 @@
 """What a node does in an epoch besides training: it comes to its sum, and helps its neighbours to theirs."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import numpy as np
 
@@ -26,15 +28,24 @@ class Exchange:
         self._neighbours = place.neighbours
         self._parts = Parts(None, {})
 
-    async def prepare(self) -> None:
-        """Do what is done once, before the first epoch."""
-        self._parts = await self._making.parts(self._place)
+    @asynccontextmanager
+    async def under_way(self) -> AsyncIterator[None]:
+        """Take up one's parts; then be there for the others as long as they need it.
 
-    async def stand_by(self) -> None:
-        """Hand out shares of lost members' secrets, as long as somebody may ask."""
+        Raises:
+            PeerLeft: a neighbour is gone, before the first epoch or where all must remain.
+            PeerTimeout: it is silent.
+            ProtocolError: one asks for what it may not have.
+        """
         async with asyncio.TaskGroup() as tasks:
-            for trustee in self._parts.trustees:
-                tasks.create_task(trustee.serve())
+            beside = [tasks.create_task(self._neighbours.stay_in_touch())]
+            self._parts = await self._making.parts(self._place)
+            beside += [tasks.create_task(trustee.serve()) for trustee in self._parts.trustees]
+            yield
+            if self._parts.stays:
+                await self._neighbours.each(self._part_from)
+            for task in beside:
+                task.cancel()
 
     async def sum(self, epoch: int, values: Integers) -> Sum:
         """Give the sum with one's own values in it, shape (t,), integers, and help others to theirs."""
@@ -46,11 +57,6 @@ class Exchange:
             own = None if summing is None else tasks.create_task(summing.sum(epoch, values))
         found = None if own is None else own.result()
         return await self._shared(epoch, found, len(values)) if found is None or self._group else found
-
-    async def finish(self) -> None:
-        """Stay until nobody needs shares any more."""
-        if self._parts.stays:
-            await self._neighbours.each(self._part_from)
 
     async def _help(self, helping: Helping, node: PartyId, epoch: int, values: Integers) -> None:
         with self._neighbours.losing(node):
@@ -68,5 +74,5 @@ class Exchange:
         return Sum(whole[:-1], int(whole[-1]))
 
     async def _part_from(self, neighbour: PartyId) -> None:
-        await self._neighbours.party.send(neighbour, Done())
+        await self._neighbours.tell(neighbour, Done())
         await self._neighbours.hear(neighbour, Done)

@@ -110,11 +110,11 @@ class KeyMaking:
         self, node: PartyId, sharing: SealedShares, secret: Secret
     ) -> Mapping[PartyId, bytes]:
         """Deal shares of one's secret, and take those of the others', through the node."""
-        await self._party.send(node, say.Announcement(sharing.announcement))
+        await self._neighbours.tell(node, say.Announcement(sharing.announcement))
         announced = await self._neighbours.hear(node, say.Announcements)
         await self._party.to_process(sharing.agree, dict(announced.signed))
         dealt = await self._party.to_process(sharing.deal, secret)
-        await self._party.send(node, say.SharesDealt(tuple(sorted(dealt.items()))))
+        await self._neighbours.tell(node, say.SharesDealt(tuple(sorted(dealt.items()))))
         held = await self._neighbours.hear(node, say.SharesHeld)
         return await self._party.to_process(sharing.open, dict(held.sealed))
 
@@ -128,7 +128,7 @@ class KeyMaking:
         signed = {other: (await hear(other, say.Announcement)).signed for other in others}
         signed[own] = sharing.announcement
         for other in others:
-            await self._party.send(other, say.Announcements(tuple(sorted(signed.items()))))
+            await self._neighbours.tell(other, say.Announcements(tuple(sorted(signed.items()))))
         await self._party.to_process(sharing.agree, signed)
         dealt = {own: await self._party.to_process(sharing.deal, secret)}
         for other in others:
@@ -137,7 +137,7 @@ class KeyMaking:
                 raise InvalidShare(f"no share of its secret for {sorted(missing)}", [other])
         for other in others:
             held = tuple((dealer, dealt[dealer][other]) for dealer in sorted(dealt) if dealer != other)
-            await self._party.send(other, say.SharesHeld(held))
+            await self._neighbours.tell(other, say.SharesHeld(held))
         return await self._party.to_process(sharing.open, {dealer: dealt[dealer][own] for dealer in others})
 
 

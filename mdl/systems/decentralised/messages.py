@@ -71,6 +71,10 @@ class Done(Message, frozen=True):
     """Neighbour to neighbour: I have had my last sum, and need no more shares."""
 
 
+class Waiting(Message, frozen=True):
+    """Neighbour to neighbour: I am here, and wait for another."""
+
+
 Kinds: TypeAlias = tuple[type[Message], ...]
 
 TO_NODE: Final[Kinds] = (PublicShare, Weighted, Opening)

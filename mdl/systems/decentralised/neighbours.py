@@ -2,12 +2,16 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
-from typing import TypeVar
+from contextlib import asynccontextmanager, contextmanager, suppress
+from typing import Final, TypeVar
 
 from mdl.errors import PeerLeft, PeerTimeout, TooFewWorkers
-from mdl.party import Message, Party, PartyId
+from mdl.party import Message, Party, PartyId, broadcast
 from mdl.protocols.pieces import ENTRY_BYTES, Piece, receive_whole, send_whole
+from mdl.systems.decentralised.messages import Waiting
+
+_SIGNS: Final = 3
+"""How often within its time-out a node that waits says so."""
 
 M = TypeVar("M", bound=Message)
 R = TypeVar("R")
@@ -19,7 +23,8 @@ class Neighbours:
     Args:
         party: the node.
         ids: its neighbours.
-        timeout_seconds: how long it waits for one of them.
+        timeout_seconds: how long it waits for one of them that does not wait itself.
+        longest_seconds: how long it waits for one in any case, that time left out.
         needed: how many must remain, the node included, for it to go on without the others; None if all must.
     """
 
@@ -29,11 +34,13 @@ class Neighbours:
         ids: Sequence[PartyId],
         *,
         timeout_seconds: float,
+        longest_seconds: float,
         needed: int | None = None,
     ) -> None:
         self._party, self._timeout_seconds, self._needed = party, timeout_seconds, needed
-        self._ids = tuple(ids)
+        self._ids, self._longest_seconds = tuple(ids), longest_seconds
         self._lost: set[PartyId] = set()
+        self._waits: dict[PartyId, dict[asyncio.Timeout, float]] = {neighbour: {} for neighbour in ids}
 
     @property
     def party(self) -> Party:
@@ -65,8 +72,14 @@ class Neighbours:
             )
 
     async def send(self, neighbour: PartyId, kind: type[Piece], epoch: int, data: bytes) -> None:
-        """Send a vector."""
-        await send_whole(self._party, neighbour, kind, epoch, data)
+        """Send a vector.
+
+        Raises:
+            PeerLeft: the neighbour is lost.
+            PeerTimeout: it is there, and takes nothing.
+        """
+        async with self._patience(neighbour, f"epoch {epoch}: {kind.__name__} was not taken"):
+            await send_whole(self._party, neighbour, kind, epoch, data)
 
     async def receive(self, neighbour: PartyId, kind: type[Piece], epoch: int, size_bytes: int) -> bytes:
         """Receive a vector.
@@ -80,6 +93,16 @@ class Neighbours:
             found = await receive_whole(self._party, kind, sender=neighbour, epoch=epoch, entries=entries)
         assert isinstance(found, bytes)  # it waits for no other kind
         return found
+
+    async def tell(self, neighbour: PartyId, message: Message) -> None:
+        """Send a message.
+
+        Raises:
+            PeerLeft: the neighbour is lost.
+            PeerTimeout: it is there, and takes nothing.
+        """
+        async with self._patience(neighbour, f"{type(message).__name__} was not taken"):
+            await self._party.send(neighbour, message)
 
     async def hear(self, neighbour: PartyId, kind: type[M]) -> M:
         """Receive a message.
@@ -132,13 +155,45 @@ class Neighbours:
                 raise
             self._lost.add(neighbour)
 
+    # -------------------------------------------------------------------------------------- patience
+
+    async def stay_in_touch(self) -> None:
+        """Let neighbours know, as long as this node waits itself, that it is not the one who is silent.
+
+        Without this, one silent node would have its neighbours given up as well, and then theirs.
+        """
+        async with asyncio.TaskGroup() as tasks:
+            for neighbour in self._ids:
+                tasks.create_task(self._heed(neighbour))
+            while True:
+                await asyncio.sleep(self._timeout_seconds / _SIGNS)
+                if any(self._waits.values()):
+                    await broadcast(
+                        self._party, self.present, Waiting(), within=self._timeout_seconds / _SIGNS
+                    )
+
+    async def _heed(self, neighbour: PartyId) -> None:
+        """Be patient with a neighbour that waits itself."""
+        with suppress(PeerLeft):
+            while True:
+                await self._party.receive(Waiting, sender=neighbour)
+                now = asyncio.get_running_loop().time()
+                for wait, began in self._waits[neighbour].items():
+                    if not wait.expired():
+                        wait.reschedule(min(now, began + self._longest_seconds) + self._timeout_seconds)
+
     @asynccontextmanager
     async def _patience(self, neighbour: PartyId, what: str) -> AsyncIterator[None]:
         if neighbour in self._lost:
-            raise PeerLeft("no waiting for a neighbour that was too late", [neighbour])
+            raise PeerLeft("nothing is said any more to a neighbour that was too late", [neighbour])
+        waits = self._waits[neighbour]
         try:
-            async with asyncio.timeout(self._timeout_seconds):
-                yield
+            async with asyncio.timeout(self._timeout_seconds) as wait:
+                waits[wait] = asyncio.get_running_loop().time()
+                try:
+                    yield
+                finally:
+                    del waits[wait]
         except TimeoutError:
             within = f"timeout_seconds = {self._timeout_seconds:g}"
             raise PeerTimeout(f"{what} within {within}", [neighbour]) from None

@@ -1,7 +1,5 @@
 """A node of D-MHE: it trains, averages with its neighbours, and goes on from there."""
 
-import asyncio
-
 import msgspec
 import numpy as np
 
@@ -34,7 +32,7 @@ class Node:
         self._system, self._party, self._learner, self._task = system, party, learner, task
         self._keeper = Keeper(party, learner, task)
         self._local = learner.parameters()
-        self._exchange = Exchange(self._place(), self._making(rng), group=system.graph.type == "group")
+        self._exchange = Exchange(self._place(), self._making(rng), group=system.in_group)
 
     def _place(self) -> Place:
         me, all_of_them = self._party.id, self._system.neighbourhoods(self._task.workers)
@@ -44,6 +42,7 @@ class Node:
             self._party,
             sorted({*others, *(own.neighbours if own else ())}),
             timeout_seconds=self._system.timeout_seconds,
+            longest_seconds=self._task.workers * self._system.timeout_seconds,
             needed=self._system.threshold if own else None,
         )
         return Place(neighbours, own, others)
@@ -70,12 +69,8 @@ class Node:
         """
         await self._check_may_begin()
         self._local = await self._keeper.restored(self._local)
-        await self._exchange.prepare()
-        async with asyncio.TaskGroup() as tasks:
-            standing_by = tasks.create_task(self._exchange.stand_by())
+        async with self._exchange.under_way():
             await self._epochs()
-            await self._exchange.finish()
-            standing_by.cancel()
         await self._keeper.finish(self._task.epochs, self._local)
         return Outcome(self._task.epochs, "all epochs done", self._local)
 

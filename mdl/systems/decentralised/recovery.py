@@ -47,7 +47,7 @@ class Recovery:
         return await party.to_process(recover, shares, threshold=self._threshold, degree=self._degree)
 
     async def _ask(self, neighbour: PartyId, member: PartyId) -> bytes:
-        await self._neighbours.party.send(neighbour, Lost(member))
+        await self._neighbours.tell(neighbour, Lost(member))
         while True:
             answer = await self._neighbours.hear(neighbour, Recovering)
             if answer.member == member:  # else an answer to a question that was given up

@@ -66,6 +66,11 @@ class DecentralisedSettings(Settings):
         limit = (1 << PLAINTEXT_BITS - 1 - self.weight_bits) - 1
         return FixedPoint(limit / (1 << self.fraction_bits), self.fraction_bits)
 
+    @property
+    def in_group(self) -> bool:
+        """Whether one node collects for all, who have the same sum."""
+        return self.graph.type == "group"
+
     def topology(self, workers: int) -> Graph:
         """Give the graph of n = `workers`.
 
@@ -81,7 +86,7 @@ class DecentralisedSettings(Settings):
             ValueError: there is no such graph, or with so few bits a weight is zero.
         """
         graph = self.topology(workers)
-        if self.graph.type == "group":
+        if self.in_group:
             return of_group(GROUP_NODE, graph.neighbours(GROUP_NODE))
         return of_graph(graph, self.weight_bits)
 
@@ -116,7 +121,7 @@ class DecentralisedSettings(Settings):
             return [f"system.graph: {error}"]
         if not self.topology(workers).connected:
             return ["system.graph: it is not connected: some would never learn from others"]
-        if self.graph.type == "group" and workers > 1 << self.weight_bits:
+        if self.in_group and workers > 1 << self.weight_bits:
             return [f"system.weight_bits: sums of {workers} models do not fit in {self.weight_bits} bits"]
         found = [*self._too_few_to_go_on(min(sizes), max(sizes))]
         single = [each.node for each in neighbourhoods if len(each.members) == 2]
@@ -166,10 +171,9 @@ class DecentralisedSettings(Settings):
 
     def receives(self, party: PartyId) -> Sequence[builtins.type[Message]]:
         """See `System`."""
-        in_group = self.graph.type == "group"
-        opens = not in_group or party == GROUP_NODE
-        helps = not in_group or party != GROUP_NODE
-        kinds: say.Kinds = (say.Total,) if in_group and helps else ()
+        opens = not self.in_group or party == GROUP_NODE
+        helps = not self.in_group or party != GROUP_NODE
+        kinds: say.Kinds = (say.Waiting, say.Total) if self.in_group and helps else (say.Waiting,)
         if self.mode == "plain":
             return (*kinds, say.Weighted) if opens else kinds
         if opens:
