@@ -11,7 +11,7 @@ from mdl.party import MANAGER, PartyId
 
 Clock: TypeAlias = Literal["wall", "virtual"]
 
-GAIN, GAIN_OVER = "gain by joining", "global model over mean worker"
+GAIN, GAIN_OVER = "gain by joining", "over the mean worker alone"
 """What `gain` is called wherever it is shown, and what it means."""
 
 ACTIVITIES = ("training", "cryptography", "evaluation", "waiting")
@@ -222,8 +222,13 @@ def jain(counts: Sequence[int]) -> float:
 
 
 def gain(accuracy: Mapping[str, float | None]) -> float | None:
-    """Give what joining brings: the global model's accuracy above that of the mean worker trained alone."""
+    """Give what joining brings: accuracy above that of the mean worker trained alone.
+
+    It is the global model's; where there is none, the workers' own in the mean.
+    """
     joined, alone = accuracy.get("global"), accuracy.get("alone_mean")
+    if joined is None and accuracy.get("pooled") is None:
+        joined = accuracy.get("own_mean")
     return None if joined is None or alone is None else joined - alone
 
 

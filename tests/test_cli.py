@@ -7,6 +7,7 @@ import pytest
 from mdl.cli import main
 
 QUICKSTART = str(Path(__file__).parent.parent / "configs" / "quickstart.toml")
+FEDAVG = str(Path(__file__).parent.parent / "configs" / "fedavg.toml")
 
 COMMANDS = [
     *(
@@ -14,6 +15,7 @@ COMMANDS = [
         "check",
         "simulate",
         "sweep",
+        "compare",
         "report",
         "list",
         "keys deal",
@@ -140,6 +142,7 @@ def test_resuming_what_has_no_checkpoint_leaves_the_folder_as_it_was(
         f"run {QUICKSTART}",
         f"simulate {QUICKSTART}",
         f"sweep {QUICKSTART} --grid seed=1",
+        f"compare {QUICKSTART} {FEDAVG}",
         "report nowhere",
         "reproduce theorem-1",
         f"keys deal {QUICKSTART}",

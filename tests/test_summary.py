@@ -237,7 +237,8 @@ def test_where_nobody_has_anything_nobody_is_treated_unfairly() -> None:
     assert jain([0, 0, 0]) == 1.0
 
 
-def test_the_gain_is_that_of_the_global_model_over_the_mean_worker_alone() -> None:
+def test_the_gain_is_over_the_mean_worker_alone_the_global_models_where_there_is_one() -> None:
     assert gain({"global": 0.95, "own_mean": 0.94, "alone_mean": 0.9}) == pytest.approx(0.05)
-    assert gain({"own_mean": 0.94, "alone_mean": 0.9}) is None
+    assert gain({"own_mean": 0.94, "alone_mean": 0.9}) == pytest.approx(0.04)
+    assert gain({"pooled": 0.96, "own_mean": 0.94, "alone_mean": 0.9}) is None
     assert gain({"global": 0.95}) is None

@@ -15,7 +15,7 @@ from mdl.cli.reproduction import reproduce
 from mdl.cli.results import list_, report
 from mdl.cli.runs import check, run, simulate
 from mdl.cli.shared import EXIT_CONFIG, EXIT_FAILED, tell
-from mdl.cli.studies import sweep
+from mdl.cli.studies import compare, sweep
 from mdl.errors import ConfigError, MdlError
 
 app = typer.Typer(
@@ -28,7 +28,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (run, check, simulate, sweep, report):
+for command in (run, check, simulate, sweep, compare, report):
     app.command()(command)
 app.command(name="list")(list_)
 app.command()(reproduce)

@@ -7,8 +7,9 @@ from pathlib import Path
 def write_report(runs: Sequence[Path], out: Path) -> list[Path]:
     """Read run folders and write `report.html` and `report-*.png` into the folder `out`.
 
-    For several runs also `comparison.csv`, a line a run, and `comparison.json`. Each file appears whole or
-    not at all; one from an earlier report is replaced.
+    For several runs also `comparison.csv`, a line a run, and `comparison.json`; where they are of several
+    experiments, `comparison.md` too, a table for documents. Each file appears whole or not at all; one from
+    an earlier report is replaced.
 
     Args:
         runs: at least one; several are shown side by side, in this order. A folder of runs, such as a
@@ -27,6 +28,7 @@ def write_report(runs: Sequence[Path], out: Path) -> list[Path]:
     from mdl.report.page import render
     from mdl.report.plots import draw_all
     from mdl.report.runs import read_run
+    from mdl.report.systems import as_markdown, compares_systems
 
     assert runs
     read = [read_run(folder) for folder in find_runs(runs)]
@@ -35,6 +37,8 @@ def write_report(runs: Sequence[Path], out: Path) -> list[Path]:
     files |= {f"report-{picture.name}.png": picture.png for picture in pictures}
     if len(read) > 1:
         files |= {"comparison.csv": as_csv(read), "comparison.json": as_json(read)}
+    if compares_systems(read):
+        files["comparison.md"] = as_markdown(read)
     out.mkdir(parents=True, exist_ok=True)
     return [_write(out / name, content) for name, content in files.items()]
 

@@ -8,10 +8,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from mdl.report import naming, units
-from mdl.report.groups import Group, group_runs, varied_settings, written
-from mdl.report.quantities import ACCURACY, KEPT, SHOWN, Quantity
+from mdl.report.groups import Group, group_runs, known, varied_settings, written
+from mdl.report.quantities import ACCURACY, KEPT, SHOWN
 from mdl.report.runs import Run
+from mdl.report.systems import traits_of
 from mdl.report.tables import Table
+
+TRAITS: Final = ("learns", "loss")
+"""What is kept of a system besides figures, see `mdl.system.Traits`."""
 
 MOST_SIDE_BY_SIDE: Final = 6
 """More runs do not fit beside each other, a column each."""
@@ -35,7 +39,7 @@ def settings_table(runs: Sequence[Run]) -> Table:
     """List the settings that were run, each with the mean and the standard deviation over its seeds."""
     groups = sorted(group_runs(runs), key=lambda group: _order(group.settings))
     keys = list(groups[0].settings)
-    shown = _known(SHOWN, runs)
+    shown = known(SHOWN, runs)
     rows = [
         (
             *(_cell(group.settings[key]) for key in keys),
@@ -52,7 +56,7 @@ def runs_table(runs: Sequence[Run]) -> Table:
     """List the runs, each with the settings in which they differ."""
     pairs = zip(runs, varied_settings(runs), strict=True)
     rows_of = sorted(pairs, key=lambda pair: _order(pair[1]))
-    shown = _known(SHOWN, runs)
+    shown = known(SHOWN, runs)
     rows = [
         (
             *(_cell(value) for value in values.values()),
@@ -67,16 +71,17 @@ def runs_table(runs: Sequence[Run]) -> Table:
 
 
 def as_csv(runs: Sequence[Run]) -> bytes:
-    """Write a line a run: folder, the settings in which the runs differ, and all figures, unrounded."""
+    """Write a line a run: folder, the settings in which they differ, all figures, unrounded, and traits."""
     settings = varied_settings(runs)
     quantities = (*SHOWN, *KEPT)
     text = io.StringIO()
     lines = csv.writer(text, lineterminator="\n")
     head = ["folder", "name", "status", "clock", *(f"set.{key}" for key in settings[0])]
-    lines.writerow([*head, *(quantity.key for quantity in quantities)])
+    lines.writerow([*head, *(quantity.key for quantity in quantities), *TRAITS])
     for run, values in zip(runs, settings, strict=True):
         identity = [str(run.folder), run.name, run.summary.status, run.summary.clock]
-        lines.writerow([*identity, *values.values(), *(quantity.of(run) for quantity in quantities)])
+        figures = (quantity.of(run) for quantity in quantities)
+        lines.writerow([*identity, *values.values(), *figures, *_traits(run).values()])
     return text.getvalue().encode()
 
 
@@ -93,12 +98,18 @@ def as_json(runs: Sequence[Run]) -> bytes:
                 "clock": run.summary.clock,
                 "settings": values,
                 "figures": {quantity.key: quantity.of(run) for quantity in (*SHOWN, *KEPT)},
+                "traits": _traits(run),
             }
             for run, values in zip(runs, settings, strict=True)
         ],
         "settings": [_as_json(group) for group in group_runs(runs)],
     }
     return (json.dumps(value, indent=2, default=str) + "\n").encode()
+
+
+def _traits(run: Run) -> Mapping[str, str | None]:
+    found = traits_of(run)
+    return {key: getattr(found, key, None) for key in TRAITS}
 
 
 def _as_json(group: Group) -> Mapping[str, Any]:
@@ -123,15 +134,10 @@ def _rank(value: Any) -> tuple[float, str]:
     return (float(value), "") if number else (math.inf, str(value))
 
 
-def _known(quantities: Sequence[Quantity], runs: Sequence[Run]) -> Sequence[Quantity]:
-    """Leave out what no run knows."""
-    return [each for each in quantities if any(each.of(run) is not None for run in runs)]
-
-
 def _seeds(group: Group) -> str:
     """Say how many runs an estimate is from, and of how many."""
-    known = group.estimate(ACCURACY)
-    count, whole = known.count if known else 0, len(group.runs)
+    reached = group.estimate(ACCURACY)
+    count, whole = reached.count if reached else 0, len(group.runs)
     return str(whole) if count == whole else f"{count} of {whole}"
 
 

@@ -115,6 +115,11 @@ def written(quantity: Quantity, found: Estimate | None) -> str:
     return f"{quantity.write(found.mean)}{spread}"
 
 
+def known(quantities: Sequence[Quantity], runs: Sequence[Run]) -> Sequence[Quantity]:
+    """Leave out what no run knows."""
+    return [each for each in quantities if any(each.of(run) is not None for run in runs)]
+
+
 def _with_other_seeds(runs: Sequence[Run], indices: Sequence[int]) -> Sequence[Sequence[int]]:
     seeds = {_settings(runs[index]).get(SEED) for index in indices}
     return [indices] if len(seeds) == len(indices) else [[index] for index in indices]

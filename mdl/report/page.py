@@ -7,7 +7,7 @@ from typing import Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from mdl.report import tables
+from mdl.report import systems, tables
 from mdl.report.comparing import is_study, study_tables
 from mdl.report.drawing import Picture
 from mdl.report.naming import labels
@@ -62,11 +62,14 @@ def render(runs: Sequence[Run], pictures: Sequence[Picture]) -> str:
         lstrip_blocks=True,
     )
     names = labels(runs)
-    study = is_study(runs)
+    study, several = is_study(runs), systems.compares_systems(runs)
     compared = () if study else _side_by_side(runs, names)
     return environment.get_template("page.html.j2").render(
         title=_title(runs, names),
         heading=runs[0].name if len(runs) == 1 else f"{len(runs)} runs side by side",
+        systems=[systems.figures_table(runs), systems.traits_table(runs)] if several else (),
+        shared=systems.shared(runs),
+        caption=systems.caption(runs),
         study=study_tables(runs) if study else (),
         # The SVG is matplotlib's, which escapes the text that it is given.
         figures=[Figure(Markup(picture.svg), picture.caption) for picture in pictures],  # noqa: S704
@@ -84,10 +87,10 @@ def _side_by_side(runs: Sequence[Run], names: Sequence[str]) -> Sequence[Table]:
 
 def _title(runs: Sequence[Run], names: Sequence[str]) -> str:
     """Name the page; a browser's tab, too, tells that a run did not complete."""
-    if is_study(runs):
+    if is_study(runs) and not systems.compares_systems(runs):
         return f"{runs[0].name}: {len(runs)} runs"
     if len(runs) > 1:
-        return " · ".join(names)
+        return " · ".join(dict.fromkeys(run.name for run in runs) if is_study(runs) else names)
     return runs[0].name if runs[0].completed else f"{runs[0].summary.status.upper()} · {runs[0].name}"
 
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator
 
 from mdl.report import drawing, naming, units
 from mdl.report.drawing import EndLabel, Picture
@@ -104,6 +104,7 @@ def _draw(figure: Figure, found: Sequence[Trade], cost: Quantity) -> None:
     prices = sorted(trade.cost.mean for trade in found)
     if prices[0] > 0 and prices[-1] > LOGARITHMIC_RATIO * prices[0]:
         axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: cost.write(value)))
     axes.margins(x=0.06, y=0.1)
     axes.set_xlabel(cost.title)

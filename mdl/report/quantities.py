@@ -61,6 +61,15 @@ def _written_epsilon(epsilon: float | None) -> str:
     return units.count(epsilon) if epsilon is not None and epsilon >= 1000 else units.decimal(epsilon)
 
 
+def _bytes(run: Run) -> float | None:
+    return sum(filter(None, run.summary.bytes.values())) if run.summary.bytes else None
+
+
+def _bytes_epoch(run: Run) -> float | None:
+    sent = _bytes(run)
+    return sent / run.epochs if sent is not None and run.epochs else None
+
+
 def _jain(run: Run) -> float | None:
     return run.summary.fairness.jain if run.summary.fairness else None
 
@@ -88,10 +97,22 @@ EPSILON_RECORD: Final = Quantity(
 BYTES: Final = Quantity(
     "bytes_both_ways",
     "bytes, both ways",
-    lambda run: None if not run.summary.bytes else sum(filter(None, run.summary.bytes.values())),
+    _bytes,
     units.size,
 )
 SECONDS: Final = Quantity("seconds", "time", lambda run: run.summary.seconds.get("total"), units.duration)
+
+ACCURACY_OWN_WORST: Final = Quantity(
+    "accuracy_own_worst", "worst own", lambda run: run.summary.accuracy.get("own_worst"), units.percent
+)
+ACCURACY_ALONE: Final = Quantity(
+    "accuracy_alone_mean", "alone", lambda run: run.summary.accuracy.get("alone_mean"), units.percent
+)
+SECONDS_EPOCH: Final = Quantity("seconds_epoch", "time an epoch", series.epoch_seconds, units.duration)
+BYTES_EPOCH: Final = Quantity("bytes_epoch", "bytes an epoch", _bytes_epoch, units.size)
+PROCESSOR_SECONDS: Final = Quantity(
+    "cpu_seconds", "processor time", lambda run: run.summary.cpu_seconds, units.duration
+)
 
 SHOWN: Final = (
     ACCURACY,
@@ -112,12 +133,12 @@ KEPT: Final = (
         "epochs_to_converge", "epochs to converge", lambda run: run.summary.epochs_to_converge, units.count
     ),
     Quantity("accuracy_own_mean", "own", lambda run: run.summary.accuracy.get("own_mean"), units.percent),
-    Quantity("accuracy_own_worst", "worst", lambda run: run.summary.accuracy.get("own_worst"), units.percent),
-    Quantity(
-        "accuracy_alone_mean", "alone", lambda run: run.summary.accuracy.get("alone_mean"), units.percent
-    ),
+    ACCURACY_OWN_WORST,
+    ACCURACY_ALONE,
+    SECONDS_EPOCH,
+    BYTES_EPOCH,
     Quantity("seconds_start", "start", lambda run: run.summary.seconds.get("start"), units.duration),
-    Quantity("cpu_seconds", "processor time", lambda run: run.summary.cpu_seconds, units.duration),
+    PROCESSOR_SECONDS,
     Quantity("saturated", "saturated", lambda run: run.summary.saturated, units.count),
     Quantity("jain", "Jain's index", _jain, units.decimal),
 )

@@ -106,6 +106,22 @@ def main_curve(run: Run) -> Sequence[Point]:
     return global_curve(run) or [Point(each.epoch, each.seconds, each.mean) for each in own_spread(run)]
 
 
+def epoch_seconds(run: Run) -> float | None:
+    """Give how long an epoch took in the mean, the first left out; None where fewer than two are recorded.
+
+    An epoch ends when the manager says so; where there is none, when the last party is done with it.
+    """
+    kind = "epoch" if any(metric.kind == "epoch" for metric in run.metrics) else "done"
+    ends: dict[int, float] = {}
+    for metric in run.metrics:
+        if metric.kind == kind:
+            ends[metric.epoch] = max(ends.get(metric.epoch, 0.0), metric.seconds)
+    if len(ends) < 2:
+        return None
+    first, last = min(ends), max(ends)
+    return (ends[last] - ends[first]) / (last - first)
+
+
 def last_own(run: Run) -> Spread | None:
     """Sum up the workers' own models as each was scored last; None if none was."""
     last = [line[-1] for line in curves(run, "own").values()]

@@ -180,7 +180,10 @@ def _contributions(run: Run) -> int | None:
 
 def _contributions_a_second(run: Run) -> str:
     count, seconds = _contributions(run), run.summary.seconds.get("total")
-    return units.UNKNOWN if count is None or not seconds else units.decimal(count / seconds)
+    if count is None or not seconds:
+        return units.UNKNOWN
+    pace = count / seconds
+    return units.count(pace) if pace >= 1000 else units.decimal(pace)
 
 
 def _jain(run: Run) -> str:
@@ -259,6 +262,10 @@ def _instant(iso: str | None) -> str:
     return units.UNKNOWN if iso is None else iso.replace("T", " ", 1).replace("+00:00", " UTC")
 
 
+def _setting(key: str) -> Figure:
+    return lambda run: _text(dict(naming.flatten(run.settings)).get(key))
+
+
 def _resumed(run: Run) -> str:
     return "yes: figures are those of all its parts" if run.summary.resumed else units.UNKNOWN
 
@@ -305,6 +312,8 @@ _EXPERIMENT: Final[Mapping[str, Figure]] = {
     "ended because": lambda run: _text(run.summary.reason),
     "system": lambda run: _text(run.summary.system),
     "scheme": lambda run: _text(run.summary.scheme),
+    "mode": _setting("system.mode"),
+    "graph": _setting("system.graph.type"),
     "workers": lambda run: _text(run.summary.workers),
     "threshold": lambda run: _text(run.summary.threshold),
     "epochs": lambda run: str(run.epochs),

@@ -9,9 +9,7 @@ from typing import Any, Final
 from mdl.config import Experiment, load
 from mdl.errors import ConfigError
 from mdl.studies.points import Point, point_name
-
-MOST_PROBLEMS: Final = 12
-"""So many of a study's problems are told; a wrong file would else be told once a point."""
+from mdl.studies.problems import told
 
 _COMMAND_LINE: Final = "command line"
 
@@ -25,6 +23,39 @@ class Axis:
 
     key: str
     values: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """One experiment with every combination of some values.
+
+    Attributes:
+        file: the experiment.
+        overrides: ``key.path=value`` each, for all points.
+        axes: what varies.
+    """
+
+    file: Path
+    overrides: Sequence[str]
+    axes: Sequence[Axis]
+
+    def points(self) -> tuple[Sequence[Point], Sequence[str]]:
+        """See `Source`."""
+        return grid_points(self.file, self.overrides, self.axes)
+
+    def describe(self) -> Mapping[str, Any]:
+        """See `Source`."""
+        return {
+            "command": "sweep",
+            "file": str(self.file),
+            "set": list(self.overrides),
+            "grid": {axis.key: list(axis.values) for axis in self.axes},
+        }
+
+    def compared(self, folder: Path, points: Sequence[Point]) -> Sequence[Path]:
+        """All that is in the study, of earlier sweeps too."""
+        del points
+        return [folder]
 
 
 def parse_axes(texts: Sequence[str]) -> Sequence[Axis]:
@@ -100,7 +131,7 @@ def grid_points(
         settings = {axis.key: _resolved(experiment, axis.key) for axis in axes}
         points.append(Point(point_name(settings), experiment, settings))
     if problems:
-        raise ConfigError(_told(problems, len(combinations)), str(file))
+        raise ConfigError(told(problems, len(combinations), "at"), str(file))
     _refuse_equal(points)
     return points, list(notes)
 
@@ -111,16 +142,6 @@ def _resolved(experiment: Experiment, key: str) -> Any:
     for part in key.split("."):
         value = value[part]
     return value
-
-
-def _told(problems: Mapping[str, Sequence[str]], count: int) -> Sequence[str]:
-    """Say of each problem at which points it is; of one that all have it need not be said."""
-    lines = []
-    for problem, where in problems.items():
-        more = f" (and at {len(where) - 1} more)" if len(where) > 1 else ""
-        lines.append(problem if len(where) == count else f"at {where[0]}{more}: {problem}")
-    left = len(lines) - MOST_PROBLEMS
-    return [*lines[:MOST_PROBLEMS], *([f"... and {left} more problems"] if left > 0 else [])]
 
 
 def _refuse_equal(points: Sequence[Point]) -> None:

@@ -7,35 +7,24 @@ from typing import Any, Final
 
 from mdl import folder as files
 from mdl.errors import MdlError
-from mdl.studies.grid import Axis
 from mdl.studies.modes import Mode
 from mdl.studies.points import Point
+from mdl.studies.sources import Source
 from mdl.studies.standing import read_json
 
 STUDY: Final = "study.json"
 
 
-def note_sweep(
-    folder: Path,
-    points: Sequence[Point],
-    *,
-    file: Path,
-    overrides: Sequence[str],
-    axes: Sequence[Axis],
-    mode: Mode,
-    jobs: int,
-) -> None:
-    """Add a sweep to the record of a study; its points join those of earlier ones.
+def note_command(folder: Path, points: Sequence[Point], *, source: Source, mode: Mode, jobs: int) -> None:
+    """Add a command to the record of a study; its points join those of earlier ones.
 
     Raises:
         MdlError: it cannot be written.
     """
     before = read_json(folder / STUDY) or {}
-    sweep = {
+    command = {
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        "file": str(file),
-        "set": list(overrides),
-        "grid": {axis.key: list(axis.values) for axis in axes},
+        **source.describe(),
         "mode": mode.describe(),
         "jobs": jobs,
         "environment": files.environment(),
@@ -43,7 +32,7 @@ def note_sweep(
     record: Mapping[str, Any] = {
         "study": folder.name,
         "points": {**before.get("points", {}), **{point.name: dict(point.settings) for point in points}},
-        "sweeps": [*before.get("sweeps", []), sweep],
+        "commands": [*before.get("commands", []), command],
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,12 +1,16 @@
-"""What `mdl sweep` prints: what is to be done, and what has become of it."""
+"""What `mdl sweep` and `mdl compare` print: what is to be done, and what has become of it."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from rich.box import HORIZONTALS
 from rich.table import Table
 from rich.text import Text
 
 from mdl.progress import human_bytes, human_seconds
+from mdl.report import tables as report
+from mdl.report.runs import read_run
+from mdl.report.systems import compares_systems, figures_table, traits_table
 from mdl.studies.engine import PointResult
 from mdl.studies.points import Point, short_keys, written
 from mdl.studies.standing import Standing
@@ -26,6 +30,17 @@ def plan_table(standings: Sequence[tuple[Point, Standing]]) -> Table:
         values = (written(point.settings[key]) for key in keys)
         table.add_row(*map(Text, (*values, standing.value, point.name)))
     return table
+
+
+def closing_tables(results: Sequence[PointResult]) -> Iterator[Table]:
+    """Sum up a study: point by point, or system by system where all of several experiments completed."""
+    runs = [read_run(result.folder) for result in results if result.completed]
+    several = compares_systems(runs)
+    if not several or len(runs) < len(results):
+        yield closing_table(results)
+    if several:
+        yield _printed(figures_table(runs))
+        yield _printed(traits_table(runs))
 
 
 def closing_table(results: Sequence[PointResult]) -> Table:
@@ -55,6 +70,17 @@ def in_a_line(reason: str) -> str:
     """Give the first line of a reason; where that only introduces the next, the next too."""
     first, _, rest = reason.partition("\n")
     return f"{first} {rest.partition(chr(10))[0].strip()}".strip() if first.endswith(":") else first
+
+
+def _printed(found: report.Table) -> Table:
+    table = Table(
+        title=found.title, title_justify="left", title_style="bold", box=HORIZONTALS, show_lines=True
+    )
+    for name in found.head:
+        table.add_column(name, no_wrap=name == "experiment", overflow="fold")
+    for row in found.rows:
+        table.add_row(*map(Text, row))
+    return table
 
 
 def _status(result: PointResult) -> str:

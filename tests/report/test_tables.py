@@ -173,7 +173,7 @@ def test_tables_of_simulated_time_are_called_so(tmp_path: Path) -> None:
 
 def test_the_gain_is_called_and_counted_as_where_the_run_ends(tmp_path: Path) -> None:
     run = resummarise(make_run(tmp_path / "run"), accuracy={"global": 0.95, "alone_mean": 0.9})
-    assert compare(run)["gain by joining, global model over mean worker"] == ("+5.00 points",)
+    assert compare(run)["gain by joining, over the mean worker alone"] == ("+5.00 points",)
 
 
 def test_without_a_summary_each_workers_own_model_counts_as_it_was_scored_last(tmp_path: Path) -> None:

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mdl.errors import ConfigError
-from mdl.studies.grid import MOST_PROBLEMS, Axis, grid_points, parse_axes, split_values
+from mdl.studies.grid import Axis, grid_points, parse_axes, split_values
+from mdl.studies.problems import MOST
 
 QUICKSTART = Path(__file__).parents[2] / "configs" / "quickstart.toml"
 
@@ -85,5 +86,5 @@ def test_of_very_many_problems_some_are_told() -> None:
     axes = [Axis("epochs", [str(-number) for number in range(1, 40)])]
     with pytest.raises(ConfigError) as caught:
         grid_points(QUICKSTART, [], axes)
-    assert len(caught.value.problems) == MOST_PROBLEMS + 1
+    assert len(caught.value.problems) == MOST + 1
     assert caught.value.problems[-1] == "... and 27 more problems"

@@ -53,9 +53,9 @@ def _who_reads(system: DecentralisedSettings) -> str:
     if system.in_group:
         return (
             "Parameters are encrypted (multiparty BFV) under a key of all. All must help to open the sum, "
-            f"once an epoch; node {GROUP_NODE} sees no more than the others, who are handed it. All nodes but "
-            f"one together learn that one's parameters. If node {GROUP_NODE} does not follow the protocol, it "
-            "reads single nodes' parameters, or hands out wrong sums, unnoticed."
+            f"once an epoch; node {GROUP_NODE} sees no more than the others, who are handed it. All nodes "
+            f"but one together learn that one's parameters. If node {GROUP_NODE} does not follow the "
+            "protocol, it reads single nodes' parameters, or hands out wrong sums, unnoticed."
         )
     return (
         "Neighbours' parameters are encrypted (multiparty BFV) under a key of the whole neighbourhood. "

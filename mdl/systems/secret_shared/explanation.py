@@ -26,8 +26,8 @@ _LOST: Final = {
 }
 
 _TOGETHER: Final = {
-    "prng": "it and all members but one: that one's update",
-    "additive": "it and all members but one: that one's update",
+    "prng": "server with all members but one: that one's update",
+    "additive": "server with all members but one: that one's update",
     "shamir": "any {threshold} members: the updates shared with them",
 }
 

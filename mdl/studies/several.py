@@ -1,0 +1,180 @@
+"""Several experiment files on the same data: the points of `mdl compare`."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from mdl.config import Experiment, load
+from mdl.errors import ConfigError
+from mdl.report.naming import flatten
+from mdl.report.runs import is_run
+from mdl.studies.points import Point, point_name, written
+from mdl.studies.problems import told
+
+TRAINING: Final = (
+    "learning_rate",
+    "batch",
+    "optimiser",
+    "momentum",
+    "local_steps",
+    "privacy",
+    "download",
+)
+"""Keys of `[learning]` that say how to train. All others say what on which data, and must agree."""
+
+LONGEST_NAME: Final = 60
+"""Characters of an experiment's name, that leave room for a number behind it."""
+
+_COMMAND: Final = "mdl compare"
+
+
+@dataclass(frozen=True)
+class Several:
+    """Experiments that are to be compared.
+
+    Attributes:
+        files: the experiments.
+        overrides: ``key.path=value`` each, for all of them.
+        seeds: each experiment is run with each; none for the files' own.
+    """
+
+    files: Sequence[Path]
+    overrides: Sequence[str] = ()
+    seeds: Sequence[int] = ()
+
+    def points(self) -> tuple[Sequence[Point], Sequence[str]]:
+        """See `Source`. Experiments of one name get numbers behind it.
+
+        Raises:
+            ConfigError: one cannot work, a file is given twice, or they do not share their data.
+        """
+        _refuse_few(self.files)
+        experiments, notes = self._load()
+        if problems := _other(experiments, data_settings):
+            raise ConfigError([*problems, "only what is learnt from the same data can be compared"], _COMMAND)
+        notes = [
+            *notes,
+            *(f"not the same in all: {line}" for line in _other(experiments, _training_settings)),
+        ]
+        named = zip(_unlike([each.name for each in experiments.values()]), experiments.values(), strict=True)
+        renamed = [experiment.model_copy(update={"name": name}) for name, experiment in named]
+        return [point for each in renamed for point in self._with_seeds(each)], notes
+
+    def describe(self) -> Mapping[str, Any]:
+        """See `Source`."""
+        return {
+            "command": "compare",
+            "files": [str(file) for file in self.files],
+            "set": list(self.overrides),
+            "seeds": list(self.seeds),
+        }
+
+    def compared(self, folder: Path, points: Sequence[Point]) -> Sequence[Path]:
+        """The runs asked for, in this order: others in the folder may be of other data."""
+        return [folder / point.name for point in points if is_run(folder / point.name)]
+
+    def _load(self) -> tuple[Mapping[str, Experiment], Sequence[str]]:
+        """Read all files; what is wrong with any of them is told at once."""
+        experiments: dict[str, Experiment] = {}
+        notes: dict[str, None] = {}
+        problems: dict[str, list[str]] = {}
+        seed = [f"seed={self.seeds[0]}"] if self.seeds else []
+        for file in self.files:
+            try:
+                experiments[str(file)], said = load(file, [*self.overrides, *seed])
+            except ConfigError as error:
+                for problem in error.problems:
+                    problems.setdefault(problem, []).append(str(file))
+                continue
+            notes |= dict.fromkeys(f"{file}: {line}" for line in said)
+        if problems:
+            hint = ["--set holds for all files; what only some systems have is set in their files"]
+            lines = told(problems, len(self.files), "in")
+            raise ConfigError([*lines, *(hint if self.overrides else [])], _COMMAND)
+        return experiments, list(notes)
+
+    def _with_seeds(self, experiment: Experiment) -> Sequence[Point]:
+        if not self.seeds:
+            return [Point(experiment.name, experiment, {"name": experiment.name})]
+        return [
+            Point(
+                f"{experiment.name}_{point_name({'seed': seed})}",
+                experiment.model_copy(update={"seed": seed}),
+                {"name": experiment.name, "seed": seed},
+            )
+            for seed in self.seeds
+        ]
+
+
+def parse_seeds(text: str) -> Sequence[int]:
+    """Read seeds, as ``1,2,3``.
+
+    Raises:
+        ConfigError: they are not written so, or one comes twice.
+    """
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isascii() and part.isdecimal() for part in parts):
+        raise ConfigError([f"--seeds {text}: write them as 1,2,3"], _COMMAND)
+    seeds = [int(part) for part in parts]
+    if len(set(seeds)) < len(seeds):
+        raise ConfigError([f"--seeds {text}: one comes twice"], _COMMAND)
+    return seeds
+
+
+def data_settings(experiment: Experiment) -> Mapping[str, Any]:
+    """Give what decides which model is trained on which examples, and who holds them."""
+    learning = experiment.learning
+    settings = learning.model_dump(exclude=set(TRAINING))
+    # What is left out means the same as what it stands for.
+    settings["sample"] = learning.sampled_fraction if learning.split == "sample" else None
+    settings["shards"] = learning.shards_each if learning.split == "shards" else None
+    return {
+        "workers": experiment.workers,
+        "seed": experiment.seed,
+        **{f"learning.{key}": value for key, value in settings.items()},
+    }
+
+
+def _training_settings(experiment: Experiment) -> Mapping[str, Any]:
+    settings = experiment.model_dump(exclude={"name", "system"})
+    return {key: value for key, value in flatten(settings) if key not in data_settings(experiment)}
+
+
+def _other(
+    experiments: Mapping[str, Experiment], settings: Callable[[Experiment], Mapping[str, Any]]
+) -> Sequence[str]:
+    """List the settings that are not the same in all experiments: the key, each value, and where it is."""
+    found = {file: settings(experiment) for file, experiment in experiments.items()}
+    lines = []
+    for key in dict.fromkeys(key for each in found.values() for key in each):
+        files: dict[str, list[str]] = {}
+        for file, each in found.items():
+            value = each.get(key)
+            files.setdefault("none" if value is None else written(value), []).append(file)
+        if len(files) > 1:
+            values = "; ".join(f"{value} in {', '.join(names)}" for value, names in files.items())
+            first = next(value for value in files if value != "none")
+            lines.append(f"{key}: {values} (for all: --set {key}={first})")
+    return lines
+
+
+def _refuse_few(files: Sequence[Path]) -> None:
+    whole = [file.resolve() for file in files]
+    twice = sorted({str(file) for file, each in zip(files, whole, strict=True) if whole.count(each) > 1})
+    if twice:
+        raise ConfigError([f"{file} is given twice" for file in twice], _COMMAND)
+    if len(files) < 2:
+        raise ConfigError(["give two experiment files or more"], _COMMAND)
+
+
+def _unlike(names: Sequence[str]) -> Sequence[str]:
+    """Put numbers behind names that came before."""
+    found: list[str] = []
+    for name in names:
+        number, unlike = 1, name
+        while unlike in found or (number == 1 and name in found):
+            number += 1
+            unlike = f"{name[:LONGEST_NAME]}-{number}"
+        found.append(unlike)
+    return found
