@@ -87,3 +87,16 @@ def test_shares_of_some_make_up_for_the_lost() -> None:
     assert "any 6 members" in traits.learns
     assert traits.loss.startswith("up to 2 in an epoch are made up for")
     assert SecretShared().traits(8).loss.startswith("that epoch is missed")
+
+
+def test_nodes_that_recover_the_lost_can_read_each_other() -> None:
+    traits = Decentralised(threshold=3).traits(8)
+    assert "3 of a neighbourhood: all its models" in traits.learns
+    assert traits.loss == "the run goes on while 3 nodes of each neighbourhood remain"
+
+
+def test_in_a_group_everybody_learns_the_sum() -> None:
+    group: Any = {"type": "group"}
+    assert Decentralised(graph=group).traits(8).learns.startswith("all: each epoch the sum of all models")
+    assert "node 1: all models" in Decentralised(graph=group, mode="plain").traits(8).learns
+    assert Decentralised(graph=group, threshold=5).traits(8).loss.endswith("without node 1 it ends")

@@ -124,7 +124,7 @@ def _learns(system: DecentralisedSettings) -> str:
     if system.in_group:
         return f"all: each epoch the sum of all models; all but one: that one's model{colluders}"
     return (
-        "each node: each epoch the weighted sum of its neighbours' models; it and its neighbours but "
+        "each node: each epoch the weighted sum of its neighbours' models; with all neighbours but "
         f"one: that one's model{colluders}"
     )
 
