@@ -4,6 +4,7 @@
 PYTHON ?= python3
 CONFIG ?= configs/quickstart.toml
 QUICK  ?= --quick
+SIDE_BY_SIDE ?= -n logical --maxprocesses 8
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
@@ -23,11 +24,13 @@ $(READY): pyproject.toml constraints.txt scripts/bootstrap.py
 train: $(READY)      ## train (CONFIG=configs/quickstart.toml)
 	$(BIN)/mdl run $(CONFIG)
 
+# What needs the machine for itself, whole runs and measurements, goes one after another at the end.
 test: $(READY)      ## run all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not alone"
+	$(BIN)/python -m pytest -m alone
 
 test-fast: $(READY)      ## run the tests that start no processes
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not slow and not alone"
 
 check: $(READY)      ## format, lint, types, import contracts
 	$(BIN)/ruff format --check .

@@ -188,6 +188,7 @@ def test_one_run_is_no_median(runs: int, said: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_real_processes_are_measured() -> None:
     measured = measure_exchanges(["pairwise"], replace(SIZE, runs=1), lambda _: None)
     for found in measured.lines:

@@ -1,10 +1,17 @@
-"""No process outlives its test."""
+"""Whole runs have the machine to themselves, and no process outlives its test."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
 
 import pytest
 
 from tests.end_to_end.runs import stop_all
+
+
+def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.alone)
 
 
 @pytest.fixture(autouse=True)

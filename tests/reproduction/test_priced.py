@@ -108,6 +108,7 @@ def test_a_scheme_priced_for_another_threshold_is_a_bug() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 @pytest.mark.parametrize("name", sorted(SYSTEMS))
 def test_prices_give_the_time_that_the_scheme_itself_takes(name: str) -> None:
     """Within 40 %, on a noisy machine; on a quiet one 10 % below, as what else is computed is not charged."""

@@ -60,6 +60,7 @@ def test_what_is_learnt_is_real_and_its_time_is_the_modelled_one(which: Variant)
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_real_processes_leave_curves_by_the_clock_on_the_wall(tmp_path: Path) -> None:
     (curve,) = race_for_real(setting(tmp_path), {"d": experiment("d")}).values()
     assert len(curve) == 3
