@@ -95,6 +95,31 @@ def test_noise_stays_within_what_is_proved_and_uses_what_there_is(parties: int) 
     assert (parties - 1) << group.scheme.drowning_bits + 1 > 2**63
 
 
+@settings(deadline=None, max_examples=15)
+@given(parties=st.integers(2, 64), bits=st.integers(2, 32))
+def test_noise_stays_within_the_budget_for_any_number_of_parties(parties: int, bits: int) -> None:
+    group = Group(MultipartyBfv(parties, bits, TOY))
+    values = plaintexts(group, (1 << bits - 1) - 1, blocks=1)
+    summed, total = group.summed(values), np.sum(values, axis=0)
+    noise = np.abs(group.scheme.noise(summed.c0, group.shares(summed.c1), total)).max()
+    bare = [group.scheme.own_share(secret, summed.c1) for secret in group.secrets]
+    undrowned = np.abs(group.scheme.noise(summed.c0, bare, total)).max()
+    assert undrowned <= group.scheme._noise(parties - 1)
+    assert noise < 2.0 ** (group.scheme.scale_bits - 1)
+
+
+@given(parties=st.integers(2, 1 << 20), bits=st.integers(2, 32))
+def test_parties_whose_noise_could_reach_half_a_step_are_refused(parties: int, bits: int) -> None:
+    try:
+        scheme = MultipartyBfv(parties, bits)
+    except ValueError:
+        assert parties > 64
+        return
+    worst = scheme._noise(parties) + ((parties - 1) << scheme.drowning_bits - 1)
+    assert worst < 1 << scheme.scale_bits - 1
+    assert scheme.drowning_bits >= scheme._noise(parties).bit_length() + 24
+
+
 def test_noise_that_drowns_is_uniform_and_independent_of_what_it_drowns() -> None:
     scheme = MultipartyBfv(3)
     group = Group(scheme)
