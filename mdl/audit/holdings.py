@@ -1,4 +1,4 @@
-"""Who holds which examples: the truth that attacks on data are judged by."""
+"""Who holds which examples, the truth that attacks on data are judged by; and who holds the model."""
 
 from collections.abc import Mapping
 
@@ -16,3 +16,8 @@ def rows_of_workers(experiment: Experiment, dataset: Dataset) -> Mapping[PartyId
         return {worker: np.arange(*rows) for worker, rows in dataset.silos.items()}
     parts = split(dataset.train_labels, experiment.learning, experiment.workers, experiment.seed)
     return dict(enumerate(parts, start=1))
+
+
+def holder(experiment: Experiment) -> PartyId:
+    """Say whose model is attacked as the one that all have made: the manager's, or the first node's."""
+    return experiment.system.roster(experiment.workers)[0]

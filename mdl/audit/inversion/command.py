@@ -8,19 +8,21 @@ import torch
 from rich.console import Console
 
 from mdl import folder as files
+from mdl.audit.holdings import holder
 from mdl.audit.inversion.attacks import ATTACKS
 from mdl.audit.inversion.findings import Audit
 from mdl.audit.inversion.page import write
 from mdl.audit.inversion.seen import Seen
 from mdl.audit.inversion.stage import model_of
-from mdl.audit.inversion.study import Attempt, Point, check_attackable, mount, smaller, sums_of, views
+from mdl.audit.inversion.study import Attempt, mount
 from mdl.audit.inversion.tables import rendered
+from mdl.audit.inversion.viewing import Point, check_attackable, smaller, sums_of, views
 from mdl.audit.page import prepare
 from mdl.config import Experiment
 from mdl.errors import ConfigError
 from mdl.learning import flat
 from mdl.learning.datasets import load
-from mdl.party import MANAGER
+from mdl.party import MANAGER, PartyId
 from mdl.vectors import Floats
 
 _WIDTH = 120
@@ -58,7 +60,7 @@ def run(
     check_attackable(experiment)
     torch.set_num_threads(experiment.torch_threads)
     dataset = load(experiment.learning, data_dir, workers=range(1, experiment.workers + 1))
-    start, where = _point_of_attack(trained)
+    start, where = _point_of_attack(trained, holder(experiment))
     if start is not None and len(start) != (count := flat.count(model_of(experiment, dataset))):
         said = f"learning.model: has {count:,} parameters, and the model in {trained} {len(start):,}"
         raise ConfigError([said], "mdl audit inversion")
@@ -74,14 +76,15 @@ def run(
     return audit
 
 
-def _point_of_attack(trained: Path | None) -> tuple[Floats | None, str]:
-    """Find the final global model of a run, and say in words where the attack takes place."""
+def _point_of_attack(trained: Path | None, party: PartyId) -> tuple[Floats | None, str]:
+    """Find the final model that a party of a run has, and say in words where the attack takes place."""
     if trained is not None:
-        journal = files.FileJournal(trained, MANAGER)
+        journal = files.FileJournal(trained, party)
         epochs = journal.epochs("model")
         kept = journal.read("model", epochs[-1]) if epochs else None
         if kept is not None:
-            return kept["parameters"], f"at the run's global model after epoch {epochs[-1]}"
+            whose = "the run's global model" if party == MANAGER else f"node {party}'s model"
+            return kept["parameters"], f"at {whose} after epoch {epochs[-1]}"
     return None, "at the experiment's first parameters"
 
 

@@ -11,15 +11,15 @@ from mdl.audit.inversion.study import GUESS, Attempt
 from mdl.audit.inversion.verdict import Claim, Line, claims, lines, unjudged
 from mdl.config import Experiment
 from mdl.learning.dataset import Dataset
+from mdl.systems import AnySystem, Decentralised, SecretShared
 
-ROLES: Final[Mapping[Role, str]] = {
+_ROLES: Final[Mapping[Role, str]] = {
     "server": "plain parameter server (fedavg), one worker's update",
     "manager": "manager",
     "worker": "a worker, of the others",
     "eavesdropper": "who reads one link",
     "coalition": "manager and m - 1 workers, of one more",
 }
-"""How roles are called in tables."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +56,18 @@ class Audit:
     def refuted(self) -> bool:
         """Whether a claim does not hold."""
         return any(not claim.holds for claim in self.claims)
+
+
+def titles(system: AnySystem) -> Mapping[Role, str]:
+    """Say how roles are called in tables."""
+    match system:
+        case SecretShared():
+            return {**_ROLES, "coalition": "manager and a group but one member, of that one"}
+        case Decentralised():
+            of_one = "a node and its neighbours but one, of that one"
+            return {**_ROLES, "worker": "a node, of its neighbours", "coalition": of_one}
+        case _:
+            return _ROLES
 
 
 def explained(audit: Audit) -> Sequence[str]:
@@ -145,9 +157,9 @@ def _coalition(found: Sequence[Line]) -> list[str]:
         return []
     best = max(seen, key=lambda line: line.best)
     return [
-        "Collusion: the manager and m - 1 workers subtract what they know. Where they are all of a sum but "
-        "one, what remains is that one's contribution, and no protocol that opens sums helps. Here the best "
-        f"attack on what they have of one worker comes to {best.best:.1f} dB."
+        "Collusion: those who collude subtract what they know. Where they are all of a sum but one, what "
+        "remains is that one's contribution, and no protocol that opens sums helps. Here the best attack on "
+        f"what they have of one worker comes to {best.best:.1f} dB."
     ]
 
 
@@ -158,7 +170,7 @@ def _link(found: Sequence[Line]) -> list[str]:
     return [
         "On one worker's link: the upload, read as numbers, gives "
         f"{max(line.best for line in seen):.1f} dB at best. (Links are not encrypted: who reads all of them "
-        "sees the sums, as the manager does.)"
+        "sees what the manager sees, where there is one.)"
     ]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from mdl.audit.galleries import Gallery, png
-from mdl.audit.inversion.findings import ROLES, Audit, explained
+from mdl.audit.inversion.findings import Audit, explained, titles
 from mdl.audit.inversion.galleries import gallery
 from mdl.audit.inversion.tables import HEADS, cells
 from mdl.audit.inversion.verdict import Line, lines
@@ -32,7 +32,7 @@ def write(audit: Audit, out: Path, *, date: str) -> Sequence[Path]:
 
 def galleries(audit: Audit) -> Iterator[Gallery]:
     """Give one gallery a role, and one for each size of small sums."""
-    for role, title in ROLES.items():
+    for role, title in titles(audit.experiment.system).items():
         if mine := [attempt for attempt in audit.attempts if attempt.seen.role == role]:
             what = mine[0].seen.what if len({id(a.seen) for a in mine}) == 1 else ""
             yield gallery(role, f"{title}: {what}" if what else title, mine, audit.dataset)
@@ -43,9 +43,13 @@ def galleries(audit: Audit) -> Iterator[Gallery]:
 def render(audit: Audit, shown: Sequence[Gallery], date: str) -> str:
     """Write the page."""
     paragraphs = explained(audit)
-    tables = [Table(f"Attacks, {audit.where}", HEADS, [cells(line) for line in audit.lines])]
+    tables = [
+        Table(
+            f"Attacks, {audit.where}", HEADS, [cells(line, audit.experiment.system) for line in audit.lines]
+        )
+    ]
     tables += [
-        Table(f"Sums of {k}", HEADS, [cells(line) for line in lines(found)])
+        Table(f"Sums of {k}", HEADS, [cells(line, audit.experiment.system) for line in lines(found)])
         for k, found in audit.small.items()
     ]
     return Page(

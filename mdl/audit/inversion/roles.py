@@ -25,6 +25,15 @@ _BYTES_READ: Final = 2
 """Of a ciphertext so many bytes are taken for each parameter."""
 
 
+def views(epoch: Epoch) -> Iterator[Seen]:
+    """Give what each role holds after an epoch."""
+    first, *_, last = members(epoch)
+    yield from by_manager(epoch)
+    yield by_worker(epoch, first)
+    yield by_eavesdropper(epoch, first)
+    yield by_coalition(epoch, last)
+
+
 def members(epoch: Epoch) -> list[PartyId]:
     """Give everybody who is in some sum."""
     inside = range(1, epoch.staged.workers + 1)

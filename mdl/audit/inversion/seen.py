@@ -1,4 +1,4 @@
-"""A gradient as somebody holds it: what every attack begins with."""
+"""A gradient as somebody holds it: what every attack begins with, and how it is read from a transcript."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from mdl.audit.inversion.stage import Staged
 from mdl.learning.partition import Rows
 from mdl.party import PartyId
+from mdl.protocols.pieces import Piece
 from mdl.vectors import Flags, Floats
 
 Role: TypeAlias = Literal["server", "manager", "worker", "eavesdropper", "coalition"]
@@ -58,3 +59,34 @@ def own_gradient(staged: Staged, worker: PartyId, epoch: int) -> NDArray[np.floa
 def others(workers: Iterable[PartyId], but: PartyId) -> list[PartyId]:
     """Leave one out."""
     return [worker for worker in workers if worker != but]
+
+
+def whole(
+    staged: Staged,
+    role: Role,
+    what: str,
+    epoch: int,
+    before: Floats,
+    gradient: Floats,
+    workers: Sequence[PartyId],
+) -> Seen:
+    """Make a view in which all entries are known."""
+    known = np.ones(len(before), np.bool_)
+    rows = images_in(staged, epoch, workers)
+    return Seen(role, what, epoch, before, gradient, known, tuple(workers), rows)
+
+
+def crossed(staged: Staged, kind: type[Piece], epoch: int, sender: PartyId, receiver: PartyId) -> bytes:
+    """Put together a vector that crossed a link, one way; nothing if none did."""
+    return b"".join(
+        sent.message.values
+        for sent in staged.transcript
+        if isinstance(sent.message, kind)
+        and sent.message.epoch == epoch
+        and (sent.sender, sent.receiver) == (sender, receiver)
+    )
+
+
+def as_numbers(data: bytes, entries: int) -> NDArray[np.float64]:
+    """Read what nobody has a key for as numbers in [-1, 1): a word for each parameter, shape (entries,)."""
+    return np.frombuffer(data[: 4 * entries], "<u4") / 2.0**31 - 1

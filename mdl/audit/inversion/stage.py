@@ -11,14 +11,14 @@ import numpy as np
 import torch
 from torch import nn
 
-from mdl.audit.holdings import rows_of_workers
+from mdl.audit.holdings import holder, rows_of_workers
 from mdl.audit.inversion.noting import Notes, noting
 from mdl.config import Experiment
 from mdl.learning.dataset import Dataset
 from mdl.learning.local import Examples, LocalLearner, private_plan
 from mdl.learning.models import build
 from mdl.learning.partition import Rows
-from mdl.party import MANAGER, PartyId
+from mdl.party import PartyId
 from mdl.simulator import Sent, simulate
 from mdl.system import Metrics, Training
 from mdl.systems import AnySystem
@@ -82,7 +82,7 @@ def stage(experiment: Experiment, dataset: Dataset, *, epochs: int, start: Float
         party: _learner(experiment, dataset, party, rows=parts.get(party, np.empty(0, np.int64)), start=start)
         for party in experiment.system.roster(experiment.workers)
     }
-    initial = learners[MANAGER].parameters()
+    initial = learners[holder(experiment)].parameters()
     notes = Notes()
     simulation = simulate(
         noting(experiment.system, notes),

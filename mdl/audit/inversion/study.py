@@ -1,4 +1,4 @@
-"""Every attack on every view: what `mdl audit inversion` does."""
+"""Every attack on every view, and how close it comes."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -6,26 +6,18 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from mdl.audit.inversion import averaging, roles
 from mdl.audit.inversion.attacks import ATTACKS
-from mdl.audit.inversion.epochs import epochs_of
 from mdl.audit.inversion.labels import right
 from mdl.audit.inversion.scores import Match, matches, psnr
 from mdl.audit.inversion.seen import Seen
-from mdl.audit.inversion.stage import model_of, stage
+from mdl.audit.inversion.stage import model_of
 from mdl.audit.inversion.target import NotApplicable, Pictures, Recovered, targeted
-from mdl.config import Experiment
-from mdl.errors import ConfigError
+from mdl.audit.inversion.viewing import Point
 from mdl.learning.dataset import Dataset
 from mdl.learning.partition import Rows
-from mdl.systems import FedAvg, Standalone, coordinated, dynamic
-from mdl.vectors import Floats
 
 GUESS = "guess"
 """No attack: the mean of the test images, which anybody has."""
-
-SMALL_AGGREGATES = (2, 4)
-"""Sizes of aggregates that are attacked for comparison, where an aggregate of one image each is larger."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,107 +42,6 @@ class Attempt:
     decibels: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
     labels_right: int | None = None
     reason: str = ""
-
-
-@dataclass(frozen=True, eq=False)
-class Point:
-    """Where the attack takes place.
-
-    Attributes:
-        experiment: what is audited.
-        dataset: its data set.
-        start: the parameters with which all parties begin; None for the experiment's initial ones.
-        images: victims on the plain server's side; sets how many epochs are run.
-    """
-
-    experiment: Experiment
-    dataset: Dataset
-    start: Floats | None
-    images: int
-
-    @property
-    def epochs(self) -> int:
-        """Epochs with a victim in each worker, until there are as many victims as asked for."""
-        return -(-self.images // self.experiment.workers)
-
-
-def check_attackable(experiment: Experiment) -> None:
-    """Make sure that there is something to attack.
-
-    Raises:
-        ConfigError: nothing is sent, or the printed protocol is to be run.
-    """
-    system = experiment.system
-    if isinstance(system, Standalone):
-        raise ConfigError(
-            [
-                "system.type: in 'standalone' nobody sends anything: there is no gradient to invert; "
-                "take another system"
-            ]
-        )
-    if isinstance(system, dynamic.Dynamic) and system.mode == "paper":
-        raise ConfigError(
-            [
-                'system.mode: "paper" hands single gradients to the manager and a worker, exactly '
-                '(mdl audit collusion); set system.mode = "safe" to see what sums tell'
-            ]
-        )
-
-
-def views(point: Point) -> Iterator[Seen]:
-    """Run the experiment, and give what each role holds: the yardstick first.
-
-    Raises:
-        MdlError: a run failed.
-    """
-    experiment, dataset, start = point.experiment, point.dataset, point.start
-    yield from _of_plain_server(point)
-    if isinstance(experiment.system, FedAvg):
-        staged = stage(experiment, dataset, epochs=point.epochs + 1, start=start)
-        for number in range(1, point.epochs + 1):
-            yield averaging.by_worker(staged, number, 1)
-        return
-    for epoch in epochs_of(stage(experiment, dataset, epochs=point.epochs, start=start), point.epochs):
-        first, *_, last = roles.members(epoch)
-        yield from roles.by_manager(epoch)
-        yield roles.by_worker(epoch, first)
-        yield roles.by_eavesdropper(epoch, first)
-        yield roles.by_coalition(epoch, last)
-
-
-def _of_plain_server(point: Point) -> Iterator[Seen]:
-    """The same experiment by federated averaging: the server's view of one update for each victim."""
-    yardstick = point.experiment.model_copy(update={"system": FedAvg()})
-    staged = stage(yardstick, point.dataset, epochs=point.epochs, start=point.start)
-    for victim in range(point.images):
-        epoch, worker = divmod(victim, point.experiment.workers)
-        yield averaging.by_server(staged, epoch + 1, worker + 1)
-
-
-def smaller(point: Point) -> Iterator[Point]:
-    """The same experiment with so few workers that all of them make a small aggregate, for comparison."""
-    experiment, system = point.experiment, point.experiment.system
-    if not isinstance(system, coordinated.Coordinated) or system.scheme.type == "plain":
-        return
-    if experiment.learning.split == "files":
-        return
-    for workers in SMALL_AGGREGATES:
-        if workers >= system.visibility_threshold(experiment.workers):
-            continue
-        # m = 2 is insecure, and studied here for that reason.
-        few = {"threshold": workers, "visibility": None, "opening_threshold": None, "insecure": True}
-        changed = experiment.model_copy(
-            update={"workers": workers, "system": system.model_copy(update=few), "delay": None}
-        )
-        if not changed.problems():
-            yield Point(changed, point.dataset, point.start, workers)
-
-
-def sums_of(point: Point) -> Iterator[Seen]:
-    """What the manager alone holds."""
-    staged = stage(point.experiment, point.dataset, epochs=point.epochs, start=point.start)
-    for epoch in epochs_of(staged, point.epochs):
-        yield from roles.by_manager(epoch)
 
 
 def mount(point: Point, seen: Seen, names: Sequence[str]) -> Iterator[Attempt]:

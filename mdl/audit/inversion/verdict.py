@@ -12,7 +12,7 @@ from mdl.audit.inversion.scores import RECOGNISABLE
 from mdl.audit.inversion.seen import Role
 from mdl.audit.inversion.study import Attempt
 from mdl.config import Experiment
-from mdl.systems import coordinated, dynamic
+from mdl.systems import Decentralised, SecretShared, coordinated, dynamic
 
 LEGIBLE: Final = 25.0
 """Decibels that an attack must reach on a plain server's view for its failure elsewhere to say anything."""
@@ -98,14 +98,28 @@ def _labels(attempt: Attempt) -> int:
 
 def unjudged(experiment: Experiment) -> str:
     """Say why claims are not judged for this experiment; empty where they are."""
-    system, learning = experiment.system, experiment.learning
-    if not isinstance(system, coordinated.Coordinated | dynamic.Dynamic) or system.scheme.type == "plain":
+    least, learning = _least_hidden(experiment), experiment.learning
+    if least is None:
         return "nothing hides gradients here, so nothing is claimed"
     if learning.batch != 1 or learning.local_steps != 1:
         return "claims are made for one step on one image (batch = 1, local_steps = 1)"
-    if system.visibility_threshold(experiment.workers) < JUDGED_FROM:
-        return f"claims are made for sums of at least {JUDGED_FROM} (m of this experiment is smaller)"
+    if least < JUDGED_FROM:
+        return f"claims are made for sums of at least {JUDGED_FROM} (here of {least})"
     return ""
+
+
+def _least_hidden(experiment: Experiment) -> int | None:
+    """Say how many workers are in a sum at least; None where single ones are seen."""
+    workers = experiment.workers
+    match experiment.system:
+        case coordinated.Coordinated() | dynamic.Dynamic() as system if system.scheme.type != "plain":
+            return system.visibility_threshold(workers)
+        case SecretShared() as system if system.mode != "plain":
+            return system.size(workers)
+        case Decentralised() as system if system.mode != "plain":
+            return min(len(hood.members) for hood in system.neighbourhoods(workers).values())
+        case _:
+            return None
 
 
 def claims(experiment: Experiment, attempts: Sequence[Attempt]) -> Sequence[Claim]:

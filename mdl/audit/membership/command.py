@@ -8,7 +8,7 @@ import torch
 from rich.console import Console
 
 from mdl import folder as files
-from mdl.audit.holdings import rows_of_workers
+from mdl.audit.holdings import holder, rows_of_workers
 from mdl.audit.membership import models
 from mdl.audit.membership.models import Model
 from mdl.audit.membership.shown import rendered, write
@@ -51,7 +51,7 @@ def run(
         DataUnavailable: the data set cannot be read.
         MdlError: training failed, or the folder cannot be written.
     """
-    if trained is not None and models.is_in(trained):
+    if trained is not None and models.is_in(trained, holder(experiment)):
         _check_unchanged(experiment, trained)
     torch.set_num_threads(experiment.torch_threads)
     dataset = load(experiment.learning, data_dir, workers=range(1, experiment.workers + 1))
@@ -116,7 +116,7 @@ def _attack(
 def _global_model(
     experiment: Experiment, dataset: Dataset, rows: Mapping[PartyId, Rows], trained: Path | None
 ) -> Model:
-    if trained is not None and (model := models.of_run(trained, rows)):
+    if trained is not None and (model := models.of_run(trained, holder(experiment), rows)):
         return model
     why = f"{trained} has no global model: " if trained is not None else ""
     _tell(f"{why}training {experiment.epochs} epochs on virtual links")

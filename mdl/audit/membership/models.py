@@ -10,6 +10,7 @@ from torch import nn
 from torch.nn import functional
 
 from mdl import folder as files
+from mdl.audit.holdings import holder
 from mdl.audit.membership.scores import Losses
 from mdl.config import Experiment
 from mdl.errors import ConfigError
@@ -40,29 +41,30 @@ class Model:
     rows: Rows
 
 
-def is_in(run: Path) -> bool:
-    """Tell whether a run's folder has a global model."""
-    return bool(files.FileJournal(run, MANAGER).epochs("model"))
+def is_in(run: Path, party: PartyId) -> bool:
+    """Tell whether a run's folder has a party's model."""
+    return bool(files.FileJournal(run, party).epochs("model"))
 
 
-def of_run(run: Path, rows: Mapping[PartyId, Rows]) -> Model | None:
-    """Give a run's final global model, or None if its folder has none.
+def of_run(run: Path, party: PartyId, rows: Mapping[PartyId, Rows]) -> Model | None:
+    """Give the final model of all, as a party of a run had it, or None if its folder has none.
 
     Args:
         run: its folder.
+        party: the manager; or one of those that average.
         rows: of the training set, those of each worker.
     """
-    journal = files.FileJournal(run, MANAGER)
+    journal = files.FileJournal(run, party)
     epochs = journal.epochs("model")
     kept = journal.read("model", epochs[-1]) if epochs else None
     if kept is None:
         return None
-    name = f"global model after epoch {epochs[-1]}"
+    name = f"{_whose(party)} after epoch {epochs[-1]}"
     return Model(name, kept["parameters"].astype(np.float32), _all_rows(rows))
 
 
 def simulated(experiment: Experiment, dataset: Dataset, rows: Mapping[PartyId, Rows]) -> Model:
-    """Train an experiment's global model, on virtual links.
+    """Train an experiment's global model, or the first node's of those that average, on virtual links.
 
     Raises:
         MdlError: the run failed.
@@ -78,8 +80,9 @@ def simulated(experiment: Experiment, dataset: Dataset, rows: Mapping[PartyId, R
     )
     for error in simulation.errors.values():
         raise error
-    outcome = simulation.outcomes[MANAGER]
-    return Model(f"global model after epoch {outcome.epochs}", outcome.parameters, _all_rows(rows))
+    party = holder(experiment)
+    outcome = simulation.outcomes[party]
+    return Model(f"{_whose(party)} after epoch {outcome.epochs}", outcome.parameters, _all_rows(rows))
 
 
 def alone(experiment: Experiment, dataset: Dataset, rows: Mapping[PartyId, Rows], worker: PartyId) -> Model:
@@ -131,6 +134,10 @@ def losses(network: nn.Module, images: Images, labels: Labels, scale: float) -> 
             found.append(functional.cross_entropy(scores.double(), truth, reduction="none").numpy())
             right += int((scores.argmax(1) == truth).sum())
     return np.concatenate(found), right / len(labels)
+
+
+def _whose(party: PartyId) -> str:
+    return "global model" if party == MANAGER else f"node {party}'s model"
 
 
 def _all_rows(rows: Mapping[PartyId, Rows]) -> Rows:

@@ -63,6 +63,20 @@ def test_a_run_is_attacked_at_its_final_model(capsys: pytest.CaptureFixture[str]
     assert "at the run's global model after epoch 20" in ended.out
 
 
+def test_where_nobody_manages_it_is_attacked_at_the_first_nodes_model(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    shutil.copy(Path(QUICKSTART).with_name("dmhe-ring.toml"), run / folder.EXPERIMENT)
+    FileJournal(run, 1).write("model", 3, {"parameters": np.asarray(staged().start, np.float64) + 0.01})
+    arguments = [*STEP, "--images", "1", "--attack", "analytic", "--out", str(tmp_path)]
+    ended = Ended(capsys, "audit", "inversion", str(run), *arguments)
+    assert ended.code == 0
+    assert "at node 1's model after epoch 3" in ended.out
+    assert "claims are made for sums of at least 8 (here of 3)" in " ".join(ended.out.split())
+
+
 def test_a_model_of_another_size_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     shutil.copy(QUICKSTART, tmp_path / folder.EXPERIMENT)
     FileJournal(tmp_path, 0).write("model", 1, {"parameters": np.zeros(7)})

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from mdl.audit.inversion.findings import Audit, explained
+from mdl.audit.inversion.findings import Audit, explained, titles
 from mdl.audit.inversion.page import render, write
-from mdl.audit.inversion.study import Point, mount, smaller, sums_of, views
+from mdl.audit.inversion.study import mount
 from mdl.audit.inversion.tables import rendered
+from mdl.audit.inversion.viewing import Point, smaller, sums_of, views
 from tests.audit.inversion.digits import dataset, experiment
 
 QUICK = ("analytic", "rows")
@@ -53,6 +54,20 @@ def test_noise_is_named_where_it_is_on() -> None:
     assert "system.privacy is laplace" in said
     assert "NOT PROTECTED" not in said
     assert "No noise is added" in " ".join(explained(_audit()))
+
+
+@pytest.mark.parametrize(
+    ("system", "worker", "coalition"),
+    [
+        ("coordinated", "a worker", "m - 1 workers"),
+        ("secret-shared", "a worker", "a group but one member"),
+        ("decentralised", "a node, of its neighbours", "its neighbours but one"),
+    ],
+)
+def test_roles_are_called_what_they_are_in_a_system(system: str, worker: str, coalition: str) -> None:
+    called = titles(experiment(f"system.type={system}").system)
+    assert worker in called["worker"]
+    assert coalition in called["coalition"]
 
 
 def test_the_table_has_a_line_for_each_role_and_attack() -> None:

@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mdl.audit.inversion.study import GUESS, Point, check_attackable, mount, smaller, sums_of, views
+from mdl.audit.inversion.study import GUESS, mount
+from mdl.audit.inversion.viewing import Point, check_attackable, smaller, sums_of, views
 from mdl.errors import ConfigError
 from tests.audit.inversion.digits import dataset, experiment
 
@@ -37,6 +38,54 @@ def test_more_victims_than_workers_need_more_epochs() -> None:
 
 def test_of_federated_averaging_the_server_is_the_manager() -> None:
     assert [view.role for view in views(_point("system.type=fedavg", images=1))] == ["server", "worker"]
+
+
+SSDDL = ("system.type=secret-shared",)
+COMPLETE = ("system.type=decentralised", "system.graph.type=complete")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "roles"),
+    [
+        (SSDDL, ["server", "server", "manager", "worker", "eavesdropper", "coalition"]),
+        (COMPLETE, ["server", "server", "worker", "eavesdropper", "coalition"]),
+        ((*COMPLETE, "system.mode=plain"), ["server"] * 2 + ["worker"] * 7 + ["eavesdropper", "coalition"]),
+    ],
+)
+def test_systems_that_share_and_that_gossip_have_their_views(
+    overrides: tuple[str, ...], roles: list[str]
+) -> None:
+    assert [view.role for view in views(_point(*overrides))] == roles
+
+
+@pytest.mark.parametrize("overrides", [SSDDL, COMPLETE])
+def test_division_works_in_the_clear_and_on_all_but_one_and_fails_on_sums(overrides: tuple[str, ...]) -> None:
+    point = _point(*overrides)
+    found = {
+        view.role: attempt
+        for view in views(point)
+        for attempt in mount(point, view, ["analytic"])
+        if attempt.attack == "analytic"
+    }
+    assert found["server"].decibels.min() > 25
+    assert all(np.median(found[role].decibels) < 15 for role in ("manager", "worker") if role in found)
+    assert found["eavesdropper"].decibels.max() < 15
+    assert found["coalition"].decibels.min() > 25
+
+
+def test_neighbours_that_hide_nothing_are_read() -> None:
+    point = _point("system.type=decentralised", "system.mode=plain", images=1)
+    shown = [view for view in views(point) if view.role == "worker"]
+    assert len(shown) == 2
+    for view in shown:
+        assert list(mount(point, view, ["analytic"]))[1].decibels.min() > 25
+
+
+def test_small_sums_of_ssddl_are_of_small_groups() -> None:
+    few = list(smaller(_point(*SSDDL)))
+    assert [point.experiment.workers for point in few] == [2, 4]
+    assert [seen.workers for point in few for seen in sums_of(point)] == [(1, 2), (1, 2, 3, 4)]
+    assert not list(smaller(_point(*SSDDL, "system.mode=plain")))
 
 
 def test_division_works_on_the_plain_servers_view_and_fails_on_ours() -> None:

@@ -75,6 +75,13 @@ def test_neither_guesses_nor_attacks_on_all_images_are_judged() -> None:
         (("system.type=fedavg",), "nothing hides"),
         (("system.visibility=1.0", "system.scheme.type=plain"), "nothing hides"),
         (JUDGED, ""),
+        (("system.type=secret-shared",), ""),
+        (("system.type=secret-shared", "system.group=5"), "at least 8"),
+        (("system.type=secret-shared", "system.mode=plain"), "nothing hides"),
+        (("system.type=decentralised",), "at least 8 (here of 3)"),
+        (("system.type=decentralised", "system.graph.type=complete"), ""),
+        (("system.type=decentralised", "system.graph.type=group"), ""),
+        (("system.type=decentralised", "system.mode=plain"), "nothing hides"),
     ],
 )
 def test_claims_are_made_for_large_sums_of_hidden_gradients(overrides: tuple[str, ...], said: str) -> None:

@@ -122,3 +122,21 @@ def test_ctrl_c_keeps_what_was_done(
     figures = json.loads((tmp_path / "audit-membership.json").read_text())
     assert figures["complete"] is False
     assert len(figures["models"]) == 1
+
+
+@pytest.mark.parametrize("of_a_run", [False, True])
+def test_where_nobody_manages_the_first_nodes_model_is_attacked(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, of_a_run: bool
+) -> None:
+    what = Path(QUICKSTART).with_name("dmhe-ring.toml")
+    if of_a_run:
+        shutil.copy(what, tmp_path / folder.EXPERIMENT)
+        FileJournal(tmp_path, 1).write("model", 20, {"parameters": np.asarray(staged().start, np.float64)})
+        ended = Ended(
+            capsys, "audit", "membership", str(tmp_path), "--alone", "0", "--out", str(tmp_path / "a")
+        )
+    else:
+        plain = ["--set", "epochs=1", "--set", "system.mode=plain", "--alone", "0"]
+        ended = Ended(capsys, "audit", "membership", str(what), *plain, "--out", str(tmp_path / "a"))
+    assert ended.code == 0
+    assert f"node 1's model after epoch {20 if of_a_run else 1}" in ended.out
