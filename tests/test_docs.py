@@ -16,6 +16,7 @@ from mdl.cli import app
 from mdl.config import load
 from mdl.learning.privacy import DpSgd
 from mdl.schemes.settings import AnyScheme
+from mdl.studies.several import Several
 from mdl.systems.visibility import VisibilitySettings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -111,8 +112,12 @@ def test_every_command_of_the_readme_exists_with_its_options(line: str) -> None:
 @pytest.mark.parametrize("line", [line for line in commands("mdl") if "configs/" in line])
 def test_every_experiment_of_the_readme_is_valid(line: str) -> None:
     words = shlex.split(line)
-    (file,) = [word for word in words if word.startswith("configs/")]
-    load(ROOT / file, options(words, "--set"))
+    files = [ROOT / word for word in words if word.startswith("configs/")]
+    if words[1] == "compare":
+        Several(files, options(words, "--set")).points()  # raises ConfigError if their data is not the same
+    else:
+        [file] = files
+        load(file, options(words, "--set"))
 
 
 @pytest.mark.parametrize("line", commands("python"))

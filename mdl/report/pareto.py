@@ -32,6 +32,9 @@ LOGARITHMIC_RATIO: Final = 20.0
 SAME_COST_RATIO: Final = 1.02
 """Costs within this ratio are all alike: what is left between them is noise."""
 
+DOT: Final = (0.015, 0.025)
+"""Width and height of a dot, as parts of the axes'."""
+
 _BEATEN: Final = "#8d97a3"
 
 MOST_NAMES: Final = 9
@@ -123,16 +126,36 @@ def _telling(unbeaten: Sequence[Trade]) -> Sequence[Trade]:
 
 def _number(axes: Axes, named: Sequence[Trade]) -> None:
     """Write numbers into the dots, from the highest down, and what they mean beside the plot."""
-    ends = []
+    ends: list[EndLabel] = []
+    dots: list[tuple[tuple[float, float], list[str]]] = []
     for number, trade in enumerate(sorted(named, key=lambda each: -each.accuracy.mean), start=1):
         place = (trade.cost.mean, trade.accuracy.mean)
-        axes.annotate(
-            str(number), xy=place, ha="center", va="center_baseline", size=8, color=drawing.PAPER, zorder=5
-        )
+        same = next((numbers for other, numbers in dots if _touch(axes, place, other)), None)
+        if same is None:
+            dots.append((place, [str(number)]))
+        else:
+            same.append(str(number))
         text = f"{number}  {units.wrap(trade.name)}  {units.percent(trade.accuracy.mean, 1)}"
         ends.append(EndLabel(*place, text.replace("\n", "\n    "), drawing.BLUE))
+    for place, numbers in dots:
+        axes.annotate(
+            ",".join(numbers) if len(numbers) < 3 else f"{numbers[0]}…{numbers[-1]}",
+            xy=place,
+            ha="center",
+            va="center_baseline",
+            size=8 if len(numbers) == 1 else 6,
+            color=drawing.PAPER,
+            zorder=5,
+        )
     # Upwards: of labels for one height the later stands above.
     drawing.label_ends(axes, ends[::-1], leaders=False)
+
+
+def _touch(axes: Axes, one: tuple[float, float], other: tuple[float, float]) -> bool:
+    """Tell whether two dots lie on each other, so that their numbers could not be told apart."""
+    to_axes = axes.transScale + axes.transLimits
+    (left, low), (right, high) = to_axes.transform([one, other])
+    return bool(abs(left - right) < DOT[0] and abs(low - high) < DOT[1])
 
 
 def _scatter(axes: Axes, found: Sequence[Trade], colour: str) -> None:

@@ -89,9 +89,10 @@ class Several:
                 continue
             notes |= dict.fromkeys(f"{file}: {line}" for line in said)
         if problems:
-            hint = ["--set holds for all files; what only some systems have is set in their files"]
-            lines = told(problems, len(self.files), "in")
-            raise ConfigError([*lines, *(hint if self.overrides else [])], _COMMAND)
+            lines = [*told(problems, len(self.files), "in")]
+            if self.overrides and any(len(where) < len(self.files) for where in problems.values()):
+                lines.append("--set holds for all files; what only some systems have is set in their files")
+            raise ConfigError(lines, _COMMAND)
         return experiments, list(notes)
 
     def _with_seeds(self, experiment: Experiment) -> Sequence[Point]:

@@ -39,8 +39,8 @@ def closing_tables(results: Sequence[PointResult]) -> Iterator[Table]:
     if not several or len(runs) < len(results):
         yield closing_table(results)
     if several:
-        yield _printed(figures_table(runs))
-        yield _printed(traits_table(runs))
+        yield _printed(figures_table(runs), lines=False)
+        yield _printed(traits_table(runs), lines=True)
 
 
 def closing_table(results: Sequence[PointResult]) -> Table:
@@ -72,9 +72,9 @@ def in_a_line(reason: str) -> str:
     return f"{first} {rest.partition(chr(10))[0].strip()}".strip() if first.endswith(":") else first
 
 
-def _printed(found: report.Table) -> Table:
+def _printed(found: report.Table, *, lines: bool) -> Table:
     table = Table(
-        title=found.title, title_justify="left", title_style="bold", box=HORIZONTALS, show_lines=True
+        title=found.title, title_justify="left", title_style="bold", box=HORIZONTALS, show_lines=lines
     )
     for name in found.head:
         table.add_column(name, no_wrap=name == "experiment", overflow="fold")

@@ -102,6 +102,18 @@ def test_several_runs_stand_side_by_side_with_the_failed_one_marked(tmp_path: Pa
     assert page.count("Experiment file, as resolved") == 2
 
 
+def test_several_experiments_are_told_system_by_system_first(tmp_path: Path) -> None:
+    runs = [read_run(make_run(tmp_path / name, name=name)) for name in ("one", "two")]
+    page = page_of(*runs)
+    assert page.index("System by system") < page.index("Side by side")
+    assert "who learns what" in page
+    assert "Bytes an epoch: of all parties" in page
+
+
+def test_a_run_alone_is_not_told_system_by_system(tmp_path: Path) -> None:
+    assert "System by system" not in page_of(read_run(make_run(tmp_path / "a")))
+
+
 def test_what_a_run_holds_cannot_become_markup(tmp_path: Path) -> None:
     evil = "<script>alert(1)</script>"
     folder = make_run(tmp_path / "run", name=evil)

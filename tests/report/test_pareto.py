@@ -1,3 +1,4 @@
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -52,3 +53,19 @@ def test_there_is_no_trade_where_all_cost_the_same_or_few_are_compared(tmp_path:
     with drawing.theme():
         assert accuracy_for(group_runs(runs), SECONDS) is None
         assert accuracy_for(group_runs(runs[:2]), BYTES) is None
+
+
+def test_dots_on_each_other_show_their_numbers_in_one(tmp_path: Path) -> None:
+    places = {1: (0.9, 1000), 2: (0.9, 1001), 3: (0.5, 9000)}
+    runs = make_study(
+        tmp_path,
+        {"batch": [1, 2, 3]},
+        lambda at: places[at["batch"]][0],
+        bytes=lambda at: {"up": places[at["batch"]][1], "down": 0},
+    )
+    with drawing.theme():
+        picture = accuracy_for(group_runs(runs), BYTES)
+    assert picture is not None
+    written = re.findall(r">([^<>]+)</text>", picture.svg)
+    assert "1,2" in written
+    assert "3" in written

@@ -1,4 +1,6 @@
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -132,3 +134,23 @@ def test_accepted_contributions_come_in_the_order_of_the_workers(tmp_path: Path)
     fairness = {"jain": 1.0, "accepted": {"10": 1, "2": 2, "1": 3}}
     run = resummarise(make_run(tmp_path / "run"), fairness=fairness)
     assert list(series.accepted(run).items()) == [(1, 3), (2, 2), (10, 1)]
+
+
+def test_an_epoch_takes_the_time_between_two_ends_whoever_says_so(tmp_path: Path) -> None:
+    led = [{"seconds": 5.0 + 3.0 * epoch, "party": 0, "kind": "epoch", "epoch": epoch} for epoch in (1, 2, 4)]
+    done = [{"seconds": 50.0, "party": 1, "kind": "done", "epoch": 4}]
+    assert series.epoch_seconds(_of_metrics(tmp_path / "led", [*led, *done])) == 3.0
+    ends = [(10.0, 1, 1), (12.0, 2, 1), (14.0, 1, 2), (15.0, 2, 2)]
+    lone = [{"seconds": at, "party": party, "kind": "done", "epoch": epoch} for at, party, epoch in ends]
+    assert series.epoch_seconds(_of_metrics(tmp_path / "lone", lone)) == 3.0
+
+
+def test_a_single_epoch_has_no_length(tmp_path: Path) -> None:
+    done = [{"seconds": 50.0, "party": 1, "kind": "done", "epoch": 1}]
+    assert series.epoch_seconds(_of_metrics(tmp_path / "run", done)) is None
+
+
+def _of_metrics(folder: Path, lines: Sequence[Mapping[str, Any]]) -> Run:
+    make_run(folder)
+    write_lines(folder / "metrics.jsonl", lines)
+    return read_run(folder)
