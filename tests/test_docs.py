@@ -120,6 +120,15 @@ def test_every_experiment_of_the_readme_is_valid(line: str) -> None:
         load(file, options(words, "--set"))
 
 
+@pytest.mark.parametrize("line", commands("mdl compare"))
+def test_what_the_readme_says_of_systems_is_what_they_say_of_themselves(line: str) -> None:
+    table = README.partition("<!-- comparison begins")[2].partition("<!-- comparison ends")[0]
+    points, _ = Several([ROOT / word for word in shlex.split(line) if word.startswith("configs/")]).points()
+    for point in points:
+        traits = point.experiment.system.traits(point.experiment.workers)
+        assert f"| {traits.learns} | {traits.loss} |" in table, point.name
+
+
 @pytest.mark.parametrize("line", commands("python"))
 def test_every_script_of_the_readme_exists(line: str) -> None:
     words = line.split()
