@@ -1,7 +1,7 @@
 """Shares of a group's ternary secrets, so that τ of its members recover the secret of one that is lost.
 
-[Mouchet21, §5] and Lattigo share ring elements over Z_q itself. With q a power of two that does not work:
-differences of points have no inverses. So each member shares the coefficients of its ternary secret over Z_p,
+[MBH23] shares secrets over the ring modulo q itself. With q a power of two that does not work: differences of
+points have no inverses. So each member shares the coefficients of its ternary secret over Z_p,
 p = 2^31 - 1 (`mdl.schemes.vector_sharing`). Fewer than τ shares are uniform, whatever the secret is.
 
 A share goes to its owner through the one who keeps the group together, who must not read it. Members agree on
@@ -9,8 +9,8 @@ a secret for each pair (`mdl.schemes.key_agreement`) and seal shares by AES-256-
 dealer and receiver are authenticated with the share: it opens in its place alone. Nonces are drawn, 96 bits;
 a key seals two shares, one each way.
 
-[Mouchet21] C. Mouchet, J. Troncoso-Pastoriza, J.-P. Bossuat, J.-P. Hubaux, Multiparty homomorphic encryption
-from Ring-Learning-with-Errors, PoPETs 2021(4).
+[MBH23] C. Mouchet, E. Bertrand, J.-P. Hubaux, An efficient threshold access-structure for RLWE-based
+multiparty homomorphic encryption, Journal of Cryptology 36, 2023.
 """
 
 from collections.abc import Mapping, Sequence

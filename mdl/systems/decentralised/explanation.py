@@ -50,17 +50,18 @@ def _group(workers: int) -> str:
 
 
 def _who_reads(system: DecentralisedSettings) -> str:
+    remain = "" if system.threshold is None else ", as far as it remains,"
     if system.in_group:
         return (
-            "Parameters are encrypted (multiparty BFV) under a key of all. All must help to open the sum, "
-            f"once an epoch; node {GROUP_NODE} sees no more than the others, who are handed it. All nodes "
+            f"Parameters are encrypted (multiparty BFV) under a key of all. The whole group{remain} must help "
+            f"to open the sum, once an epoch; node {GROUP_NODE} sees no more than the others, who are handed it. All nodes "
             f"but one together learn that one's parameters. If node {GROUP_NODE} does not follow the "
             "protocol, it reads single nodes' parameters, or hands out wrong sums, unnoticed."
         )
     return (
         "Neighbours' parameters are encrypted (multiparty BFV) under a key of the whole neighbourhood. "
-        "A node learns the weighted sum over its neighbours, once an epoch. The whole neighbourhood must "
-        "help to open it, so nobody else learns anything. A node whose neighbours but one collude with "
+        f"A node learns the weighted sum over its neighbours, once an epoch. The whole neighbourhood{remain} "
+        "must help to open it, so nobody else learns anything. A node whose neighbours but one collude with "
         "it learns that one's parameters; one that does not follow the protocol reads its neighbours."
     )
 
