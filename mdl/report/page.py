@@ -1,6 +1,6 @@
 """The report as one HTML page that needs nothing but itself."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -75,6 +75,7 @@ def render(runs: Sequence[Run], pictures: Sequence[Picture]) -> str:
         figures=[Figure(Markup(picture.svg), picture.caption) for picture in pictures],  # noqa: S704
         comparison=compared,
         differences=() if study else tables.differences(runs, names),
+        experiments=_first_files(runs),
         simulated=_simulated(runs),
         estimated=tables.ESTIMATED if _any_estimated(compared) else "",
         sections=[_section(run, name) for run, name in zip(runs, names, strict=True)],
@@ -83,6 +84,14 @@ def render(runs: Sequence[Run], pictures: Sequence[Picture]) -> str:
 
 def _side_by_side(runs: Sequence[Run], names: Sequence[str]) -> Sequence[Table]:
     return tables.comparison(runs, [runs[0].name] if len(runs) == 1 else names)
+
+
+def _first_files(runs: Sequence[Run]) -> Mapping[str, str]:
+    """Give the resolved file of each experiment's first run, by the experiment's name."""
+    found: dict[str, str] = {}
+    for run in runs:
+        found.setdefault(run.name, run.experiment)
+    return found
 
 
 def _title(runs: Sequence[Run], names: Sequence[str]) -> str:

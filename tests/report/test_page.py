@@ -110,6 +110,17 @@ def test_several_experiments_are_told_system_by_system_first(tmp_path: Path) -> 
     assert "Bytes an epoch: of all parties" in page
 
 
+def test_of_a_comparison_over_seeds_every_experiment_is_shown_once(tmp_path: Path) -> None:
+    runs = [make_run(tmp_path / f"{name}-{seed}", name=name) for name in ("one", "two") for seed in (1, 2)]
+    for run, seed in zip(runs, (1, 2, 1, 2), strict=True):
+        path = run / "experiment.toml"
+        path.write_text(path.read_text().replace("seed = 7", f"seed = {seed}"))
+    page = page_of(*map(read_run, runs))
+    assert page.count("Experiment file of the first run of one") == 1
+    assert page.count("Experiment file of the first run of two") == 1
+    assert "<summary>By setting" in page
+
+
 def test_a_run_alone_is_not_told_system_by_system(tmp_path: Path) -> None:
     assert "System by system" not in page_of(read_run(make_run(tmp_path / "a")))
 
