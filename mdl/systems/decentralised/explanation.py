@@ -53,10 +53,11 @@ def _who_reads(system: DecentralisedSettings) -> str:
     remain = "" if system.threshold is None else ", as far as it remains,"
     if system.in_group:
         return (
-            f"Parameters are encrypted (multiparty BFV) under a key of all. The whole group{remain} must help "
-            f"to open the sum, once an epoch; node {GROUP_NODE} sees no more than the others, who are handed it. All nodes "
-            f"but one together learn that one's parameters. If node {GROUP_NODE} does not follow the "
-            "protocol, it reads single nodes' parameters, or hands out wrong sums, unnoticed."
+            f"Parameters are encrypted (multiparty BFV) under a key of all. The whole group{remain} must "
+            f"help to open the sum, once an epoch; node {GROUP_NODE} sees no more than the others, who are "
+            "handed it. All nodes but one together learn that one's parameters. If node "
+            f"{GROUP_NODE} does not follow the protocol, it reads single nodes' parameters, or hands out "
+            "wrong sums, unnoticed."
         )
     return (
         "Neighbours' parameters are encrypted (multiparty BFV) under a key of the whole neighbourhood. "

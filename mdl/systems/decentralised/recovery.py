@@ -5,7 +5,7 @@ members' secrets, and those of the others are where they were. If the lost membe
 stays in that epoch's sum, whose c_1 is opened once, as always.
 """
 
-from mdl.errors import PeerLeft, ProtocolError
+from mdl.errors import InvalidShare, PeerLeft, ProtocolError
 from mdl.party import PartyId
 from mdl.schemes.bfv import Secret, recover
 from mdl.systems.decentralised.keys import Keys
@@ -33,7 +33,7 @@ class Recovery:
 
         Raises:
             TooFewWorkers: fewer than τ remain, the node included.
-            InvalidShare: what they sent makes no secret.
+            InvalidShare: one sent another's share, or what they sent makes no secret.
         """
         if member not in self._recovered:
             self._recovered[member] = await self._recover(member)
@@ -48,10 +48,10 @@ class Recovery:
 
     async def _ask(self, neighbour: PartyId, member: PartyId) -> bytes:
         await self._neighbours.tell(neighbour, Lost(member))
-        while True:
-            answer = await self._neighbours.hear(neighbour, Recovering)
-            if answer.member == member:  # else an answer to a question that was given up
-                return answer.share
+        answer = await self._neighbours.hear(neighbour, Recovering)
+        if answer.member != member:
+            raise InvalidShare(f"a share of another secret than that of node {member}", [neighbour])
+        return answer.share
 
 
 class Trustee:
