@@ -1,0 +1,93 @@
+"""What a security model must do for secrets. Networks, functions and training are written once, on top."""
+
+from collections.abc import Callable
+from typing import Any, Final, Literal, Protocol, TypeAlias
+
+import torch
+from torch import Tensor
+
+from mdl.mpc.rounds import Protocol as Run
+from mdl.mpc.secret import Bits, Secret
+from mdl.party import PartyId
+
+WORD_BITS: Final = 64
+COMPARED_BITS: Final = 32
+"""Signs are taken of values in [-2^31, 2^31)."""
+
+TRUNCATED_LIMIT: Final = 1 << 62
+"""Values that are truncated are below this in absolute value."""
+
+Bilinear: TypeAlias = Callable[[Tensor, Tensor], Tensor]
+"""A product that is linear in each factor: of entries, of matrices, a convolution."""
+
+Rounding: TypeAlias = Literal["probabilistic", "nearest"]
+"""Of a quotient: up or down at random, so that it is right on average; or to the nearest, halves up."""
+
+
+class Engine(Protocol):
+    """One party's side of a security model. Whatever is awaited is to be driven, or run `together`."""
+
+    @property
+    def party(self) -> PartyId:
+        """Which party this is."""
+
+    def public(self, values: Tensor) -> Secret:
+        """Make a secret of what everybody knows."""
+
+    def public_bits(self, values: Tensor) -> Bits:
+        """The same for words of bits."""
+
+    def share(self, owner: PartyId, values: Tensor | None, shape: torch.Size) -> Run[Secret]:
+        """Share integers that `owner` has, and gives as `values`."""
+
+    def open(self, secret: Secret) -> Run[Tensor]:
+        """Let all parties know a secret."""
+
+    def product(
+        self, bilinear: Bilinear, one: Secret, two: Secret, *, plus: Secret | None = None
+    ) -> Run[Secret]:
+        """Multiply, modulo 2^64, and add `plus`."""
+
+    def scaled_product(
+        self, bilinear: Bilinear, one: Secret, two: Secret, drop: int, *, plus: Secret | None = None
+    ) -> Run[Secret]:
+        """Multiply, add `plus`, and divide by 2^drop: one rounding for each entry of the result.
+
+        Before the division entries must be below `TRUNCATED_LIMIT` in absolute value.
+        """
+
+    def truncate(self, secret: Secret, drop: int) -> Run[Secret]:
+        """Divide by 2^drop, 1 <= drop <= 32; entries must be below `TRUNCATED_LIMIT` in absolute value."""
+
+    def negative(self, secret: Secret) -> Run[Bits]:
+        """Tell which entries are negative: words of one bit, uint8. Entries must be in [-2^31, 2^31)."""
+
+    def bits(self, secret: Secret) -> Run[Bits]:
+        """Give the 32 lowest binary digits of each entry, as a word, int32."""
+
+    def conjunction(self, one: Bits, two: Bits) -> Run[Bits]:
+        """Give the bitwise and of words of the same type."""
+
+    def select(self, bit: Bits, secret: Secret) -> Run[Secret]:
+        """Give the secret where the bit is one and zero elsewhere; shapes are the same."""
+
+    def integers(self, bit: Bits) -> Run[Secret]:
+        """Make integers of bits, 0 or 1."""
+
+    def check(self) -> Run[None]:
+        """Find out whether anybody has deviated so far; a model that cannot tell does nothing.
+
+        Raises:
+            ProtocolError: somebody has.
+        """
+
+
+def multiply(one: Tensor, two: Tensor) -> Tensor:
+    """The product of entries."""
+    return one * two
+
+
+def signed_words(values: Any, bits: int) -> Tensor:
+    """Read the lowest bits of integers as signed numbers; for words narrower than the ring."""
+    tensor = torch.as_tensor(values, dtype=torch.int64)
+    return tensor << (WORD_BITS - bits) >> (WORD_BITS - bits)

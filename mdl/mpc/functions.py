@@ -1,0 +1,156 @@
+"""Functions of secret numbers, written once for all engines. Numbers are multiples of 2^-16.
+
+[KS22] M. Keller, K. Sun, Secure quantized training for deep learning, ICML 2022.
+"""
+
+import math
+from collections.abc import Sequence
+from functools import cache
+from itertools import combinations
+from typing import Any, Final
+
+import numpy as np
+import torch
+
+from mdl.mpc.engine import Engine, multiply
+from mdl.mpc.fixed import FRACTION_BITS, constant
+from mdl.mpc.rounds import together
+from mdl.mpc.secret import Bits, Secret, stacked, stacked_bits
+
+_FINE: Final = 30
+"""Binary digits of the fraction while a power of two is evaluated."""
+
+_POWER_BITS: Final = 4
+"""Powers of two are taken of arguments below 2^4 = 16: 2^-16 is the smallest there is."""
+
+_RECIPROCAL_BITS: Final = 22
+
+
+async def largest(engine: Engine, rows: Secret) -> tuple[Secret, Bits]:
+    """Find the largest number of each row; the first, if there are several.
+
+    All pairs are compared at once, and a number is the largest if it loses no comparison.
+
+    Args:
+        engine: the party's.
+        rows: shape (n, c), differences below 2^15.
+
+    Returns:
+        The largest, shape (n,), and where it is, one bit of each row, shape (n, c).
+    """
+    count = rows.shape[1]
+    pairs = list(combinations(range(count), 2))
+    first, second = (torch.tensor(side) for side in zip(*pairs, strict=True))
+    smaller = await engine.negative(rows[:, first] - rows[:, second])
+    wins: list[list[Bits]] = [[] for _ in range(count)]
+    for index, (one, other) in enumerate(pairs):
+        wins[one].append(smaller[:, index] ^ 1)
+        wins[other].append(smaller[:, index])
+    where = await conjunction(engine, [stacked_bits(row, 1) for row in zip(*wins, strict=True)])
+    return (await engine.select(where, rows)).sum(1), where
+
+
+async def conjunction(engine: Engine, bits: Sequence[Bits]) -> Bits:
+    """Give the and of several words, in a tree."""
+    left = list(bits)
+    while len(left) > 1:
+        half = len(left) // 2
+        both = await engine.conjunction(stacked_bits(left[:half]), stacked_bits(left[half : 2 * half]))
+        left = [both[index] for index in range(half)] + left[2 * half :]
+    return left[0]
+
+
+async def softmax(engine: Engine, logits: Secret) -> tuple[Secret, Bits]:
+    """Give the probabilities, and where the largest is.
+
+    Args:
+        engine: the party's.
+        logits: shape (n, c), below 2^12 in absolute value.
+
+    Returns:
+        Probabilities, shape (n, c), within 1e-4; and a bit where the largest is, same shape.
+    """
+    top, where = await largest(engine, logits)
+    count = logits.shape[1]
+    below = logits - top.reshape(-1, 1).expand(*logits.shape)
+    powers = await exponentials(engine, below)
+    inverse = await reciprocal(engine, powers.sum(1), count)
+    spread = inverse.reshape(-1, 1).expand(*logits.shape)
+    return await engine.scaled_product(multiply, powers, spread, _RECIPROCAL_BITS), where
+
+
+async def exponentials(engine: Engine, secret: Secret) -> Secret:
+    """Give e^x for x in (-2^13, 0], within 1.5 units of the last place; zero where it is below 2^-15.
+
+    e^x is 2^(s - 15), s = x log2(e) + 15. Where s is negative the result is zero; else 2^s is the product of
+    a power for each of its four integer bits and of a polynomial of its fraction ([KS22], Algorithm 2).
+    """
+    shift = (1 << _POWER_BITS) - 1
+    scaled = secret * constant(math.log2(math.e))
+    exponent = await engine.truncate(scaled, FRACTION_BITS) + (shift << FRACTION_BITS)
+    negative, word = await together(engine.negative(exponent), engine.bits(exponent))
+    places = range(FRACTION_BITS, FRACTION_BITS + _POWER_BITS)
+    digits = await engine.integers(stacked_bits([_digit(word, place) for place in places]))
+    fraction = exponent
+    for index, place in enumerate(places):
+        fraction = fraction - (digits[index] << place)
+    whole, part = await together(_whole_power(engine, digits), _fractional_power(engine, fraction))
+    power = await engine.scaled_product(multiply, whole, part, _FINE + shift - FRACTION_BITS)
+    return await engine.select(negative ^ 1, power)
+
+
+async def _whole_power(engine: Engine, digits: Secret) -> Secret:
+    """Give 2 to a number of four binary digits, shape (4, ...): the product of 1 + d_j (2^(2^j) - 1)."""
+    factors = stacked([digits[index] * ((1 << (1 << index)) - 1) + 1 for index in range(_POWER_BITS)])
+    pairs = await engine.product(multiply, factors[:2], factors[2:])
+    return await engine.product(multiply, pairs[0], pairs[1])
+
+
+async def _fractional_power(engine: Engine, fraction: Secret) -> Secret:
+    """Give 2^r for r in [0, 1), at 30 bits: a polynomial of degree 5, within 2^-22.
+
+    It is l_0 + r^2 l_1 + r^4 l_2, with straight lines l_k.
+    """
+    r = fraction << (_FINE - FRACTION_BITS)
+    c = _power_coefficients()
+    lines = stacked([r * c[2 * k + 1] + (c[2 * k] << _FINE) for k in range(3)])
+    found: list[Secret] = await together(
+        engine.truncate(lines, _FINE), engine.scaled_product(multiply, r, r, _FINE)
+    )
+    line, square = found
+    factors = stacked([line[1], square])
+    products = await engine.scaled_product(multiply, stacked([square, square]), factors, _FINE)
+    return line[0] + products[0] + await engine.scaled_product(multiply, products[1], line[2], _FINE)
+
+
+@cache
+def _power_coefficients() -> tuple[int, ...]:
+    """Fit 2^r on [0, 1] at Chebyshev's nodes; the constant first, at 30 bits."""
+    fit = np.polynomial.Chebyshev.interpolate(np.exp2, 5, domain=[0, 1])
+    coefficients = fit.convert(kind=np.polynomial.Polynomial).coef.astype(np.float64)
+    return tuple(constant(value, _FINE) for value in coefficients.tolist())
+
+
+async def reciprocal(engine: Engine, secret: Secret, most: int) -> Secret:
+    """Give 1/x for x in [1, most], at 22 bits, within 1e-5: Newton's iteration from the best straight line.
+
+    That is off by (most - 1)^2 / (most^2 + 6 most + 1) at the worst, relatively; each step squares the error.
+    """
+    bits = _RECIPROCAL_BITS
+    slope = 8 / (most * most + 6 * most + 1)
+    start = constant(slope * (most + 1), bits)
+    found = -await engine.truncate(secret * constant(slope, bits), FRACTION_BITS) + start
+    fine = secret << (bits - FRACTION_BITS)
+    error = (most - 1) ** 2 / (most * most + 6 * most + 1)
+    while error > 2.0**-bits:
+        rest = -await engine.scaled_product(multiply, fine, found, bits) + (2 << bits)
+        found = await engine.scaled_product(multiply, found, rest, bits)
+        error *= error
+    return found
+
+
+def _digit(words: Bits, place: int) -> Bits:
+    def of(part: Any) -> Any:
+        return (part >> place & 1).to(torch.uint8)
+
+    return words.map(of)

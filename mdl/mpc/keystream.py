@@ -1,0 +1,40 @@
+"""Pseudo-random words that the holders of a key draw in the same order, without a message."""
+
+from typing import Final
+
+import torch
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from torch import Tensor
+
+KEY_BYTES: Final = 16
+_BLOCK_BYTES: Final = 16
+_ZEROS: Final = bytes(1 << 20)
+
+
+class Keystream:
+    """AES-128 in counter mode. Whoever has the key draws the same; what was drawn never comes again.
+
+    Args:
+        key: `KEY_BYTES`, fresh for every start of a run.
+
+    Attributes:
+        drawn_bytes: how far it is. Holders who are not equally far have not run the same program.
+    """
+
+    def __init__(self, key: bytes) -> None:
+        self._cipher = Cipher(algorithms.AES(key), modes.CTR(bytes(_BLOCK_BYTES))).encryptor()
+        self.drawn_bytes = 0
+
+    def draw(self, shape: torch.Size, dtype: torch.dtype = torch.int64) -> Tensor:
+        """Draw uniform words of an integer type."""
+        wanted = shape.numel() * dtype.itemsize
+        # Whole blocks, so that where a draw begins does not depend on what was drawn before.
+        whole = -(-wanted // _BLOCK_BYTES) * _BLOCK_BYTES
+        words = torch.empty(whole + _BLOCK_BYTES, dtype=torch.uint8)  # the cipher asks for room to spare
+        view = memoryview(words.numpy())  # type: ignore[arg-type]  # an array is a buffer
+        for first in range(0, whole, len(_ZEROS)):
+            count = min(len(_ZEROS), whole - first)
+            zeros = _ZEROS if count == len(_ZEROS) else _ZEROS[:count]
+            self._cipher.update_into(zeros, view[first : first + count + _BLOCK_BYTES])
+        self.drawn_bytes += whole
+        return words[:wanted].view(dtype).reshape(shape)

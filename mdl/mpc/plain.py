@@ -1,0 +1,77 @@
+"""The engine that hides nothing: the same integers, rounded to the nearest. The oracle of all others."""
+
+from typing import Final
+
+import torch
+from torch import Tensor
+
+from mdl.mpc.engine import Bilinear
+from mdl.mpc.secret import Bits, Secret
+from mdl.party import PartyId
+
+_UNITS: Final = (1,)
+
+
+class Plain:
+    """See `mdl.mpc.engine.Engine`. One party, which exchanges nothing."""
+
+    party: PartyId = 0
+
+    def public(self, values: Tensor) -> Secret:
+        """See `Engine`."""
+        return Secret((values,), _UNITS)
+
+    def public_bits(self, values: Tensor) -> Bits:
+        """See `Engine`."""
+        return Bits((values,), _UNITS)
+
+    async def share(self, owner: PartyId, values: Tensor | None, shape: torch.Size) -> Secret:
+        """See `Engine`."""
+        assert values is not None
+        assert values.shape == shape
+        del owner
+        return self.public(values)
+
+    async def open(self, secret: Secret) -> Tensor:
+        """See `Engine`."""
+        return secret.parts[0]
+
+    async def product(
+        self, bilinear: Bilinear, one: Secret, two: Secret, *, plus: Secret | None = None
+    ) -> Secret:
+        """See `Engine`."""
+        found = bilinear(one.parts[0], two.parts[0])
+        return self.public(found if plus is None else found + plus.parts[0])
+
+    async def scaled_product(
+        self, bilinear: Bilinear, one: Secret, two: Secret, drop: int, *, plus: Secret | None = None
+    ) -> Secret:
+        """See `Engine`."""
+        return await self.truncate(await self.product(bilinear, one, two, plus=plus), drop)
+
+    async def truncate(self, secret: Secret, drop: int) -> Secret:
+        """See `Engine`."""
+        return secret.map(lambda part: part + (1 << drop - 1) >> drop)
+
+    async def negative(self, secret: Secret) -> Bits:
+        """See `Engine`."""
+        return self.public_bits((secret.parts[0] < 0).to(torch.uint8))
+
+    async def bits(self, secret: Secret) -> Bits:
+        """See `Engine`."""
+        return self.public_bits(secret.parts[0].to(torch.int32))
+
+    async def conjunction(self, one: Bits, two: Bits) -> Bits:
+        """See `Engine`."""
+        return self.public_bits(one.parts[0] & two.parts[0])
+
+    async def select(self, bit: Bits, secret: Secret) -> Secret:
+        """See `Engine`."""
+        return secret * bit.parts[0].to(torch.int64)
+
+    async def integers(self, bit: Bits) -> Secret:
+        """See `Engine`."""
+        return self.public(bit.parts[0].to(torch.int64))
+
+    async def check(self) -> None:
+        """See `Engine`."""

@@ -1,0 +1,210 @@
+"""The engine of three parties with replicated shares: whole vectors, by thirds to the roles."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from mdl.mpc.engine import COMPARED_BITS, Bilinear, Rounding
+from mdl.mpc.keystream import Keystream
+from mdl.mpc.rep3 import adders, steps
+from mdl.mpc.rep3.seats import Pair, Seat, seated, thirds
+from mdl.mpc.rounds import Exchange, Protocol, Wanted, together
+from mdl.mpc.secret import Bits, Secret
+from mdl.party import PartyId
+
+_UNITS: tuple[tuple[int, int], ...] = ((1, 0), (0, 0), (0, 1))
+"""By party, where a public number goes: it is component 0, which parties 0 and 2 hold."""
+
+
+class Rep3:
+    """One party's side; see `mdl.mpc.engine.Engine`.
+
+    Args:
+        party: 0, 1 or 2.
+        mine: the key of this party's own component, which the party before has too.
+        following: the key of the next component, which the party after has too.
+        rounding: of quotients.
+    """
+
+    def __init__(
+        self, party: PartyId, mine: bytes, following: bytes, rounding: Rounding = "probabilistic"
+    ) -> None:
+        self.party = party
+        self._before, self._after = (party + 2) % 3, (party + 1) % 3
+        self._mine, self._next = Keystream(mine), Keystream(following)
+        self._units = _UNITS[party]
+        self._rounding = rounding
+
+    # -------------------------------------------------------------------------------------- in and out
+
+    def public(self, values: Tensor) -> Secret:
+        """See `Engine`."""
+        return self._secret((torch.zeros_like(values), torch.zeros_like(values))) + values
+
+    def public_bits(self, values: Tensor) -> Bits:
+        """See `Engine`."""
+        zeros = torch.zeros_like(values)
+        return Bits(tuple(values if unit else zeros for unit in self._units), self._units)
+
+    async def share(self, owner: PartyId, values: Tensor | None, shape: torch.Size) -> Secret:
+        """See `Engine`. All components are random: two by the owner's keys, the third sent to both others."""
+        if self.party == owner:
+            assert values is not None
+            mine, following = self._mine.draw(shape), self._next.draw(shape)
+            rest = values - mine - following
+            await Exchange([(self._after, rest), (self._before, rest)])
+            return self._secret((mine, following))
+        wanted = Wanted(owner, shape, torch.int64)
+        if self.party == (owner + 1) % 3:
+            mine = self._mine.draw(shape)
+            (rest,) = await Exchange((), [wanted])
+            return self._secret((mine, rest))
+        following = self._next.draw(shape)
+        (rest,) = await Exchange((), [wanted])
+        return self._secret((rest, following))
+
+    async def open(self, secret: Secret) -> Tensor:
+        """See `Engine`."""
+        mine, following = secret.parts
+        # The component that the party after lacks is this party's own.
+        (lacking,) = await Exchange([(self._after, mine)], [Wanted(self._before, mine.shape, mine.dtype)])
+        return mine + following + lacking
+
+    async def check(self) -> None:
+        """See `Engine`: a semi-honest model trusts that all follow the protocol."""
+
+    # -------------------------------------------------------------------------------------- products
+
+    async def product(
+        self, bilinear: Bilinear, one: Secret, two: Secret, *, plus: Secret | None = None
+    ) -> Secret:
+        """See `Engine`."""
+        own = self._multiplied(bilinear, one, two, plus)
+        (others,) = await Exchange([(self._before, own)], [Wanted(self._after, own.shape, own.dtype)])
+        return self._secret((own, others))
+
+    async def scaled_product(
+        self, bilinear: Bilinear, one: Secret, two: Secret, drop: int, *, plus: Secret | None = None
+    ) -> Secret:
+        """See `Engine`."""
+        if self._rounding == "nearest":
+            return await self.truncate(await self.product(bilinear, one, two, plus=plus), drop)
+        own = self._multiplied(bilinear, one, two, plus)
+
+        async def third(seat: Seat, part: Tensor) -> Pair:
+            return await steps.truncated(seat, part, drop, additive=True)
+
+        return self._secret(await self._by_thirds(third, own))
+
+    def _multiplied(self, bilinear: Bilinear, one: Secret, two: Secret, plus: Secret | None) -> Tensor:
+        """Give this party's summand of a product: random, but for their sum."""
+        (x, after_x), (y, after_y) = one.parts, two.parts
+        own = bilinear(x, y + after_y) + bilinear(after_x, y)
+        own += self._mine.draw(own.shape) - self._next.draw(own.shape)
+        return own if plus is None else own + plus.parts[0]
+
+    async def truncate(self, secret: Secret, drop: int) -> Secret:
+        """See `Engine`."""
+        nearest = self._rounding == "nearest"
+
+        async def third(seat: Seat, mine: Tensor, following: Tensor) -> Pair:
+            part = steps.known(seat, (mine, following))
+            if not nearest:
+                return await steps.truncated(seat, part, drop)
+            low = (part << (COMPARED_BITS - drop)).to(torch.int32)
+            carry = await self._carried(*await steps.generated(seat, low))
+            return await steps.truncated(seat, part, drop, carry=await steps.counted(seat, carry))
+
+        half = secret + (1 << drop - 1) if nearest else secret
+        return self._secret(await self._by_thirds(third, *half.parts))
+
+    # -------------------------------------------------------------------------------------- bits
+
+    async def negative(self, secret: Secret) -> Bits:
+        """See `Engine`."""
+
+        async def third(seat: Seat, mine: Tensor, following: Tensor) -> Pair:
+            word = steps.known(seat, (mine, following)).to(torch.int32)
+            g, p = await steps.generated(seat, word)
+            shifted = [(each[0] << 1, each[1] << 1) for each in (g, p)]
+            carry = await self._carried(shifted[0], shifted[1])
+            topmost = [(part >> COMPARED_BITS - 1 & 1).to(torch.uint8) for part in p]
+            return topmost[0] ^ carry[0], topmost[1] ^ carry[1]
+
+        return self._bits(await self._by_thirds(third, *secret.parts))
+
+    async def bits(self, secret: Secret) -> Bits:
+        """See `Engine`."""
+
+        async def third(seat: Seat, mine: Tensor, following: Tensor) -> Pair:
+            word = steps.known(seat, (mine, following)).to(torch.int32)
+            g, p = await steps.generated(seat, word)
+            found = await adders.summed(self._bits(g), self._bits(p), self.conjunction)
+            return found.parts[0], found.parts[1]
+
+        return self._bits(await self._by_thirds(third, *secret.parts))
+
+    async def _carried(self, g: Pair, p: Pair) -> Pair:
+        found = await adders.carried(self._bits(g), self._bits(p), self.conjunction)
+        return found.parts[0], found.parts[1]
+
+    async def conjunction(self, one: Bits, two: Bits) -> Bits:
+        """See `Engine`."""
+        (x, after_x), (y, after_y) = one.parts, two.parts
+        own = x & (y ^ after_y) ^ after_x & y
+        own ^= self._mine.draw(own.shape, own.dtype) ^ self._next.draw(own.shape, own.dtype)
+        (others,) = await Exchange([(self._before, own)], [Wanted(self._after, own.shape, own.dtype)])
+        return self._bits((own, others))
+
+    async def select(self, bit: Bits, secret: Secret) -> Secret:
+        """See `Engine`. A second selection by the same bits sends a quarter less."""
+        assert bit.shape == secret.shape
+        told: Sequence[Tensor] = bit.kept.get("told", ())
+
+        async def third(seat: Seat, *parts: Tensor) -> tuple[Tensor, ...]:
+            x, by, kept = (parts[0], parts[1]), (parts[2], parts[3]), parts[4:]
+            found, of_u = await steps.selected(seat, x, by, (kept[0], kept[1]) if kept else None)
+            return *found, *of_u
+
+        mine, following, *of_u = await self._by_thirds(third, *secret.parts, *bit.parts, *told)
+        bit.kept["told"] = of_u
+        return self._secret((mine, following))
+
+    async def integers(self, bit: Bits) -> Secret:
+        """See `Engine`."""
+
+        async def third(seat: Seat, mine: Tensor, following: Tensor) -> Pair:
+            return await steps.counted(seat, (mine, following))
+
+        return self._secret(await self._by_thirds(third, *bit.parts))
+
+    # -------------------------------------------------------------------------------------- roles
+
+    async def _by_thirds(
+        self, step: Callable[..., Protocol[tuple[Tensor, ...]]], *tensors: Tensor
+    ) -> tuple[Tensor, ...]:
+        """Run a step over the thirds of vectors at once, each with another party alone; join the results."""
+        shape = tensors[0].shape
+        flat = [tensor.reshape(-1) for tensor in tensors]
+        cuts = thirds(shape.numel())
+        found = await together(
+            *(
+                step(seated(self.party, alone, self._mine, self._next), *(each[cut] for each in flat))
+                for alone, cut in enumerate(cuts)
+            )
+        )
+        if len(cuts) == 1:
+            return tuple(part.reshape(shape) for part in found[0])
+        return tuple(torch.cat(parts).reshape(shape) for parts in zip(*found, strict=True))
+
+    def _secret(self, parts: Sequence[Tensor]) -> Secret:
+        return Secret(tuple(parts), self._units)
+
+    def _bits(self, parts: Sequence[Tensor]) -> Bits:
+        return Bits(tuple(parts), self._units)
+
+
+def dealt(keys: Sequence[bytes], rounding: Rounding = "probabilistic") -> list[Rep3]:
+    """Give all three parties' engines, from the three keys."""
+    return [Rep3(party, keys[party], keys[(party + 1) % 3], rounding) for party in range(3)]

@@ -1,0 +1,155 @@
+"""Three parties in three roles: for one of them a secret is a number it knows plus one that the others know.
+
+With x = x_r + x_{r+1} + x_{r+2}, party r ("alone") knows a = x_r + x_{r+1}; parties r + 1 and r + 2 (the
+"pair", the "near" and the "far" one) both know b = x_{r+2}. Much that is hard for three parties is easy for
+two numbers of which each is known to somebody. Roles go round over the thirds of a vector, so that all
+parties work and send alike.
+
+A number w that party r alone knows becomes the sharing (F, w - F, 0), F drawn by r and the far one from
+their common key: one message, to the near one. A product of u, known to r, and v, known to the pair, is then
+local to each of the pair, as u is additively shared between them; they mask it with what each has in common
+with r, and swap: two messages, one round.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import torch
+from torch import Tensor
+
+from mdl.mpc.keystream import Keystream
+from mdl.mpc.rounds import Exchange, Wanted
+from mdl.party import PartyId
+
+PARTIES = (0, 1, 2)
+
+Role: TypeAlias = Literal["alone", "near", "far"]
+_ROLES: tuple[Role, Role, Role] = ("alone", "near", "far")
+
+Pair: TypeAlias = tuple[Tensor, Tensor]
+"""What a party holds of a secret: component i, component i + 1."""
+
+
+Apart: TypeAlias = Callable[[Tensor, Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Seat:
+    """A party in its role.
+
+    Attributes:
+        role: which.
+        alone: who is alone.
+        mine: the keystream of this party's own component's key, which it has in common with the one before.
+        next: that of the next component's, in common with the one after.
+    """
+
+    role: Role
+    alone: PartyId
+    mine: Keystream
+    next: Keystream
+
+    @property
+    def near(self) -> PartyId:
+        """The one after `alone`."""
+        return (self.alone + 1) % 3
+
+    @property
+    def far(self) -> PartyId:
+        """The one before `alone`."""
+        return (self.alone + 2) % 3
+
+    @property
+    def other(self) -> PartyId:
+        """For one of the pair: the other one."""
+        return self.far if self.role == "near" else self.near
+
+    def with_far(self, shape: torch.Size, dtype: torch.dtype) -> Tensor:
+        """Draw what `alone` and `far` have in common."""
+        return (self.mine if self.role == "alone" else self.next).draw(shape, dtype)
+
+    def with_near(self, shape: torch.Size, dtype: torch.dtype) -> Tensor:
+        """Draw what `alone` and `near` have in common."""
+        return (self.next if self.role == "alone" else self.mine).draw(shape, dtype)
+
+    def pair(self, first: Tensor, second: Tensor, third: Tensor) -> Pair:
+        """Give the components that this party holds, of x_r, x_{r+1} and x_{r+2}."""
+        match self.role:
+            case "alone":
+                return first, second
+            case "near":
+                return second, third
+            case "far":
+                return third, first
+
+    async def told(
+        self, *values: Tensor, apart: Apart = torch.sub, swap: Tensor | None = None
+    ) -> tuple[list[Pair], Tensor | None]:
+        """Share numbers that `alone` knows between it and each of the pair; in one round.
+
+        Args:
+            values: for `alone` the tensors; for the pair any of the same shapes and types.
+            apart: takes a mask off: subtraction, or exclusive or.
+            swap: for the pair, what each hands the other in the same round.
+
+        Returns:
+            Of each value w, with a mask F that `near` does not know: (F, w - F) for `alone`, (w - F, w - F)
+            for `near`, (F, F) for `far`. And the other one's `swap`.
+        """
+        sends: list[tuple[PartyId, Tensor]] = []
+        wants: list[Wanted] = []
+        parts: list[Pair] = []
+        for value in values:
+            if self.role == "near":
+                wants.append(Wanted(self.alone, value.shape, value.dtype))
+                continue
+            mask = self.with_far(value.shape, value.dtype)
+            rest = apart(value, mask) if self.role == "alone" else mask
+            parts.append((mask, rest))
+            if self.role == "alone":
+                sends.append((self.near, rest))
+        if swap is not None:
+            sends.append((self.other, swap))
+            wants.append(Wanted(self.other, swap.shape, swap.dtype))
+        received = await Exchange(sends, wants)
+        others = received.pop() if swap is not None else None
+        return parts or [(rest, rest) for rest in received], others
+
+    async def crossed(self, product: Tensor, *, apart: Apart = torch.sub) -> tuple[Tensor, Tensor, Tensor]:
+        """Share the sum of what `near` and `far` have computed locally; in one round.
+
+        Args:
+            product: for the pair; for `alone` any tensor of the same shape and type.
+            apart: takes a mask off: subtraction, or exclusive or.
+
+        Returns:
+            The components r, r + 1 and r + 2; those that this party does not hold are of no meaning.
+        """
+        shape, dtype = product.shape, product.dtype
+        if self.role == "alone":
+            first, second = self.with_far(shape, dtype), self.with_near(shape, dtype)
+            await Exchange()
+            return first, second, second
+        mask = (self.with_near if self.role == "near" else self.with_far)(shape, dtype)
+        masked = apart(product, mask)
+        (others,) = await Exchange([(self.other, masked)], [Wanted(self.other, shape, dtype)])
+        together = masked ^ others if apart is torch.bitwise_xor else masked + others
+        return mask, mask, together
+
+
+def thirds(size: int) -> Sequence[slice]:
+    """Cut a vector into three parts, by who is alone in them; a short one is left whole."""
+    if size < SHORT:
+        return (slice(0, size),)
+    third = size // 3
+    return (slice(0, third), slice(third, 2 * third), slice(2 * third, size))
+
+
+SHORT = 3072
+"""Entries below which it does not pay to share the work out."""
+
+
+def seated(party: PartyId, alone: PartyId, mine: Keystream, following: Keystream) -> Seat:
+    """Seat a party where `alone` is alone."""
+    return Seat(_ROLES[(party - alone) % 3], alone, mine, following)

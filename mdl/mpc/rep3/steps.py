@@ -1,0 +1,134 @@
+"""What three parties do in their roles (`mdl.mpc.rep3.seats`): truncate, add in binary, select.
+
+Every function here is one party's side, of a third of a vector. x stands for the secret, a for what `alone`
+knows of it and b for what the pair knows, x = a + b.
+"""
+
+from typing import Final
+
+import torch
+from torch import Tensor
+
+from mdl.mpc.engine import TRUNCATED_LIMIT, WORD_BITS
+from mdl.mpc.rep3.seats import Pair, Seat
+
+XOR: Final = torch.bitwise_xor
+
+
+def known(seat: Seat, held: Pair) -> Tensor:
+    """Give a or b, whichever this party knows."""
+    match seat.role:
+        case "alone":
+            return held[0] + held[1]
+        case "near":
+            return held[1]
+        case "far":
+            return held[0]
+
+
+async def truncated(
+    seat: Seat, part: Tensor, drop: int, *, additive: bool = False, carry: Pair | None = None
+) -> Pair:
+    """Divide x by 2^drop, |x| < 2^62; up or down at random, or down.
+
+    A = a + 2^62 - 1 and b, read as signed numbers, are shifted each. If A + b, which is in [0, 2^63), has
+    wrapped, then both A and b have their topmost bit set, or one of them; the shifts' sum is off by 2^(64 -
+    drop) in the first case, and right, modulo 2^64 and a constant, in the others. So the product of the two
+    bits corrects it, and it never fails. The carry from the bits that are dropped is not looked at: it is
+    replaced by 1, so that the quotient is off by less than one, and right on average over b.
+
+    Where the carry is given, a + 2^62 takes the place of A, and the quotient is rounded down.
+
+    Args:
+        seat: the party's.
+        part: what it knows, a or b; if `additive`, its own of three summands.
+        drop: in [1, 32].
+        additive: whether b is still the sum of what each of the pair has.
+        carry: from the dropped bits, shared as an integer.
+
+    Returns:
+        The quotient, shared: two rounds.
+    """
+    word = torch.int16 if drop <= 16 else torch.int32
+    places = WORD_BITS - drop
+    if seat.role == "alone":
+        shifted = part + (TRUNCATED_LIMIT - (carry is None))
+        topmost = -(shifted >> WORD_BITS - 1)
+        quotient = (shifted >> drop) - (TRUNCATED_LIMIT >> drop) + (carry is None)
+        (of_quotient, _), _ = await seat.told(quotient, topmost.to(word))
+        first, second, _ = await seat.crossed(topmost.to(word))
+        sums = seat.pair(
+            of_quotient[0] + _raised(first, places), of_quotient[1] + _raised(second, places), part
+        )
+    else:
+        (of_quotient, of_topmost), others = await seat.told(
+            part, torch.empty(part.shape, dtype=word), swap=part if additive else None
+        )
+        both = part if others is None else part + others
+        topmost = -(both >> WORD_BITS - 1)
+        first, second, third = await seat.crossed(of_topmost[0] * topmost.to(word))
+        sums = seat.pair(
+            of_quotient[0] + _raised(first, places),
+            of_quotient[1] + _raised(second, places),
+            (both >> drop) + _raised(third, places),
+        )
+    return sums if carry is None else (sums[0] + carry[0], sums[1] + carry[1])
+
+
+def _raised(words: Tensor, places: int) -> Tensor:
+    return words.to(torch.int64) << places
+
+
+async def generated(seat: Seat, word: Tensor) -> tuple[Pair, Pair]:
+    """Begin an addition in binary.
+
+    Args:
+        seat: the party's.
+        word: of a or b, whichever it knows, int32.
+
+    Returns:
+        g = a AND b and p = a XOR b, shared: two rounds.
+    """
+    (of_a,), _ = await seat.told(word, apart=XOR)
+    g = seat.pair(*await seat.crossed(of_a[0] & word, apart=XOR))
+    return g, seat.pair(of_a[0], of_a[1], word)
+
+
+async def selected(seat: Seat, x: Pair, bit: Pair, told: Pair | None) -> tuple[Pair, Pair]:
+    """Give x where a bit is one, and zero elsewhere.
+
+    With u the bit's part that `alone` knows, v the pair's: x (u XOR v) = a u + b v + v a (1 - 2u) + u b (1 -
+    2v). `alone` shares a u and u; with these shares the pair can compute what remains.
+
+    Args:
+        seat: the party's.
+        x: the secret.
+        bit: uint8 words of one bit.
+        told: the shares of u that an earlier selection by this bit gave.
+
+    Returns:
+        The selection, and the shares of u: two rounds.
+    """
+    a_or_b, u_or_v = known(seat, x), _known_bit(seat, bit)
+    parts, _ = await seat.told(a_or_b * u_or_v, *([] if told else [u_or_v]))
+    of_au, of_u = parts[0], told or parts[1]
+    # For `alone` it has no meaning.
+    of_a = x[0] if seat.role == "near" else x[1]
+    product = u_or_v * (of_a - 2 * of_au[0]) + of_u[0] * a_or_b * (1 - 2 * u_or_v)
+    first, second, third = await seat.crossed(product)
+    own = a_or_b * u_or_v  # b v, for the pair
+    return seat.pair(of_au[0] + first, of_au[1] + second, own + third), of_u
+
+
+async def counted(seat: Seat, bit: Pair) -> Pair:
+    """Make an integer of a bit, u + v - 2 u v: two rounds."""
+    part = _known_bit(seat, bit)
+    (of_u,), _ = await seat.told(part)
+    first, second, third = await seat.crossed(-2 * of_u[0] * part)
+    return seat.pair(of_u[0] + first, of_u[1] + second, part + third)
+
+
+def _known_bit(seat: Seat, bit: Pair) -> Tensor:
+    """Give u or v, as an integer; above its one bit, components of a word may have others that cancel."""
+    part = {"alone": bit[0] ^ bit[1], "near": bit[1], "far": bit[0]}[seat.role]
+    return (part & 1).to(torch.int64)

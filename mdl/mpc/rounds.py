@@ -1,0 +1,151 @@
+"""Protocols as coroutines that know no network: they await exchanges, which whoever drives them carries out.
+
+All parties run the same program on the same public sizes. So a message needs no header: both ends know what
+comes, how large it is and in which order. `together` runs several protocols side by side, and puts what they
+exchange at the same time into one round; as it steps them in a fixed order, all parties draw from common
+keystreams in the same order too.
+"""
+
+from collections.abc import Coroutine, Generator, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias, TypeVar
+
+import torch
+from torch import Tensor
+
+from mdl.party import PartyId
+
+Received: TypeAlias = list[Tensor]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A tensor that is to come from a party.
+
+    Attributes:
+        sender: the party.
+        shape: of the tensor.
+        dtype: of its entries.
+    """
+
+    sender: PartyId
+    shape: torch.Size
+    dtype: torch.dtype
+
+    @property
+    def size_bytes(self) -> int:
+        """Its length on the wire."""
+        return self.shape.numel() * self.dtype.itemsize
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """What a party sends in a round, and what it then waits for; awaited, it gives what came, in that order.
+
+    Attributes:
+        sends: (to, tensor), in the order in which that party waits for them.
+        wants: what is to come.
+    """
+
+    sends: Sequence[tuple[PartyId, Tensor]] = ()
+    wants: Sequence[Wanted] = ()
+
+    def __await__(self) -> Generator["Exchange", Received, Received]:
+        return (yield self)
+
+
+Protocol: TypeAlias = Coroutine[Exchange, Received, T]
+
+
+async def together(*protocols: Protocol[Any]) -> list[Any]:
+    """Run protocols side by side: the first exchanges of all in one round, then the second ones, and so on.
+
+    Returns:
+        Their results, in order.
+    """
+    results: list[Any] = [None] * len(protocols)
+    running: list[tuple[int, Received | None]] = [(index, None) for index in range(len(protocols))]
+    while True:
+        asked: list[tuple[int, Exchange]] = []
+        for index, received in running:
+            try:
+                # What a coroutine is first sent is None.
+                asked.append((index, protocols[index].send(received)))  # type: ignore[arg-type]
+            except StopIteration as end:
+                results[index] = end.value
+        if not asked:
+            return results
+        found = await Exchange(
+            [send for _, exchange in asked for send in exchange.sends],
+            [want for _, exchange in asked for want in exchange.wants],
+        )
+        running, first = [], 0
+        for index, exchange in asked:
+            count = len(exchange.wants)
+            running.append((index, found[first : first + count]))
+            first += count
+
+
+@dataclass
+class Traffic:
+    """What an in-memory run has sent.
+
+    Attributes:
+        rounds: in which something was sent.
+        sent_bytes: by sender.
+        messages: (round, sender, receiver, tensor), in order.
+    """
+
+    rounds: int
+    sent_bytes: dict[PartyId, int]
+    messages: list[tuple[int, PartyId, PartyId, Tensor]]
+
+
+def play(protocols: Mapping[PartyId, Protocol[T]]) -> tuple[dict[PartyId, T], Traffic]:
+    """Run all parties of a protocol in one thread, and hand over in memory what they send.
+
+    Raises:
+        ValueError: a party waits for something else than what was sent, or nothing waits for it.
+    """
+    results: dict[PartyId, T] = {}
+    traffic = Traffic(0, dict.fromkeys(protocols, 0), [])
+    inbox: dict[PartyId, Received | None] = dict.fromkeys(protocols)
+    while inbox:
+        asked = dict(_steps(protocols, inbox, results))
+        waiting: dict[tuple[PartyId, PartyId], list[Tensor]] = {}
+        for sender, exchange in asked.items():
+            for receiver, tensor in exchange.sends:
+                waiting.setdefault((sender, receiver), []).append(tensor)
+                traffic.sent_bytes[sender] += tensor.numel() * tensor.dtype.itemsize
+                traffic.messages.append((traffic.rounds, sender, receiver, tensor))
+        traffic.rounds += bool(waiting)
+        inbox = {party: _taken(party, exchange, waiting) for party, exchange in asked.items()}
+        if any(waiting.values()):
+            raise ValueError(f"nobody waits for what was sent: {[key for key in waiting if waiting[key]]}")
+    return results, traffic
+
+
+def _steps(
+    protocols: Mapping[PartyId, Protocol[T]],
+    inbox: Mapping[PartyId, Received | None],
+    results: dict[PartyId, T],
+) -> Iterable[tuple[PartyId, Exchange]]:
+    for party, received in inbox.items():
+        try:
+            yield party, protocols[party].send(received)  # type: ignore[arg-type]
+        except StopIteration as end:
+            results[party] = end.value
+
+
+def _taken(
+    party: PartyId, exchange: Exchange, waiting: Mapping[tuple[PartyId, PartyId], list[Tensor]]
+) -> Received:
+    found = []
+    for want in exchange.wants:
+        queue = waiting.get((want.sender, party))
+        if not queue or (queue[0].shape, queue[0].dtype) != (want.shape, want.dtype):
+            raise ValueError(f"party {party} waits for {want}, and it does not come")
+        found.append(queue.pop(0))
+    return found

@@ -1,0 +1,105 @@
+"""Functions of secrets are near the true ones; rounded to the nearest, all engines agree on every bit."""
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from mdl.errors import OutOfRange
+from mdl.mpc import functions
+from mdl.mpc.engine import Engine
+from mdl.mpc.fixed import decoded, encoded
+from mdl.mpc.secret import Secret
+from tests.mpc.parties import opened, plainly, replicated
+
+UNIT = 2.0**-16
+
+
+def arguments(count: int = 4000) -> Tensor:
+    generator = torch.Generator().manual_seed(1)
+    uniform = torch.rand(count, generator=generator, dtype=torch.float64) * -12
+    return torch.cat([uniform, torch.tensor([0.0, -UNIT, -1.0, -math.log(2), -100.0, -8000.0]).double()])
+
+
+async def exponentials(engine: Engine, secret: Secret) -> Secret:
+    return await functions.exponentials(engine, secret)
+
+
+async def reciprocal(engine: Engine, secret: Secret) -> Secret:
+    return await functions.reciprocal(engine, secret, 10)
+
+
+async def probabilities(engine: Engine, secret: Secret) -> Secret:
+    return (await functions.softmax(engine, secret))[0]
+
+
+def logits() -> Tensor:
+    generator = torch.Generator().manual_seed(2)
+    found = torch.randn(64, 10, generator=generator, dtype=torch.float64) * 5
+    found[0] = 1.5  # all alike
+    found[1, 3] = 900.0
+    return found
+
+
+@pytest.mark.parametrize("function", [exponentials, reciprocal, probabilities])
+def test_rounded_to_the_nearest_three_parties_agree_with_one_on_every_bit(function: object) -> None:
+    values = {exponentials: arguments(500), reciprocal: 1 - 9 * arguments(300) / 12, probabilities: logits()}
+    given = encoded(values[function].clamp(max=9.9) if function is reciprocal else values[function])  # type: ignore[index]
+    program = opened(function, given)  # type: ignore[arg-type]
+    found, _ = replicated(program, "nearest")
+    assert torch.equal(found, plainly(program))
+
+
+def test_powers_of_e_are_right_within_one_and_a_half_units() -> None:
+    given = encoded(arguments())
+    exact = torch.exp(decoded(given))
+    expected = torch.where(decoded(given) * math.log2(math.e) > -15, exact, 0)
+    found, traffic = replicated(opened(exponentials, given))
+    assert float((decoded(found) - expected).abs().max()) <= 1.5 * UNIT
+    assert traffic.rounds <= 1 + 22 + 1
+
+
+def test_a_reciprocal_is_right_within_a_hundred_thousandth() -> None:
+    given = encoded(torch.linspace(1, 10, 5000, dtype=torch.float64))
+    found, _ = replicated(opened(reciprocal, given))
+    assert float((decoded(found, fraction_bits=22) * decoded(given) - 1).abs().max()) < 1e-5
+
+
+@pytest.mark.parametrize("most", [2, 3, 26, 100])
+def test_it_converges_for_any_number_of_classes(most: int) -> None:
+    async def of_many(engine: Engine, secret: Secret) -> Secret:
+        return await functions.reciprocal(engine, secret, most)
+
+    given = encoded(torch.linspace(1, most, 500, dtype=torch.float64))
+    found = plainly(opened(of_many, given))
+    assert float((decoded(found, fraction_bits=22) * decoded(given) - 1).abs().max()) < 1e-4
+
+
+def test_probabilities_are_right_within_a_ten_thousandth() -> None:
+    found, _ = replicated(opened(probabilities, encoded(logits())))
+    assert float((decoded(found) - torch.softmax(logits(), 1)).abs().max()) < 1e-4
+
+
+@pytest.mark.parametrize("count", [2, 3, 10, 11])
+def test_the_largest_is_found_and_of_equals_the_first(count: int) -> None:
+    generator = torch.Generator().manual_seed(count)
+    rows = torch.randint(-3, 4, (200, count), generator=generator) << 16
+
+    async def where(engine: Engine, secret: Secret) -> Secret:
+        top, at = await functions.largest(engine, secret)
+        return await engine.integers(at) + top.reshape(-1, 1).expand(*secret.shape)
+
+    found, _ = replicated(opened(where, rows))
+    first = torch.zeros_like(rows).scatter(1, rows.argmax(1, keepdim=True), 1)
+    assert torch.equal(found, first + rows.max(1, keepdim=True).values)
+
+
+def test_numbers_out_of_range_are_refused() -> None:
+    with pytest.raises(OutOfRange, match="16384"):
+        encoded(torch.tensor([0.0, 16384.0]))
+    with pytest.raises(OutOfRange):
+        encoded(torch.tensor([math.nan]))
+    assert torch.equal(
+        decoded(encoded(torch.tensor([-1.5, 2.0**-16]))), torch.tensor([-1.5, 2.0**-16]).double()
+    )

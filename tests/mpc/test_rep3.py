@@ -1,0 +1,244 @@
+"""Three parties compute what one would; messages are uniform, as many as counted, the same for all data."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+from torch import Tensor
+
+from mdl.mpc.engine import TRUNCATED_LIMIT, Engine, multiply
+from mdl.mpc.keystream import Keystream
+from mdl.mpc.rounds import play
+from mdl.mpc.secret import Secret
+from tests.mpc.parties import Program, opened, plainly, replicated, shared, three
+
+EDGES = torch.tensor([0, 1, -1, 2**31 - 1, -(2**31), 2**16, -(2**16), 65535, -65537])
+LONG = 10_001
+"""Long enough to be cut into thirds, and not evenly."""
+
+
+def compared(count: int, seed: int = 0) -> Tensor:
+    """Values that can be compared, the extreme ones first."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.cat([EDGES, torch.randint(-(2**31), 2**31, (count,), generator=generator)])[:count]
+
+
+async def product(engine: Engine, one: Secret, two: Secret) -> Secret:
+    return await engine.product(multiply, one, two)
+
+
+async def scaled(engine: Engine, one: Secret, two: Secret) -> Secret:
+    return await engine.scaled_product(multiply, one, two, 16, plus=one)
+
+
+async def truncated(engine: Engine, one: Secret, two: Secret) -> Secret:
+    return await engine.truncate(one, 16) + await engine.truncate(two, 29)
+
+
+async def negative(engine: Engine, one: Secret, two: Secret) -> Secret:
+    del two
+    return await engine.integers(await engine.negative(one))
+
+
+async def selected(engine: Engine, one: Secret, two: Secret) -> Secret:
+    bit = await engine.negative(one)
+    return (
+        await engine.select(bit, two) * 3 + await engine.select(bit, one) + await engine.select(bit ^ 1, two)
+    )
+
+
+async def digits(engine: Engine, one: Secret, two: Secret) -> Secret:
+    words = await engine.bits(one + two * 0)
+    total = one * 0
+    for place in (0, 1, 15, 16, 30, 31):
+        total += await engine.integers(words.map(partial(digit, place=place))) << place
+    return total
+
+
+def digit(words: Tensor, place: int) -> Tensor:
+    return (words >> place & 1).to(torch.uint8)
+
+
+async def both(engine: Engine, one: Secret, two: Secret) -> Secret:
+    return await engine.integers(
+        await engine.conjunction(await engine.negative(one), await engine.negative(two))
+    )
+
+
+OPERATIONS = [product, scaled, truncated, negative, selected, digits, both]
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+@pytest.mark.parametrize("count", [1, 9, LONG])
+def test_rounded_to_the_nearest_all_is_as_in_the_clear(operation: Callable[..., Any], count: int) -> None:
+    inputs = compared(count), compared(count, seed=1).flip(0)
+    found, _ = replicated(opened(operation, *inputs), "nearest")
+    torch.testing.assert_close(found, plainly(opened(operation, *inputs)), rtol=0, atol=0)
+
+
+def test_matrices_are_multiplied_as_in_the_clear() -> None:
+    one, two = compared(12 * 35).reshape(12, 35), compared(35 * 7, seed=2).reshape(35, 7)
+
+    async def operation(engine: Engine, a: Secret, b: Secret) -> Secret:
+        return await engine.product(torch.matmul, a, b)
+
+    found, traffic = replicated(opened(operation, one, two))
+    torch.testing.assert_close(found, one @ two, rtol=0, atol=0)
+    inputs, outputs = 16 * (one.numel() + two.numel()), 24 * 12 * 7
+    # One word a party and entry of the result, whatever the inner length.
+    assert sum(traffic.sent_bytes.values()) == inputs + outputs + 24 * 12 * 7
+
+
+def test_all_parties_come_to_the_same() -> None:
+    program = opened(truncated, compared(LONG), compared(LONG, 3))
+    engines = three()
+
+    results, _ = play({engine.party: program(engine) for engine in engines})
+    assert torch.equal(results[0], results[1])
+    assert torch.equal(results[1], results[2])
+
+
+# ------------------------------------------------------------------------------------------------
+# rounding at random
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    value=st.one_of(
+        st.integers(-TRUNCATED_LIMIT + 1, TRUNCATED_LIMIT - 1),
+        st.sampled_from([0, -1, 1, TRUNCATED_LIMIT - 1, 1 - TRUNCATED_LIMIT]),
+    ),
+    drop=st.integers(1, 32),
+)
+def test_a_quotient_is_off_by_less_than_one_at_any_magnitude(value: int, drop: int) -> None:
+    async def operation(engine: Engine, secret: Secret) -> Secret:
+        return await engine.truncate(secret, drop)
+
+    found, _ = replicated(opened(operation, torch.full((300,), value)))
+    # Floor or ceiling, of exact integers.
+    low = value >> drop
+    assert set(found.tolist()) <= {low, low + (value % (1 << drop) > 0)}
+
+
+def test_it_is_rounded_up_as_often_as_its_fraction_says() -> None:
+    count, drop = 400_000, 16
+    for fraction in (1, 2**12, 2**15, 2**16 - 1):
+
+        async def operation(engine: Engine, secret: Secret) -> Secret:
+            return await engine.truncate(secret, drop)
+
+        found, _ = replicated(opened(operation, torch.full((count,), (5 << drop) + fraction)))
+        expected = fraction / 2**drop
+        deviation = np.sqrt(expected * (1 - expected) / count)
+        assert abs(float((found - 5).double().mean()) - expected) < 4 * deviation + 1e-9
+
+
+def test_a_product_of_fresh_inputs_is_rounded_without_bias() -> None:
+    """Their shares must be random in each component, whichever of them the pair knows."""
+    count = 300_000
+    one, two = torch.full((count,), 3), torch.full((count,), 20_000)
+
+    async def operation(engine: Engine, a: Secret, b: Secret) -> Secret:
+        return await engine.truncate(a, 2) * 1_000_000 + await engine.scaled_product(multiply, a, b, 16)
+
+    found, _ = replicated(opened(operation, one, two))
+    up = (found // 1_000_000).double().mean(), (found % 1_000_000).double().mean()
+    assert abs(up[0] - 3 / 4) < 0.005
+    assert abs(up[1] - 60_000 / 65_536) < 0.005
+
+
+# ------------------------------------------------------------------------------------------------
+# what is sent
+
+
+def sent(program: Program[Any]) -> int:
+    """Bytes of all parties."""
+    _, traffic = replicated(program)
+    return sum(traffic.sent_bytes.values())
+
+
+@pytest.mark.parametrize(
+    ("operation", "words", "rounds"),
+    [
+        (product, 24, 1),
+        (scaled, 30, 2),
+        (negative, 39 + 24, 7 + 2),
+    ],
+)
+def test_messages_are_as_small_and_as_few_as_said(
+    operation: Callable[..., Any], words: int, rounds: int
+) -> None:
+    count = 9_000
+    one, two = compared(count), compared(count, 1)
+    _, traffic = replicated(opened(operation, one, two))
+    inputs_and_output = 16 + 16 + 24
+    assert sum(traffic.sent_bytes.values()) == (inputs_and_output + words) * count
+    assert traffic.rounds == 2 + rounds + 1
+    # All parties send alike.
+    assert max(traffic.sent_bytes.values()) - min(traffic.sent_bytes.values()) <= 40 * 3 + 16 * count
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_sizes_and_order_are_the_same_for_all_data(operation: Callable[..., Any]) -> None:
+    def schedule(seed: int) -> list[tuple[Any, ...]]:
+        _, traffic = replicated(opened(operation, compared(LONG, seed), compared(LONG, seed + 1)))
+        return [(*message[:3], message[3].shape, message[3].dtype) for message in traffic.messages]
+
+    assert schedule(1) == schedule(7)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+@pytest.mark.parametrize("value", [0, -1, 12345])
+def test_every_message_but_those_of_the_opening_is_uniform(operation: Callable[..., Any], value: int) -> None:
+    constant = torch.full((60_000,), value)
+    _, traffic = replicated(opened(operation, constant, constant))
+    last = max(number for number, *_ in traffic.messages)
+    checked = 0
+    for number, _, _, tensor in traffic.messages:
+        if number == last:
+            continue
+        lows = (tensor.to(torch.int64) & 1).flatten().numpy()
+        assert stats.binomtest(int(lows.sum()), len(lows)).pvalue > 1e-7
+        if tensor.dtype == torch.int64:
+            top = (tensor >> 60 & 15).flatten().numpy()
+            assert stats.chisquare(np.bincount(top, minlength=16)).pvalue > 1e-7
+        checked += 1
+    assert checked >= 6
+
+
+def test_holders_of_a_key_are_equally_far_and_nothing_is_drawn_twice() -> None:
+    engines = three()
+
+    async def program(engine: Engine) -> None:
+        one = await shared(engine, compared(LONG))
+        two = await shared(engine, compared(LONG, 1), 1)
+        for operation in OPERATIONS:
+            await operation(engine, one, two)
+
+    play({engine.party: program(engine) for engine in engines})
+    for engine in engines:
+        after = engines[(engine.party + 1) % 3]
+        assert engine._next.drawn_bytes == after._mine.drawn_bytes > 0
+
+
+def test_a_keystream_does_not_repeat() -> None:
+    stream, other = Keystream(bytes(16)), Keystream(bytes(16))
+    first, second = stream.draw(torch.Size([5000])), stream.draw(torch.Size([5000]))
+    assert not torch.isin(first, second).any()
+    whole = other.draw(torch.Size([10_000]))
+    assert torch.equal(whole, torch.cat([first, second]))
+
+
+@given(count=st.integers(1, 300_000))
+@settings(deadline=None, max_examples=10)
+def test_a_keystream_is_as_long_as_asked_for_and_uniform(count: int) -> None:
+    words = Keystream(count.to_bytes(16, "big")).draw(torch.Size([count]), torch.uint8)
+    assert words.shape == (count,)
+    if count > 5000:
+        assert stats.chisquare(np.bincount(words.numpy(), minlength=256)).pvalue > 1e-7

@@ -1,0 +1,71 @@
+"""Rounds: what runs side by side is exchanged at once; what nobody waits for is an error."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from mdl.mpc.rounds import Exchange, Wanted, play, together
+
+
+async def swap(party: int, value: int, times: int) -> Tensor:
+    """Swap a number with the other of two parties, so often."""
+    found = torch.tensor([value])
+    for _ in range(times):
+        want = Wanted(1 - party, found.shape, found.dtype)
+        (found,) = await Exchange([(1 - party, found)], [want])
+    return found
+
+
+def test_what_runs_together_takes_as_many_rounds_as_the_longest() -> None:
+    async def program(party: int) -> list[Tensor]:
+        return await together(*(swap(party, 10 * party + k, times=k) for k in range(5)))
+
+    found, traffic = play({party: program(party) for party in (0, 1)})
+    assert traffic.rounds == 4
+    assert [int(value) for value in found[0]] == [0, 11, 2, 13, 4]
+    assert traffic.sent_bytes == {0: 80, 1: 80}
+
+
+def test_nothing_together_is_nothing() -> None:
+    found, traffic = play({0: together()})
+    assert found == {0: []}
+    assert traffic.rounds == 0
+
+
+def test_what_does_not_come_is_told() -> None:
+    async def silent() -> list[Tensor]:
+        return await Exchange()
+
+    with pytest.raises(ValueError, match="party 0 waits for"):
+        play({0: swap(0, 1, 1), 1: silent()})
+
+
+def test_another_type_than_the_one_waited_for_is_told() -> None:
+    async def other() -> list[Tensor]:
+        return await Exchange([(0, torch.zeros(1))], [Wanted(0, torch.Size([1]), torch.int64)])
+
+    with pytest.raises(ValueError, match="party 0 waits for"):
+        play({0: swap(0, 1, 1), 1: other()})
+
+
+def test_what_nobody_waits_for_is_told() -> None:
+    async def loud() -> list[Tensor]:
+        return await Exchange([(0, torch.zeros(1))])
+
+    async def deaf() -> list[Tensor]:
+        return await Exchange()
+
+    with pytest.raises(ValueError, match="nobody waits"):
+        play({0: deaf(), 1: loud()})
+
+
+def test_an_error_of_one_ends_all_that_runs_with_it() -> None:
+    async def fails(party: int) -> None:
+        await swap(party, 1, 1)
+        raise RuntimeError("of its own")
+
+    async def program(party: int) -> None:
+        await together(swap(party, 1, 3), fails(party))
+
+    with pytest.raises(RuntimeError, match="of its own"):
+        play({party: program(party) for party in (0, 1)})
