@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 import torch
 
-from mdl.mpc.engine import Engine, multiply
+from mdl.mpc.engine import COMPARED_BITS, Engine, multiply
 from mdl.mpc.fixed import FRACTION_BITS, constant
 from mdl.mpc.rounds import together
 from mdl.mpc.secret import Bits, Secret, stacked, stacked_bits
@@ -88,7 +88,7 @@ async def exponentials(engine: Engine, secret: Secret) -> Secret:
     shift = (1 << _POWER_BITS) - 1
     scaled = secret * constant(math.log2(math.e))
     exponent = await engine.truncate(scaled, FRACTION_BITS) + (shift << FRACTION_BITS)
-    negative, word = await together(engine.negative(exponent), engine.bits(exponent))
+    word = await engine.bits(exponent)
     places = range(FRACTION_BITS, FRACTION_BITS + _POWER_BITS)
     digits = await engine.integers(stacked_bits([_digit(word, place) for place in places]))
     fraction = exponent
@@ -96,7 +96,7 @@ async def exponentials(engine: Engine, secret: Secret) -> Secret:
         fraction = fraction - (digits[index] << place)
     whole, part = await together(_whole_power(engine, digits), _fractional_power(engine, fraction))
     power = await engine.scaled_product(multiply, whole, part, _FINE + shift - FRACTION_BITS)
-    return await engine.select(negative ^ 1, power)
+    return await engine.select(_digit(word, COMPARED_BITS - 1) ^ 1, power)
 
 
 async def _whole_power(engine: Engine, digits: Secret) -> Secret:

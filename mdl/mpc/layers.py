@@ -52,8 +52,8 @@ class Layer(Protocol):
     async def forward(self, engine: Engine, x: Secret) -> Secret:
         """Give the values of a batch, first axis n."""
 
-    async def backward(self, engine: Engine, gradient: Secret, *, first: bool) -> Secret | None:
-        """Give the gradient by the layer's input, from that by its values; None if it is the `first`."""
+    async def backward(self, engine: Engine, gradient: Secret) -> Secret:
+        """Give the gradient by the layer's input, from that by its values."""
 
     def gradients(self, gradient: Secret) -> Mapping[str, Gradient | Sum]:
         """Give the gradients by the layer's parameters, summed over the batch, of the last batch."""
@@ -88,10 +88,8 @@ class Dense:
         weight, bias = self.parameters["weight"], self.parameters["bias"]
         return await engine.scaled_product(torch.matmul, x, weight, FRACTION_BITS, plus=bias << FRACTION_BITS)
 
-    async def backward(self, engine: Engine, gradient: Secret, *, first: bool) -> Secret | None:
+    async def backward(self, engine: Engine, gradient: Secret) -> Secret:
         """See `Layer`."""
-        if first:
-            return None
         back = self.parameters["weight"].map(torch.t)
         return await engine.scaled_product(torch.matmul, gradient, back, FRACTION_BITS)
 
@@ -190,10 +188,8 @@ class Convolution:
         down, across = self._window.places(height), self._window.places(width)
         return rows.map(lambda part: part.reshape(n, down, across, -1).permute(0, 3, 1, 2))
 
-    async def backward(self, engine: Engine, gradient: Secret, *, first: bool) -> Secret | None:
+    async def backward(self, engine: Engine, gradient: Secret) -> Secret:
         """See `Layer`."""
-        if first:
-            return None
         shape = self._x.shape
 
         def spread(rows: Tensor, weights: Tensor) -> Tensor:
@@ -225,9 +221,9 @@ class Relu(Unweighted):
         self._positive = await engine.negative(-x)
         return await engine.select(self._positive, x)
 
-    async def backward(self, engine: Engine, gradient: Secret, *, first: bool) -> Secret | None:
+    async def backward(self, engine: Engine, gradient: Secret) -> Secret:
         """See `Layer`."""
-        return None if first else await engine.select(self._positive, gradient)
+        return await engine.select(self._positive, gradient)
 
 
 class MaxPool(Unweighted):
@@ -256,10 +252,8 @@ class MaxPool(Unweighted):
             left = [*(won[index] for index in range(half)), *left[2 * half :]]
         return left[0]
 
-    async def backward(self, engine: Engine, gradient: Secret, *, first: bool) -> Secret | None:
+    async def backward(self, engine: Engine, gradient: Secret) -> Secret:
         """See `Layer`."""
-        if first:
-            return None
         left = [gradient]
         for ahead in reversed(self._outcomes):
             half = ahead.shape[0]
@@ -285,18 +279,20 @@ class Flatten(Unweighted):
         self._shape = x.shape
         return x.reshape(x.shape[0], -1)
 
-    async def backward(self, engine: Engine, gradient: Secret, *, first: bool) -> Secret | None:
+    async def backward(self, engine: Engine, gradient: Secret) -> Secret:
         """See `Layer`."""
         del engine
-        return None if first else gradient.reshape(*self._shape)
+        return gradient.reshape(*self._shape)
 
 
 async def backward(engine: Engine, layers: Sequence[Layer], gradient: Secret) -> list[tuple[Layer, Secret]]:
-    """Lead a gradient back through all layers; give each layer with the gradient by its values."""
+    """Lead a gradient back through the layers; give each with the gradient by its values.
+
+    It is led no further than to the first layer that has parameters.
+    """
+    lowest = next(index for index, layer in enumerate(layers) if layer.parameters)
     found: list[tuple[Layer, Secret]] = []
-    for index in range(len(layers) - 1, -1, -1):
-        found.append((layers[index], gradient))
-        back = await layers[index].backward(engine, gradient, first=index == 0)
-        if back is not None:
-            gradient = back
-    return found
+    for layer in reversed(layers[lowest + 1 :]):
+        found.append((layer, gradient))
+        gradient = await layer.backward(engine, gradient)
+    return [*found, (layers[lowest], gradient)]

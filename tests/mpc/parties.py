@@ -17,8 +17,8 @@ T = TypeVar("T")
 Program = Callable[[Engine], Protocol[T]]
 
 
-def three(rounding: Rounding = "probabilistic") -> list[Rep3]:
-    return dealt([os.urandom(16) for _ in range(3)], rounding)
+def three(rounding: Rounding = "probabilistic") -> tuple[Rep3, Rep3, Rep3]:
+    return dealt([os.urandom(16) for _ in range(3)], os.urandom(16), rounding)
 
 
 def plainly(program: Program[T]) -> T:

@@ -90,7 +90,7 @@ def test_matrices_are_multiplied_as_in_the_clear() -> None:
 
     found, traffic = replicated(opened(operation, one, two))
     torch.testing.assert_close(found, one @ two, rtol=0, atol=0)
-    inputs, outputs = 16 * (one.numel() + two.numel()), 24 * 12 * 7
+    inputs, outputs = 8 * (one.numel() + two.numel()), 24 * 12 * 7
     # One word a party and entry of the result, whatever the inner length.
     assert sum(traffic.sent_bytes.values()) == inputs + outputs + 24 * 12 * 7
 
@@ -139,8 +139,8 @@ def test_it_is_rounded_up_as_often_as_its_fraction_says() -> None:
         assert abs(float((found - 5).double().mean()) - expected) < 4 * deviation + 1e-9
 
 
-def test_a_product_of_fresh_inputs_is_rounded_without_bias() -> None:
-    """Their shares must be random in each component, whichever of them the pair knows."""
+def test_what_is_made_of_fresh_inputs_is_rounded_without_bias() -> None:
+    """One of their components is zero, whichever of them the pair knows."""
     count = 300_000
     one, two = torch.full((count,), 3), torch.full((count,), 20_000)
 
@@ -177,11 +177,11 @@ def test_messages_are_as_small_and_as_few_as_said(
     count = 9_000
     one, two = compared(count), compared(count, 1)
     _, traffic = replicated(opened(operation, one, two))
-    inputs_and_output = 16 + 16 + 24
+    inputs_and_output = 8 + 8 + 24
     assert sum(traffic.sent_bytes.values()) == (inputs_and_output + words) * count
     assert traffic.rounds == 2 + rounds + 1
     # All parties send alike.
-    assert max(traffic.sent_bytes.values()) - min(traffic.sent_bytes.values()) <= 40 * 3 + 16 * count
+    assert max(traffic.sent_bytes.values()) - min(traffic.sent_bytes.values()) <= 40 * 3 + 8 * count
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
@@ -209,7 +209,7 @@ def test_every_message_but_those_of_the_opening_is_uniform(operation: Callable[.
             top = (tensor >> 60 & 15).flatten().numpy()
             assert stats.chisquare(np.bincount(top, minlength=16)).pvalue > 1e-7
         checked += 1
-    assert checked >= 6
+    assert checked >= 5
 
 
 def test_holders_of_a_key_are_equally_far_and_nothing_is_drawn_twice() -> None:

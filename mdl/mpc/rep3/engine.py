@@ -24,15 +24,21 @@ class Rep3:
         party: 0, 1 or 2.
         mine: the key of this party's own component, which the party before has too.
         following: the key of the next component, which the party after has too.
+        common: a key that all three have.
         rounding: of quotients.
     """
 
     def __init__(
-        self, party: PartyId, mine: bytes, following: bytes, rounding: Rounding = "probabilistic"
+        self,
+        party: PartyId,
+        mine: bytes,
+        following: bytes,
+        common: bytes,
+        rounding: Rounding = "probabilistic",
     ) -> None:
         self.party = party
         self._before, self._after = (party + 2) % 3, (party + 1) % 3
-        self._mine, self._next = Keystream(mine), Keystream(following)
+        self._mine, self._next, self._common = Keystream(mine), Keystream(following), Keystream(common)
         self._units = _UNITS[party]
         self._rounding = rounding
 
@@ -48,21 +54,20 @@ class Rep3:
         return Bits(tuple(values if unit else zeros for unit in self._units), self._units)
 
     async def share(self, owner: PartyId, values: Tensor | None, shape: torch.Size) -> Secret:
-        """See `Engine`. All components are random: two by the owner's keys, the third sent to both others."""
+        """See `Engine`: (F, w - F, 0) from the owner's component on; one message, to the party after it."""
+        nothing = torch.zeros(shape, dtype=torch.int64)
         if self.party == owner:
             assert values is not None
-            mine, following = self._mine.draw(shape), self._next.draw(shape)
-            rest = values - mine - following
-            await Exchange([(self._after, rest), (self._before, rest)])
-            return self._secret((mine, following))
-        wanted = Wanted(owner, shape, torch.int64)
+            mask = self._mine.draw(shape)
+            rest = values - mask
+            await Exchange([(self._after, rest)])
+            return self._secret((mask, rest))
         if self.party == (owner + 1) % 3:
-            mine = self._mine.draw(shape)
-            (rest,) = await Exchange((), [wanted])
-            return self._secret((mine, rest))
-        following = self._next.draw(shape)
-        (rest,) = await Exchange((), [wanted])
-        return self._secret((rest, following))
+            (rest,) = await Exchange((), [Wanted(owner, shape, torch.int64)])
+            return self._secret((rest, nothing))
+        mask = self._next.draw(shape)
+        await Exchange()
+        return self._secret((nothing, mask))
 
     async def open(self, secret: Secret) -> Tensor:
         """See `Engine`."""
@@ -111,6 +116,9 @@ class Rep3:
         async def third(seat: Seat, mine: Tensor, following: Tensor) -> Pair:
             part = steps.known(seat, (mine, following))
             if not nearest:
+                # Rounding is unbiased if b is uniform, which it need not be: of a fresh input it is zero.
+                moved = self._common.draw(part.shape)
+                part = part + moved if seat.role == "alone" else part - moved
                 return await steps.truncated(seat, part, drop)
             low = (part << (COMPARED_BITS - drop)).to(torch.int32)
             carry = await self._carried(*await steps.generated(seat, low))
@@ -205,6 +213,11 @@ class Rep3:
         return Bits(tuple(parts), self._units)
 
 
-def dealt(keys: Sequence[bytes], rounding: Rounding = "probabilistic") -> list[Rep3]:
-    """Give all three parties' engines, from the three keys."""
-    return [Rep3(party, keys[party], keys[(party + 1) % 3], rounding) for party in range(3)]
+def dealt(
+    keys: Sequence[bytes], common: bytes, rounding: Rounding = "probabilistic"
+) -> tuple[Rep3, Rep3, Rep3]:
+    """Give all three parties' engines, from the components' keys and the common one."""
+    one, two, three = (
+        Rep3(party, keys[party], keys[(party + 1) % 3], common, rounding) for party in range(3)
+    )
+    return one, two, three
