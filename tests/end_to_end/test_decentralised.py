@@ -11,7 +11,7 @@ from tests.end_to_end.runs import Ended, Run, all_gone, start
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
 VICTIM = 3
-HALF_A_SECOND_EACH = f"mean_seconds = {[0.5] * 6}"
+PAUSES = f"mean_seconds = {[0.33] * 6}"
 
 EXPERIMENT = """
 name = "nodes"
@@ -39,7 +39,7 @@ deviation_seconds = 0.0
 
 async def started(place: Path, *, system: str = "", graph: str = "complete", epochs: int = 5) -> Run:
     file = place / "nodes.toml"
-    file.write_text(EXPERIMENT.format(system=system, graph=graph, epochs=epochs, delay=HALF_A_SECOND_EACH))
+    file.write_text(EXPERIMENT.format(system=system, graph=graph, epochs=epochs, delay=PAUSES))
     return await start(place / "runs", str(file))
 
 
@@ -79,10 +79,10 @@ async def test_without_its_collector_a_group_fails_and_the_collector_is_named(tm
 
 
 async def test_after_ctrl_c_a_run_with_a_threshold_is_resumed_to_the_same_weights(tmp_path: Path) -> None:
-    whole = await (await started(tmp_path, system="threshold = 4")).end()
+    whole = await (await started(tmp_path, system="threshold = 4", epochs=3)).end()
     (tmp_path / "cut").mkdir()
-    run = await started(tmp_path / "cut", system="threshold = 4")
-    await run.until("done", epoch=2, party=VICTIM)
+    run = await started(tmp_path / "cut", system="threshold = 4", epochs=3)
+    await run.until("done", epoch=1, party=VICTIM)
     run.send(signal.SIGINT)
     ended = await run.end()
     assert ended.code == 130, ended.output

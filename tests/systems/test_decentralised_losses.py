@@ -182,6 +182,17 @@ def test_one_more_ends_the_run_and_all_are_named(mode: Mode) -> None:
         assert f"node {node} cannot go on: of the 5 in its neighbourhood 2 remain" in str(error)
 
 
+@pytest.mark.parametrize("graph", [CompleteSettings(), GroupSettings()])
+def test_whoever_is_lost_when_all_is_done_does_no_harm(graph: AnyGraph) -> None:
+    network = Network(latency_seconds=0.05)
+    whole = play(graph, network=network).found
+    done = max(sent.seconds for sent in whole.transcript if isinstance(sent.message, say.Done))
+    found = play(graph, {1: done + 0.001, 2: done + 0.002, 3: done + 0.003}, network=network).found
+    assert not found.errors
+    assert {4, 5} <= set(found.outcomes)
+    assert 1 not in found.outcomes
+
+
 def test_without_the_one_who_collects_a_group_ends_by_name() -> None:
     errors = play(GroupSettings(), {1: 2.5}).found.errors
     assert set(errors) == {2, 3, 4, 5}

@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import numpy as np
 
+from mdl.errors import PeerLeft, PeerTimeout
 from mdl.party import PartyId
 from mdl.systems.decentralised.making import Making, Parts, Place
 from mdl.systems.decentralised.messages import Done, Total
@@ -43,7 +44,7 @@ class Exchange:
             beside += [tasks.create_task(trustee.serve()) for trustee in self._parts.trustees]
             yield
             if self._parts.stays:
-                await self._neighbours.each(self._part_from)
+                await self._part()
             for task in beside:
                 task.cancel()
 
@@ -56,7 +57,9 @@ class Exchange:
                     tasks.create_task(self._help(helping, node, epoch, values))
             own = None if summing is None else tasks.create_task(summing.sum(epoch, values))
         found = None if own is None else own.result()
-        return await self._shared(epoch, found, len(values)) if found is None or self._group else found
+        if found is not None and not self._group:
+            return found
+        return await self._shared(epoch, found, len(values))
 
     async def _help(self, helping: Helping, node: PartyId, epoch: int, values: Integers) -> None:
         with self._neighbours.losing(node):
@@ -73,6 +76,14 @@ class Exchange:
         whole = np.frombuffer(data, "<i4").astype(np.int64)
         return Sum(whole[:-1], int(whole[-1]))
 
-    async def _part_from(self, neighbour: PartyId) -> None:
-        await self._neighbours.tell(neighbour, Done())
-        await self._neighbours.hear(neighbour, Done)
+    async def _part(self) -> None:
+        """Wait until nobody needs shares any more, or has gone."""
+
+        async def part_from(neighbour: PartyId) -> None:
+            with suppress(PeerLeft, PeerTimeout):
+                await self._neighbours.tell(neighbour, Done())
+                await self._neighbours.hear(neighbour, Done)
+
+        async with asyncio.TaskGroup() as tasks:
+            for neighbour in self._neighbours.present:
+                tasks.create_task(part_from(neighbour))

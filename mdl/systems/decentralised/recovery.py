@@ -58,7 +58,8 @@ class Trustee:
     """A neighbour's side: it hands out its shares of lost members' secrets, each once, and not too many.
 
     The node's word has to do for a loss: a neighbour has no link with most others. It hands out shares of at
-    most g - τ members' secrets, so that with τ honest neighbours a node that lies recovers no more.
+    most g - τ members' secrets. A node that says the same to all recovers so many secrets, lie or not; one
+    that names other members to each neighbour recovers all only if 2τ <= g + 1.
 
     Args:
         neighbours: of the neighbour.
