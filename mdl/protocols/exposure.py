@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from mdl.party import PartyId
 from mdl.protocols.elimination import Spans, agreed, minors_bound, moduli, spans_modulo
 from mdl.protocols.observations import Observations
+from mdl.protocols.telling import telling
 from mdl.vectors import Flags
 
 Coalitions: TypeAlias = NDArray[np.int64]
@@ -37,7 +38,7 @@ class Effort:
         drawn: so many are drawn at random otherwise, at least one.
     """
 
-    all_of: int = 200_000
+    all_of: int = 250_000
     drawn: int = 2_000
 
 
@@ -57,7 +58,7 @@ class Sized:
         size: how many nodes collude.
         total: how many such coalitions there are.
         searched: ``"all"`` of them; ``"proof"``: all at once, as whoever exposes a node has its twins in the
-            coalition; ``"some"``: a node and its neighbours but one, and coalitions drawn at random.
+            coalition; ``"some"``: those of `telling`, and some drawn at random.
         judged: of how many it is known.
         exposing: how many of these expose somebody.
         victims: how many of these expose each node.
@@ -81,6 +82,7 @@ class Sized:
 def by_size(observed: Observations, sizes: Sequence[int], effort: Effort = Effort()) -> Iterator[Sized]:
     """Judge coalitions, size by size."""
     parties, twins = observed.parties, observed.twins()
+    likely: Mapping[int, Sequence[tuple[int, ...]]] = {}
     for size in sizes:
         total = math.comb(len(parties), size)
         if size < min(twins):
@@ -89,8 +91,9 @@ def by_size(observed: Observations, sizes: Sequence[int], effort: Effort = Effor
             everyone = np.array(list(combinations(range(len(parties)), size)))
             yield _judged(observed, everyone, total, "all")
         else:
-            some = np.array([*_surrounding(observed, size), *_drawn(len(parties), size, effort.drawn)])
-            yield _judged(observed, some, total, "some")
+            likely = likely or telling(observed)
+            some = [*likely.get(size, ()), *_drawn(len(parties), size, effort.drawn)]
+            yield _judged(observed, np.array(some), total, "some")
 
 
 def until_exposed(
@@ -156,14 +159,6 @@ def _judged(observed: Observations, coalitions: Coalitions, total: int, searched
     victims = dict(zip(parties, found.sum(axis=0).tolist(), strict=True))
     size = coalitions.shape[1]
     return Sized(size, total, searched, len(coalitions), int(exposing.sum()), victims, example)
-
-
-def _surrounding(observed: Observations, size: int) -> Iterator[Sequence[int]]:
-    """Give the coalitions of a node and all that stand in its sum, but one."""
-    for place, sum_of in enumerate(observed.rows[:, 0] != 0):
-        others = [other for other in np.flatnonzero(sum_of).tolist() if other != place]
-        if len(others) == size:
-            yield from (sorted({place, *others} - {victim}) for victim in others)
 
 
 def _drawn(count: int, size: int, number: int) -> Coalitions:

@@ -53,7 +53,7 @@ def test_on_a_ring_a_node_sees_two_and_a_pair_one() -> None:
     assert crowds(of_neighbours(ring(EIGHT), 8), range(1, 3)) == [Crowd(2, 2), Crowd(1, 1)]
 
 
-@pytest.mark.parametrize(("all_of", "crowd"), [(200_000, Crowd(3, 3)), (10_000, Crowd(2, 3))])
+@pytest.mark.parametrize(("all_of", "crowd"), [(250_000, Crowd(3, 3)), (10_000, Crowd(2, 3))])
 def test_what_is_too_much_to_search_lies_between_two_numbers(all_of: int, crowd: Crowd) -> None:
     observed = of_neighbours(random_graph(range(1, 21), 0.4, 3), 8)
     assert crowds(observed, range(2, 3), Effort(all_of=all_of)) == [crowd]

@@ -84,14 +84,11 @@ def test_where_there_are_too_many_some_are_judged_and_the_rest_is_not_claimed() 
     effort = Effort(all_of=1_000, drawn=50)
     two, three = by_size(of_neighbours(ring(range(1, 41)), 8), (2, 3), effort)
     assert (two.searched, two.exposing, two.judged) == ("all", 40, 780)
-    assert (three.searched, three.settled, three.judged) == ("some", False, 50)
-    few = Effort(all_of=100, drawn=0)
+    assert (three.searched, three.settled, three.judged) == ("some", False, 50 + 80)  # 80 by two sums
+    few = Effort(all_of=100, drawn=1)
     (two,) = by_size(of_neighbours(ring(range(1, 41)), 8), [2], few)
-    assert (two.searched, two.judged, two.exposing) == (
-        "some",
-        80,
-        80,
-    )  # a node and one neighbour, each twice
+    # All pairs of neighbours are tried; the pair that is drawn is one of no neighbours.
+    assert (two.searched, two.judged, two.exposing) == ("some", 41, 40)
 
 
 def test_the_same_coalitions_are_drawn_again() -> None:

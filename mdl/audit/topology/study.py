@@ -68,8 +68,11 @@ class Audit:
 
     @property
     def refuted(self) -> bool:
-        """Whether a single node exposes another: docs/security.md says that it sees sums."""
-        return bool(self.lines[0].sized.exposing)
+        """Whether a single node exposes another in an epoch: docs/security.md says that it sees sums.
+
+        Several epochs bound what follows from above, and refute nothing.
+        """
+        return self.epochs == 1 and bool(self.lines[0].sized.exposing)
 
 
 def auditable(system: AnySystem) -> Decentralised:
@@ -97,7 +100,7 @@ def auditable(system: AnySystem) -> Decentralised:
 def observations(system: Decentralised, workers: int, epochs: int) -> Observations:
     """Say what each node of an experiment learns."""
     graph, threshold = system.topology(workers), system.threshold
-    if system.graph.type == "group":
+    if system.in_group:
         return of_one_group(graph.parties, threshold=threshold)
     return of_neighbours(graph, system.weight_bits, epochs=epochs, threshold=threshold)
 

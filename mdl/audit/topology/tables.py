@@ -9,6 +9,7 @@ from rich.text import Text
 
 from mdl.audit.tables import BAD, GOOD
 from mdl.audit.topology.study import Audit, Line
+from mdl.party import PartyId
 from mdl.protocols.crowds import Crowd
 from mdl.protocols.exposure import Sized, explain_exposing, listed
 
@@ -40,7 +41,7 @@ def _nodes(audit: Audit) -> str:
 
 
 def _in_group(audit: Audit) -> bool:
-    return audit.system.graph.type == "group"
+    return audit.system.in_group
 
 
 def _count(sized: Sized) -> Text:
@@ -104,19 +105,26 @@ def _unsearched(audit: Audit) -> str:
     sizes = [line.sized.size for line in audit.lines if not line.sized.settled]
     if not sizes:
         return ""
-    which = f"size {sizes[0]}" if len(sizes) == 1 else f"sizes {sizes[0]} to {sizes[-1]}"
+    which = f"size {sizes[0]}" if len(sizes) == 1 else f"sizes {sizes[0]} and above"
     return (
-        f"NOT SEARCHED: of {which} there are too many coalitions. A node with all its neighbours but one was "
-        "judged, and some drawn at random; what they do not find may be there."
+        f"NOT SEARCHED: of {which} there are too many coalitions. Those were judged that one sum or two give "
+        "away, and some drawn at random; what they do not find may be there."
     )
 
 
 def _never(audit: Audit) -> str:
     if audit.first is None or not audit.never:
         return ""
-    nodes = "node" if len(audit.never) == 1 else "nodes"
+    exposed = [party for party in audit.graph.parties if party not in audit.never]
     most = audit.lines[-1].sized.size
-    return f"Not exposed by any coalition of up to {most} that was judged: {nodes} {listed(audit.never)}."
+    judged = f"coalition of up to {most} that was judged"
+    if len(exposed) < len(audit.never):
+        return f"Exposed by some {judged}: {_named(exposed)}; the others by none."
+    return f"Not exposed by any {judged}: {_named(audit.never)}."
+
+
+def _named(nodes: Sequence[PartyId]) -> str:
+    return f"{'node' if len(nodes) == 1 else 'nodes'} {listed(nodes)}"
 
 
 def _epochs(audit: Audit) -> str:

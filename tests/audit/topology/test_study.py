@@ -61,6 +61,13 @@ def test_a_star_is_refuted() -> None:
     assert found.never == tuple(range(2, 9)), "leaves are exposed by the hub and all others only"
 
 
+def test_what_epochs_bound_from_above_refutes_nothing() -> None:
+    found = audit(epochs=4)
+    assert found.first is not None
+    assert (found.first.size, found.first.exposing) == (1, 8), "each node the one across the ring"
+    assert not found.refuted
+
+
 def test_asked_for_larger_coalitions_it_goes_on_after_the_first_that_expose() -> None:
     found = audit(most=4)
     assert [line.sized.exposing for line in found.lines] == [0, 8, 40, 68]
