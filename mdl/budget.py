@@ -12,6 +12,7 @@ from mdl.privacy import ldp, moments, record_level
 from mdl.privacy.ldp import Spent, mean_variance, quantity
 from mdl.privacy.record_level import Sampling
 from mdl.privacy.settings import AnyNoise, LaplaceNoise
+from mdl.systems.decentralised.settings import DecentralisedSettings
 from mdl.systems.visibility import VisibilitySettings
 
 _THREE_DIGITS_UP: Final = Context(prec=3, rounding=ROUND_CEILING)
@@ -33,7 +34,7 @@ class Budget:
     def __init__(self, experiment: Experiment) -> None:
         self._experiment = experiment
         system = experiment.system
-        self._system = system if isinstance(system, VisibilitySettings) else None
+        self._system = system if isinstance(system, VisibilitySettings | DecentralisedSettings) else None
         self._noise = self._system.noise if self._system else None
         private = experiment.learning.privacy
         self._private = private if isinstance(private, DpSgd) else None
@@ -89,7 +90,7 @@ class Budget:
 
     def _noise_figures(self, noise: AnyNoise) -> dict[str, Any]:
         assert self._system is not None
-        threshold = self._system.visibility_threshold(self._experiment.workers)
+        members = self._system.noisy_members(self._experiment.workers)
         spent, worker = max(
             ((self._of_noise(noise, party), party) for party in self._released),
             key=lambda each: each[0].epsilon,
@@ -99,7 +100,7 @@ class Budget:
             "mechanism": noise.type,
             **of_one,
             "deviation": noise.deviation,
-            "deviation_of_mean": mean_variance(noise, threshold) ** 0.5,
+            "deviation_of_mean": mean_variance(noise, members) ** 0.5,
             "clipped_share": self._clipped / self.noised if self.noised else 0.0,
             "worker": worker,
             "contributions": self._released[worker][0],

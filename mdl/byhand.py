@@ -144,8 +144,8 @@ def _earlier_part(experiment: Experiment, party: PartyId, mine: Keys, out: Path,
         )
     elif not experiment.led and experiment.linked:
         problem = (
-            f"a run of {experiment.system.type} goes on without whoever it has lost, for good: its neighbours "
-            "opened its keys"
+            f"a run of {experiment.system.type} goes on without whoever it has lost, for good: its "
+            "neighbours opened its keys"
         )
     elif part is None:
         problem = f"{out} holds nothing of {name}: it can come back to what it left there, or start without"

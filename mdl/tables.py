@@ -20,6 +20,7 @@ from mdl.progress import human_bytes, human_seconds
 from mdl.schemes.settings import AnyScheme
 from mdl.summary import GAIN, GAIN_OVER, SATURATION_WARNED, gain
 from mdl.systems import AnySystem
+from mdl.systems.decentralised.settings import DecentralisedSettings
 from mdl.systems.promises import explain_spending
 from mdl.systems.visibility import VisibilitySettings
 
@@ -136,7 +137,7 @@ def explanation(experiment: Experiment, data_dir: Path | None) -> Group:
 def _spending(experiment: Experiment, parameters: int) -> Iterator[str]:
     """Say what the run will spend of its workers' privacy."""
     system, learning = experiment.system, experiment.learning
-    if isinstance(system, VisibilitySettings):
+    if isinstance(system, VisibilitySettings | DecentralisedSettings):
         spending = explain_spending(
             system, workers=experiment.workers, parameters=parameters, epochs=experiment.epochs
         )

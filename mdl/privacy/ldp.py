@@ -132,8 +132,8 @@ def spent_in_sums(
     return Spent(epsilon, own.delta, "zCDP")
 
 
-def mean_variance(noise: AnyNoise, members: int) -> float:
-    """Give the variance of the noise in a mean of so many gradients.
+def mean_variance(noise: AnyNoise, members: float) -> float:
+    """Give the variance of the noise in a mean of so many gradients, or of as many with equal weights.
 
     For Laplace noise 2 (2 gamma / epsilon)^2 / |A|; with gamma = 1/2 that is 2 / (epsilon^2 |A|) [∝MDL,
     Theorem 1].

@@ -1,6 +1,6 @@
 """What the noise of a system promises, and what it does not, in words, for `mdl check`."""
 
-from typing import Final
+from typing import Final, Protocol
 
 from mdl.privacy.ldp import mean_variance, quantity, spent, spent_in_sums
 from mdl.privacy.settings import AnyNoise, GaussianNoise, LaplaceNoise
@@ -19,15 +19,28 @@ def explain_noise(system: VisibilitySettings, *, workers: int, parameters: int) 
     if noise is None:
         return []
     k = system.contributed_parameters(workers, parameters)
-    promise = _per_parameter(noise, k) if isinstance(noise, LaplaceNoise) else _of_contribution(noise, k)
     return [
-        f"Privacy: {promise} {_in_sums(system, noise, workers, k)} A worker's own model is without this "
-        "noise, and stays with the worker.",
+        f"Privacy: {promise(noise, k)} {_in_sums(system, noise, workers, k)} A worker's own model is without "
+        "this noise, and stays with the worker.",
         *_warnings(system, noise, workers=workers, contributed=k),
     ]
 
 
-def explain_spending(system: VisibilitySettings, *, workers: int, parameters: int, epochs: int) -> str | None:
+class Noisy(Protocol):
+    """A system whose workers add noise to what they contribute."""
+
+    @property
+    def noise(self) -> AnyNoise | None:
+        """The noise, if any is added."""
+
+    def contributed_parameters(self, workers: int, parameters: int) -> int:
+        """Give how many parameters a worker contributes in an epoch."""
+
+    def noisy_members(self, workers: int) -> float:
+        """Give how many workers' noises are averaged where the fewest are."""
+
+
+def explain_spending(system: Noisy, *, workers: int, parameters: int, epochs: int) -> str | None:
     """Say what a worker will have spent after so many epochs, if nobody leaves; None without noise."""
     noise = system.noise
     if noise is None:
@@ -42,10 +55,17 @@ def explain_spending(system: VisibilitySettings, *, workers: int, parameters: in
     return f"Privacy spent by each worker in {duration}: {total}{plainly}."
 
 
+def promise(noise: AnyNoise, contributed: int) -> str:
+    """Say what noise on so many parameters promises in one epoch."""
+    if isinstance(noise, LaplaceNoise):
+        return _per_parameter(noise, contributed)
+    return _of_contribution(noise, contributed)
+
+
 def _per_parameter(noise: LaplaceNoise, k: int) -> str:
     return (
         f"each entry of a gradient is clipped to ±{noise.clip:g}, rounded to the grid and given discrete "
-        f"Laplace noise of scale {2 * noise.clip / noise.epsilon:.4g} before it is encrypted. For each "
+        f"Laplace noise of scale {2 * noise.clip / noise.epsilon:.4g} before anything of it leaves. For each "
         f"parameter and epoch this is ε = {noise.epsilon:g}, whatever changes in the worker's data. For the "
         f"{k:,} parameters that a worker contributes in one epoch it comes to "
         f"{spent(noise, coordinates=k, epochs=1)}."
@@ -56,8 +76,8 @@ def _of_contribution(noise: GaussianNoise, k: int) -> str:
     return (
         f"what a worker contributes in one epoch is scaled to a norm of {noise.clip:g} at most, rounded to "
         f"the grid and given discrete Gaussian noise of standard deviation {noise.deviation:.4g} a value "
-        f"(z = {noise.multiplier:.4g}) before it is encrypted. For each epoch's whole contribution this is "
-        f"{spent(noise, coordinates=k, epochs=1)}, whatever changes in the worker's data."
+        f"(z = {noise.multiplier:.4g}) before anything of it leaves. For each epoch's whole contribution "
+        f"this is {spent(noise, coordinates=k, epochs=1)}, whatever changes in the worker's data."
     )
 
 

@@ -90,6 +90,10 @@ class VisibilitySettings(Settings):
         assert self.visibility is not None
         return select.threshold_of(self.visibility, workers)
 
+    def noisy_members(self, workers: int) -> float:
+        """Give how many workers' noises are averaged where the fewest are: m."""
+        return self.visibility_threshold(workers)
+
     def openers(self, workers: int) -> int:
         """Give the number of workers that it takes to open a sum."""
         if self.scheme.members_first:

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 
+from mdl.privacy.ldp import mean_variance
 from mdl.schemes.bfv import MultipartyBfv
 from mdl.schemes.bfv.ring import DEGREE, MODULUS_BITS
 from mdl.schemes.bfv.scheme import STANDARD_TERNARY
 from mdl.system import Traits
 from mdl.systems.decentralised.settings import DecentralisedSettings
 from mdl.systems.decentralised.topology import GROUP_NODE
+from mdl.systems.promises import promise
 from mdl.vectors import Blocks
 
 
@@ -23,6 +25,7 @@ def explain(system: DecentralisedSettings, *, workers: int, parameters: int) -> 
     return [
         place,
         *secrecy,
+        *_privacy(system, workers=workers, parameters=parameters),
         *_losses(system),
         _bytes(system, scheme, workers=workers, parameters=parameters),
         f"Parameters are multiples of 2^-{system.fraction_bits} within ±{system.encoding.range:.4g}; "
@@ -64,6 +67,16 @@ def _who_reads(system: DecentralisedSettings) -> str:
         f"A node learns the weighted sum over its neighbours, once an epoch. The whole neighbourhood{remain} "
         "must help to open it, so nobody else learns anything. A node whose neighbours but one collude with "
         "it learns that one's parameters; one that does not follow the protocol reads its neighbours."
+    )
+
+
+def _privacy(system: DecentralisedSettings, *, workers: int, parameters: int) -> Iterator[str]:
+    if system.noise is None:
+        return
+    deviation = mean_variance(system.noise, system.noisy_members(workers)) ** 0.5
+    yield (
+        f"Privacy: {promise(system.noise, parameters)} What a node learns in an epoch has noise of standard "
+        f"deviation {deviation:.3g} at least, its own included. A node's own model has the noise too."
     )
 
 

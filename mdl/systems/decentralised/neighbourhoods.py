@@ -3,6 +3,8 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from mdl.party import PartyId
 from mdl.protocols.graphs import Graph
 from mdl.vectors import Integers
@@ -40,6 +42,12 @@ class Neighbourhood:
     def total_weight(self, others: Collection[PartyId]) -> int:
         """Give what the weights of a sum with these neighbours' add up to."""
         return self.own_weight(others) + sum(self.weights[other] for other in others)
+
+    @property
+    def effective_size(self) -> float:
+        """Give how many equal weights would average as much: 1 / Σ W_ij²."""
+        shares = np.array([self.own_weight(self.neighbours), *self.weights.values()])
+        return float(shares.sum() ** 2 / np.square(shares).sum())
 
 
 @dataclass(frozen=True)

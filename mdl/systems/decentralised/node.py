@@ -1,10 +1,13 @@
 """A node of D-MHE: it trains, averages with its neighbours, and goes on from there."""
 
+from collections.abc import Mapping
+
 import msgspec
 import numpy as np
 
 from mdl.errors import MdlError
 from mdl.party import Party
+from mdl.protocols.contribution import count_release
 from mdl.protocols.local import Keeper, train_from
 from mdl.schemes.key_agreement import Identity
 from mdl.schemes.randomness import SystemRandomness
@@ -32,6 +35,7 @@ class Node:
         self._system, self._party, self._learner, self._task = system, party, learner, task
         self._keeper = Keeper(party, learner, task)
         self._local = learner.parameters()
+        self._encoder = system.encoder(len(self._local), rng=rng)
         self._exchange = Exchange(self._place(), self._making(rng), group=system.in_group)
 
     def _place(self) -> Place:
@@ -89,13 +93,30 @@ class Node:
     async def _epochs(self) -> None:
         for epoch in range(self._task.resume + 1, self._task.epochs + 1):
             trained = await train_from(self._party, self._learner, self._local, self._task, epoch)
-            self._local = await self._averaged(epoch, trained)
+            offered, facts = await self._noisy(epoch, trained)
+            self._local = await self._averaged(epoch, offered, facts)
             await self._keeper.epoch_done(epoch, self._local)
 
-    async def _averaged(self, epoch: int, trained: Floats) -> Floats:
+    async def _noisy(self, epoch: int, trained: Floats) -> tuple[Floats, Mapping[str, int]]:
+        """Give the parameters that are averaged, and facts for the record.
+
+        Noise is added to the gradient of the epoch, as in ∝MDL, and the step is taken anew: what the node
+        keeps is noisy too, as its next epoch's parameters go to its neighbours.
+        """
+        if self._encoder is None:
+            return trained, {}
+        start, rate = self._local.astype(np.float64), self._learner.learning_rate
+        gradient = (start - trained) / rate
+        contribution = await self._encoder.contribution(self._party, gradient, np.ones(1, np.bool_))
+        await count_release(self._party, self._task, epoch, contribution)
+        noisy = self._encoder.grid.decode_mean(self._encoder.blocks.join(contribution.values), 1)
+        return (start - rate * noisy).astype(np.float32), contribution.facts
+
+    async def _averaged(self, epoch: int, offered: Floats, facts: Mapping[str, int]) -> Floats:
         """Give Σ_j W_ij v_j, exact but for the grid."""
-        values, saturated = self._system.encoding.encode(trained)
+        values, saturated = self._system.encoding.encode(offered)
         found = await self._exchange.sum(epoch, values)
-        count = len(trained)
-        self._party.record("updated", epoch, updated=count, missed=0, saturated=saturated)
+        count = len(offered)
+        both = {**facts, "saturated": saturated + facts.get("saturated", 0)}
+        self._party.record("updated", epoch, updated=count, missed=0, **both)
         return (found.values / (found.weight << self._system.fraction_bits)).astype(np.float32)

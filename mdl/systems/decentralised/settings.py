@@ -9,6 +9,8 @@ from annotated_types import Ge, Gt, Le
 from pydantic import model_validator
 
 from mdl.party import Message, PartyId
+from mdl.privacy.settings import AnyNoise, AnyPrivacy, NoNoise
+from mdl.protocols.contribution import Encoder
 from mdl.protocols.graphs import Graph
 from mdl.schemes import key_agreement
 from mdl.schemes.bfv import MultipartyBfv
@@ -18,6 +20,8 @@ from mdl.system import Crypto, Randomness
 from mdl.systems.decentralised import messages as say
 from mdl.systems.decentralised.neighbourhoods import Neighbourhood, of_graph, of_group
 from mdl.systems.decentralised.topology import GROUP_NODE, AnyGraph, RingSettings
+from mdl.systems.grids import grids
+from mdl.vectors import Blocks
 
 PLAINTEXT_BITS: Final = 32
 WORKERS_LIMIT: Final = 64
@@ -40,6 +44,8 @@ class DecentralisedSettings(Settings):
         timeout_seconds: how long a node waits for a neighbour in each step, training included.
         insecure: allow nodes with one neighbour, or that a loss could leave with one, who then see that one's
             parameters; and thresholds of half a neighbourhood or less.
+        privacy: noise that each node adds to its epoch gradient before anything of it leaves, and keeps; by
+            default none.
     """
 
     type: Literal["decentralised"] = "decentralised"
@@ -50,9 +56,12 @@ class DecentralisedSettings(Settings):
     threshold: Annotated[int, Ge(2)] | None = None
     timeout_seconds: Annotated[float, Gt(0)] = 300.0
     insecure: bool = False
+    privacy: AnyPrivacy = NoNoise()
 
     @model_validator(mode="after")
     def _roomy(self) -> Self:
+        if self.noise:
+            grids("auto", "auto", self.noise)  # raises ValueError if there is none
         if self.fraction_bits + self.weight_bits > PLAINTEXT_BITS - 2:
             raise ValueError(
                 f"fraction_bits + weight_bits is {self.fraction_bits + self.weight_bits}, and of the "
@@ -65,6 +74,27 @@ class DecentralisedSettings(Settings):
         """The grid of parameters: its range is all that a plaintext leaves."""
         limit = (1 << PLAINTEXT_BITS - 1 - self.weight_bits) - 1
         return FixedPoint(limit / (1 << self.fraction_bits), self.fraction_bits)
+
+    @property
+    def noise(self) -> AnyNoise | None:
+        """The noise that is added, if any is."""
+        return None if isinstance(self.privacy, NoNoise) else self.privacy
+
+    def encoder(self, parameters: int, *, rng: Randomness) -> Encoder | None:
+        """Make what adds noise to a node's epoch gradient, shape (t,); None if none is added."""
+        if self.noise is None:
+            return None
+        grid = grids("auto", "auto", self.noise)[0]
+        return Encoder(Blocks(parameters, parameters), grid, self.noise.mechanism(grid), rng)
+
+    def contributed_parameters(self, workers: int, parameters: int) -> int:
+        """Give how many parameters a node contributes in an epoch: all."""
+        del workers
+        return parameters
+
+    def noisy_members(self, workers: int) -> float:
+        """Give how many nodes' noises are averaged where the fewest are."""
+        return min(each.effective_size for each in self.neighbourhoods(workers).values())
 
     @property
     def in_group(self) -> bool:
@@ -124,6 +154,8 @@ class DecentralisedSettings(Settings):
         if self.in_group and workers > 1 << self.weight_bits:
             return [f"system.weight_bits: sums of {workers} models do not fit in {self.weight_bits} bits"]
         found = [*self._too_few_to_go_on(min(sizes), max(sizes))]
+        if self.noise:
+            found += self.noise.problems(grids("auto", "auto", self.noise)[0])
         single = [each.node for each in neighbourhoods if len(each.members) == 2]
         if single and self.mode != "plain" and not self.insecure:
             found.append(
