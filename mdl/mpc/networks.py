@@ -1,0 +1,121 @@
+"""Networks of torch as layers on secrets: an ordinary `torch.nn.Sequential` of layers that are known here."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import torch
+from torch import Tensor, nn
+
+from mdl.mpc.engine import Engine
+from mdl.mpc.fixed import decoded, encoded
+from mdl.mpc.layers import Convolution, Dense, Flatten, Layer, MaxPool, Padding, Relu, Window
+from mdl.mpc.rounds import together
+from mdl.mpc.secret import Secret
+
+KNOWN: Final = "Linear, Conv2d, MaxPool2d, ReLU, Flatten, ZeroPad2d"
+"""Layers that can be computed in secret."""
+
+
+def problems(network: nn.Module) -> list[str]:
+    """Say which of a network's layers cannot be computed in secret; nothing if all can."""
+    return [
+        f"learning.model: its layer {name} is a {layer}, {why}"
+        for name, layer in _leaves(network)
+        if (why := _why_not(layer))
+    ]
+
+
+@dataclass
+class Network:
+    """A network on secrets.
+
+    Attributes:
+        layers: in order. Weights are transposed: (inputs, outputs).
+    """
+
+    layers: list[Layer]
+
+    async def forward(self, engine: Engine, images: Secret) -> Secret:
+        """Give the scores of a batch, shape (n, classes); images as the network takes them, n first."""
+        values = images
+        for layer in self.layers:
+            values = await layer.forward(engine, values)
+        return values
+
+    async def opened(self, engine: Engine) -> Tensor:
+        """Let all parties know the parameters, as one vector in the order of torch, float64."""
+        named = [(name, secret) for layer in self.layers for name, secret in layer.parameters.items()]
+        found = await together(*(engine.open(secret) for _, secret in named))
+        pairs = zip(named, found, strict=True)
+        return decoded(
+            torch.cat([(each.t() if name == "weight" else each).reshape(-1) for (name, _), each in pairs])
+        )
+
+
+def secretly(engine: Engine, network: nn.Module) -> Network:
+    """Translate a network; it begins with its present parameters, which everybody knows.
+
+    Raises:
+        OutOfRange: a parameter is too large.
+    """
+    return Network(
+        [_translated(engine, layer) for _, layer in _leaves(network) if not isinstance(layer, nn.Identity)]
+    )
+
+
+def _leaves(network: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    """Give the layers with their names, those of nested sequences too."""
+    for name, layer in network.named_children() if isinstance(network, nn.Sequential) else [("", network)]:
+        if isinstance(layer, nn.Sequential):
+            yield from ((f"{name}.{inner}", leaf) for inner, leaf in _leaves(layer))
+        else:
+            yield name, layer
+
+
+def _why_not(layer: nn.Module) -> str:
+    match layer:
+        case nn.Linear() | nn.Conv2d() if layer.bias is None:
+            return "and layers without bias are not supported"
+        case nn.Linear() | nn.ReLU() | nn.Identity() | nn.ZeroPad2d():
+            return ""
+        case nn.Flatten(start_dim=1, end_dim=-1):
+            return ""
+        case nn.Conv2d(groups=1, dilation=(1, 1), padding_mode="zeros"):
+            return "" if _square(layer.kernel_size, layer.stride, layer.padding) else "and is not square"
+        case nn.MaxPool2d(dilation=1, padding=0, ceil_mode=False):
+            return "" if _square(_both(layer.kernel_size), _both(layer.stride)) else "and is not square"
+    return f"which is not computed in secret; there are {KNOWN}"
+
+
+def _square(*sizes: object) -> bool:
+    return all(isinstance(size, tuple) and size[0] == size[1] for size in sizes)
+
+
+def _both(size: int | tuple[int, ...]) -> tuple[int, ...]:
+    return (size, size) if isinstance(size, int) else size
+
+
+def _translated(engine: Engine, layer: nn.Module) -> Layer:
+    match layer:
+        case nn.Linear():
+            return Dense(*_parameters(engine, layer))
+        case nn.Conv2d():
+            window = Window(layer.kernel_size[0], layer.stride[0], int(layer.padding[0]))
+            return Convolution(*_parameters(engine, layer), window)
+        case nn.MaxPool2d():
+            return MaxPool(Window(_both(layer.kernel_size)[0], _both(layer.stride)[0]))
+        case nn.ZeroPad2d():
+            left, right, top, bottom = layer.padding
+            return Padding((left, right, top, bottom))
+        case nn.ReLU():
+            return Relu()
+        case nn.Flatten():
+            return Flatten()
+    raise AssertionError(f"no {layer}: see problems")
+
+
+def _parameters(engine: Engine, layer: nn.Linear | nn.Conv2d) -> tuple[Secret, Secret]:
+    weight = layer.weight.detach().reshape(layer.weight.shape[0], -1).t().contiguous()
+    assert layer.bias is not None
+    return engine.public(encoded(weight)), engine.public(encoded(layer.bias.detach()))
