@@ -73,7 +73,7 @@ def topology(
     ] = None,
     epochs: Annotated[
         int,
-        typer.Option(metavar="K", help="Take K epochs for one system, as if nobody trained.", min=1, max=16),
+        typer.Option(metavar="K", help="Take K epochs for one system, as if nobody trained.", min=1, max=8),
     ] = 1,
     out: Annotated[
         Path | None,
@@ -88,7 +88,7 @@ def topology(
     put their sums together; whose parameters follow from them is decided by exact linear algebra: for every
     coalition of a size, or some where there are too many. It needs no data and no training.
 
-    Exit code 1: a single node learns another's parameters.
+    Exit code 1: a single node learns another's parameters in an epoch.
 
     [dim]Examples:[/dim]
       mdl audit topology configs/dmhe-ring.toml

@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from mdl.protocols.exposure import Coalitions, Effort, Sized, members, spans
+from mdl.protocols.exposure import Coalitions, Effort, Sized, affordable, members, spans
 from mdl.protocols.observations import Observations
 from mdl.vectors import Flags
 
@@ -44,7 +44,8 @@ def smallest_crowd(observed: Observations, sized: Sized, effort: Effort = Effort
         return Crowd(at_most, at_most)
     # Twins have the same coefficient in every sum that is learnt: all that are honest are in it, or none.
     at_least = max(2 if sized.settled else 1, min(observed.twins()) + 1 - size)
-    while at_least < at_most and math.comb(count, size) * math.comb(count - size, at_least) <= effort.all_of:
+    enough = affordable(observed, size, effort)
+    while at_least < at_most and math.comb(count, size) * math.comb(count - size, at_least) <= enough:
         if _some_sum_of(observed, size, at_least):
             return Crowd(at_least, at_least)
         at_least += 1

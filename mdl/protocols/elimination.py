@@ -10,7 +10,7 @@ where e_h is in the span over the rationals, it is modulo all primes that keep t
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -97,8 +97,28 @@ def _inverses(values: Residues, prime: int) -> Residues:
     return result
 
 
-def agreed(found: Sequence[Spans]) -> Spans:
-    """Put together what enough primes say of the same matrices (see above)."""
-    ranks = np.max([spans.ranks for spans in found], axis=0)
-    units = np.all([spans.units | (spans.ranks < ranks)[:, None] for spans in found], axis=0)
+def agreed(rows: Callable[[NDArray[np.int64], int], Residues], most: NDArray[np.int64], bound: int) -> Spans:
+    """Put together what enough primes say of the same matrices (see above).
+
+    Args:
+        rows: gives some of the matrices modulo a prime, shape (some, rows, n).
+        most: the largest rank that each can have, shape (matrices,). Where a prime shows that one, and no
+            unit vector, all is said.
+        bound: of the minors.
+    """
+    left = np.arange(len(most))
+    ranks = np.full(len(most), -1)
+    units: Flags | None = None
+    for prime in moduli(bound):
+        found = spans_modulo(rows(left, prime), prime)
+        if units is None:
+            units = np.ones((len(most), found.units.shape[1]), np.bool_)
+        units[left] &= found.units | (found.ranks < ranks[left])[:, None]
+        higher = found.ranks > ranks[left]
+        units[left[higher]] = found.units[higher]
+        ranks[left] = np.maximum(ranks[left], found.ranks)
+        left = left[(ranks[left] < most[left]) | units[left].any(axis=1)]
+        if not left.size:
+            break
+    assert units is not None
     return Spans(ranks, units)

@@ -8,14 +8,14 @@ that can follow, as the values of honest nodes may be anything. It is decided ex
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, takewhile
 from typing import Final, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mdl.party import PartyId
-from mdl.protocols.elimination import Spans, agreed, minors_bound, moduli, spans_modulo
+from mdl.protocols.elimination import Spans, agreed, minors_bound, moduli
 from mdl.protocols.observations import Observations
 from mdl.protocols.telling import telling
 from mdl.vectors import Flags
@@ -24,6 +24,9 @@ Coalitions: TypeAlias = NDArray[np.int64]
 """Places of nodes, shape (coalitions, size)."""
 
 Search: TypeAlias = Literal["all", "proof", "some"]
+
+_QUICK: Final = 5_000
+"""So many coalitions are judged in no time."""
 
 _ENTRIES: Final = 1 << 20
 """Of matrices that are reduced together: a few megabytes."""
@@ -36,10 +39,12 @@ class Effort:
     Attributes:
         all_of: all coalitions of a size are judged if there are no more.
         drawn: so many are drawn at random otherwise, at least one.
+        entries: so many entries of matrices are computed for a size at most. It takes some seconds.
     """
 
     all_of: int = 250_000
     drawn: int = 2_000
+    entries: int = 1_500_000_000
 
 
 @dataclass(frozen=True)
@@ -87,26 +92,21 @@ def by_size(observed: Observations, sizes: Sequence[int], effort: Effort = Effor
         total = math.comb(len(parties), size)
         if size < min(twins):
             yield Sized(size, total, "proof", total, 0, dict.fromkeys(parties, 0), None)
-        elif total <= effort.all_of:
+        elif total <= (most := affordable(observed, size, effort)):
             everyone = np.array(list(combinations(range(len(parties)), size)))
             yield _judged(observed, everyone, total, "all")
         else:
             likely = likely or telling(observed)
-            some = [*likely.get(size, ()), *_drawn(len(parties), size, effort.drawn)]
+            some = [*likely.get(size, ()), *_drawn(len(parties), size, min(effort.drawn, most))]
             yield _judged(observed, np.array(some), total, "some")
 
 
-def until_exposed(
-    observed: Observations, *, most: int | None = None, effort: Effort = Effort()
-) -> Iterator[Sized]:
+def until_exposed(observed: Observations, effort: Effort = Effort()) -> Iterator[Sized]:
     """Judge larger and larger coalitions, until some expose somebody.
 
-    Args:
-        observed: by all nodes.
-        most: the largest that are judged; by default all nodes but two. All but one learn the last one's.
-        effort: of each size.
+    The largest that are judged are all nodes but two. All but one learn the last one's value.
     """
-    for sized in by_size(observed, range(1, (most or len(observed.parties) - 2) + 1), effort):
+    for sized in by_size(observed, range(1, len(observed.parties) - 1), effort):
         yield sized
         if sized.exposing:
             return
@@ -114,16 +114,19 @@ def until_exposed(
 
 def explain_exposure(observed: Observations) -> str:
     """Say in a sentence how many nodes learn another's value, as far as that is found in no time."""
-    last = len(observed.parties) - 2
-    for sized in until_exposed(observed, effort=Effort(all_of=5_000, drawn=200)):
+    count, twins = len(observed.parties), min(observed.twins())
+    quick = takewhile(lambda size: size < twins or math.comb(count, size) <= _QUICK, range(1, count - 1))
+    last = 0
+    for sized in by_size(observed, list(quick)):
         if sized.exposing:
             return explain_exposing(sized)
-        if not sized.settled:
-            return (
-                f"No coalition of up to {sized.size - 1} nodes learns the parameters of another in an epoch, "
-                "whatever the encryption; `mdl audit topology` looks at larger ones."
-            )
-    return f"No coalition of up to n - 2 = {last} nodes learns the parameters of another in an epoch."
+        last = sized.size
+    if last == count - 2:
+        return f"No coalition of up to n - 2 = {last} nodes learns the parameters of another in an epoch."
+    return (
+        f"No coalition of up to {last} nodes learns the parameters of another in an epoch, whatever the "
+        "encryption; `mdl audit topology` looks at larger ones."
+    )
 
 
 def explain_exposing(sized: Sized) -> str:
@@ -138,8 +141,8 @@ def explain_exposing(sized: Sized) -> str:
     groups = "pairs" if sized.size == 2 else f"coalitions of {sized.size}"
     judged = groups if sized.settled else f"{groups} that were judged"
     return (
-        f"{sized.size} nodes that collude learn the parameters of another in an epoch, whatever the "
-        f"encryption: {sized.exposing} of {sized.judged} {judged} do, such as {coalition} those of {victims}."
+        f"{sized.size} nodes that collude learn the parameters of another, whatever the encryption: "
+        f"{sized.exposing} of {sized.judged} {judged} do, such as {coalition} those of {victims}."
     )
 
 
@@ -183,21 +186,38 @@ def spans(observed: Observations, coalitions: Coalitions, known: Flags) -> Spans
         coalitions: who puts it together.
         known: whose values they know besides, shape (coalitions, n): their columns are zero.
     """
-    count, learnt = len(observed.parties), observed.rows.shape[1]
-    size = coalitions.shape[1]
-    bound = minors_bound(observed.squared_norms, min(size * learnt, count))
-    found = []
-    for prime in moduli(bound):
-        residues = (observed.rows % prime).astype(np.int64)
-        parts = []
-        step = max(1, _ENTRIES // (size * learnt * count))
-        for first in range(0, len(coalitions), step):
-            some = coalitions[first : first + step]
-            rows = residues[some].reshape(len(some), size * learnt, count)
-            parts.append(spans_modulo(rows * ~known[first : first + step, None, :], prime))
-        ranks, units = zip(*((part.ranks, part.units) for part in parts), strict=True)
-        found.append(Spans(np.concatenate(ranks), np.concatenate(units)))
-    return agreed(found)
+    count, learnt, size = len(observed.parties), observed.rows.shape[1], coalitions.shape[1]
+    residues: dict[int, NDArray[np.int64]] = {}
+
+    def span(some: NDArray[np.int64]) -> Spans:
+        def rows(left: NDArray[np.int64], prime: int) -> NDArray[np.int64]:
+            if prime not in residues:
+                residues[prime] = (observed.rows % prime).astype(np.int64)
+            chosen = some[left]
+            taken = residues[prime][coalitions[chosen]].reshape(len(chosen), size * learnt, count)
+            return taken * ~known[chosen, None, :]
+
+        most = np.minimum(size * learnt, (~known[some]).sum(axis=1))
+        return agreed(rows, most, _bound(observed, size))
+
+    step = max(1, _ENTRIES // (size * learnt * count))
+    parts = [
+        span(np.arange(len(coalitions))[first : first + step]) for first in range(0, len(coalitions), step)
+    ]
+    ranks, units = zip(*((part.ranks, part.units) for part in parts), strict=True)
+    return Spans(np.concatenate(ranks), np.concatenate(units))
+
+
+def affordable(observed: Observations, size: int, effort: Effort) -> int:
+    """Say how many coalitions of a size can be judged, at least one."""
+    count, rows = len(observed.parties), size * observed.rows.shape[1]
+    each: int = len(moduli(_bound(observed, size))) * rows**2 * count
+    return max(1, min(effort.all_of, effort.entries // each))
+
+
+def _bound(observed: Observations, size: int) -> int:
+    order = min(size * observed.rows.shape[1], len(observed.parties))
+    return minors_bound(observed.squared_norms, order)
 
 
 def _named(parties: Sequence[PartyId], places: NDArray[np.int64]) -> tuple[PartyId, ...]:

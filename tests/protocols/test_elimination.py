@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from mdl.protocols.elimination import Spans, agreed, minors_bound, moduli, spans_modulo
 
@@ -17,8 +18,11 @@ def spans(rows: Sequence[Sequence[int]]) -> Spans:
     """One matrix, modulo as many primes as its entries need."""
     matrix = np.array(rows, np.object_)
     norms = [int(norm) for norm in (matrix**2).sum(axis=1)]
-    primes = moduli(minors_bound(norms, min(matrix.shape)))
-    return agreed([spans_modulo((matrix % prime).astype(np.int64)[None], prime) for prime in primes])
+
+    def modulo(left: NDArray[np.int64], prime: int) -> NDArray[np.int64]:
+        return np.stack([(matrix % prime).astype(np.int64) for _ in left])
+
+    return agreed(modulo, np.array([min(matrix.shape)]), minors_bound(norms, min(matrix.shape)))
 
 
 def rational_rank(rows: Sequence[Sequence[int]]) -> int:

@@ -101,8 +101,8 @@ def test_the_same_coalitions_are_drawn_again() -> None:
     [
         (
             of_neighbours(ring(EIGHT), 8),
-            "2 nodes that collude learn the parameters of another in an epoch, whatever the encryption: 8 of "
-            "28 pairs do, such as 1 and 2 those of 3 and 8.",
+            "2 nodes that collude learn the parameters of another, whatever the encryption: 8 of 28 pairs "
+            "do, such as 1 and 2 those of 3 and 8.",
         ),
         (of_neighbours(star(EIGHT), 8), "A single node learns the parameters of another"),
         (of_neighbours(complete(EIGHT), 8), "No coalition of up to n - 2 = 6 nodes"),

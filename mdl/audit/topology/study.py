@@ -119,11 +119,7 @@ def study(observed: Observations, *, most: int | None, effort: Effort = Effort()
     if most is not None and not 0 < most < len(observed.parties):
         nodes = len(observed.parties)
         raise ConfigError([f"--coalition {most}: of {nodes} nodes 1 to {nodes - 1} can collude"])
-    sizes = (
-        until_exposed(observed, effort=effort)
-        if most is None
-        else by_size(observed, range(1, most + 1), effort)
-    )
+    sizes = until_exposed(observed, effort) if most is None else by_size(observed, range(1, most + 1), effort)
     for sized in sizes:
         yield Line(sized, smallest_crowd(observed, sized, effort))
 
