@@ -29,7 +29,8 @@ UNIT = 1 << 30
 
 def outcomes(draws: int) -> list[NDArray[np.uint32]]:
     """All that so many draws can be, a column for each draw."""
-    return list(np.array(list(product(range(RING), repeat=draws)), np.uint32).T * np.uint32(UNIT))
+    every = np.array(list(product(range(RING), repeat=draws)), np.uint32) * np.uint32(UNIT)
+    return [np.ascontiguousarray(column) for column in every.T]
 
 
 def encoded(value: int, count: int) -> NDArray[np.int64]:

@@ -33,7 +33,7 @@ batch = 32
 train_limit = 200
 
 [delay]
-mean_seconds = [0.3, 0.3, 0.3, 0.3, 0.3, 1.5]
+mean_seconds = [0.1, 0.1, 0.1, 0.1, 0.1, 1.2]
 deviation_seconds = 0.0
 """
 
