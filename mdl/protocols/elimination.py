@@ -12,6 +12,7 @@ where e_h is in the span over the rationals, it is modulo all primes that keep t
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -37,6 +38,7 @@ class Spans:
     units: Flags
 
 
+@lru_cache
 def moduli(bound: int) -> Sequence[int]:
     """Give primes below 2^31, from the largest down, whose product exceeds a bound."""
     found, product = [], 1
