@@ -12,12 +12,13 @@ from annotated_types import Ge, Gt
 from pydantic import ValidationError, field_validator, model_validator
 
 from mdl.errors import ConfigError
+from mdl.learning.privacy import NoRecordPrivacy
 from mdl.learning.settings import LearningSettings
 from mdl.mistakes import mend, sentences, table_at
 from mdl.party import MANAGER, PartyId
 from mdl.settings import Settings
 from mdl.system import Stop
-from mdl.systems import AnySystem
+from mdl.systems import AnySystem, QuantisedMpc
 
 _DELAYS = 3
 """Domain of the random delays (see `mdl.protocols.selection` for the others)."""
@@ -172,6 +173,8 @@ class Experiment(Settings):
         """Say what cannot work, beyond single values."""
         late = self.delay.problems(self.workers) if self.delay else []
         found = [*self.system.problems(self.workers), *late]
+        if isinstance(self.system, QuantisedMpc):
+            found += _untrainable_in_secret(self.learning)
         if not found and self.stop and self.linked and not self.led:
             found.append("stop: there is no common model to score, and nobody who could end the run for all")
         return found
@@ -369,3 +372,17 @@ def _drop_unknown(tables: Mapping[str, Any], place: Sequence[str], table: dict[s
         return []
     name = ".".join(place)
     return [f"{name}.type is now {table['type']!r}: dropped {', '.join(f'{name}.{key}' for key in dropped)}"]
+
+
+def _untrainable_in_secret(learning: LearningSettings) -> list[str]:
+    """Say what of local training has no counterpart where three parties train one network together."""
+    found = []
+    if learning.batch & (learning.batch - 1) or learning.batch < 4:
+        found.append(
+            f"learning.batch: {learning.batch}, but a batch of all owners is a power of two from 4 on"
+        )
+    if learning.optimiser == "adam":
+        found.append('learning.optimiser: "adam" is not computed in secret; there are "sgd" and "momentum"')
+    if not isinstance(learning.privacy, NoRecordPrivacy):
+        found.append("learning.privacy: no party sees gradients that it could add noise to; leave it out")
+    return found

@@ -236,7 +236,7 @@ def _accuracy(scores: Mapping[str, Mapping[PartyId, float]]) -> dict[str, float]
     found = {}
     for model in ("global", "pooled"):
         if model in scores:
-            found[model] = scores[model][MANAGER]
+            (found[model],) = scores[model].values()  # one party scores it
     for model in ("own", "alone"):
         if values := [value for party, value in scores.get(model, {}).items() if party]:
             found[f"{model}_mean"], found[f"{model}_worst"] = fmean(values), min(values)

@@ -6,10 +6,11 @@ the messages each may receive, and the coroutine that each party runs. It reache
 runs over real links and on the simulator's virtual clock.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
+import numpy as np
 from numpy.typing import NDArray
 
 from mdl.party import Message, Party, PartyId
@@ -79,6 +80,48 @@ class Learner(Protocol):
 
     def evaluate(self) -> Metrics:
         """Score the present parameters on the test set."""
+
+
+Batch: TypeAlias = tuple[Floats, NDArray[np.int64]]
+"""Examples, float32, shape (n, ...) as the network takes them; their labels, shape (n,)."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How an experiment wants a network trained, for systems that do it themselves.
+
+    Attributes:
+        batch: examples in a step.
+        momentum: in [0, 1).
+        local_steps: in an epoch; None for as many as take all examples once.
+    """
+
+    batch: int
+    momentum: float
+    local_steps: int | None
+
+
+@runtime_checkable
+class OpenLearner(Learner, Protocol):
+    """A learner that hands out its network and its examples, for systems that train on them themselves."""
+
+    @property
+    def network(self) -> Any:
+        """The model, with its initial parameters until others are loaded: a `torch.nn.Module`."""
+
+    @property
+    def recipe(self) -> Recipe:
+        """How to train it."""
+
+    @property
+    def examples(self) -> int:
+        """How many examples there are to train on."""
+
+    def batches(self, epoch: int, size: int, count: int) -> Iterator[Batch]:
+        """Give batches to train on in an epoch, beginning anew when all examples have been in one."""
+
+    def test_batches(self, size: int) -> Iterator[Batch]:
+        """Give the test set in batches, the last one smaller."""
 
 
 @dataclass(frozen=True)

@@ -69,6 +69,8 @@ class Trained:
             return
         kept = checkpoints.read(_RECORD, epochs[-1])
         assert kept is not None
+        if "parameters" not in kept:
+            return  # it holds shares of a model that nobody knows
         metadata = {"experiment": self._experiment.name, "epoch": str(epochs[-1])}
         if epochs[-1] in self._accuracy:
             metadata["accuracy"] = f"{self._accuracy[epochs[-1]]:.6g}"

@@ -21,7 +21,7 @@ from mdl.learning.seeds import Purpose, generator, torch_seed
 from mdl.learning.settings import LearningSettings
 from mdl.party import MANAGER, PartyId
 from mdl.schemes.randomness import SystemRandomness
-from mdl.system import Metrics, Randomness, Training
+from mdl.system import Batch, Metrics, Randomness, Recipe, Training
 from mdl.vectors import Floats
 
 _SCORED_AT_ONCE = 256
@@ -106,6 +106,32 @@ class LocalLearner:
         return len(self._train.rows)
 
     @property
+    def network(self) -> nn.Module:
+        """The model; see `mdl.system.OpenLearner`."""
+        return self._model
+
+    @property
+    def recipe(self) -> Recipe:
+        """How to train it; see `mdl.system.OpenLearner`."""
+        momentum = self._settings.momentum_factor if self._settings.optimiser == "momentum" else 0.0
+        return Recipe(self._settings.batch, momentum, self._settings.local_steps)
+
+    def batches(self, epoch: int, size: int, count: int) -> Iterator[Batch]:
+        """Give batches to train on; see `mdl.system.OpenLearner`.
+
+        Raises:
+            DataUnavailable: this party has no training data.
+        """
+        self._check_has_examples()
+        for rows in _slices(self._passes(epoch, size * count), size):
+            yield _as_numpy(*self._train.batch(rows))
+
+    def test_batches(self, size: int) -> Iterator[Batch]:
+        """Give the test set; see `mdl.system.OpenLearner`."""
+        for rows in _slices(self._test.rows, size):
+            yield _as_numpy(*self._test.batch(rows))
+
+    @property
     def is_private(self) -> bool:
         """Whether every epoch spends of its examples' privacy."""
         return self._plan is not None
@@ -126,8 +152,7 @@ class LocalLearner:
             ConfigError: training diverged, so that parameters are no longer numbers; nothing downstream could
                 encode them.
         """
-        if not self.examples:
-            raise DataUnavailable(f"the {party_name(self._party)} has no training data")
+        self._check_has_examples()
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self._torch_seed(epoch))
             loss: float | None = None
@@ -204,15 +229,21 @@ class LocalLearner:
             return self._rng.below(1 << 63)
         return torch_seed(self._seed, Purpose.LOCAL_TRAINING, self._party, epoch)
 
+    def _check_has_examples(self) -> None:
+        if not self.examples:
+            raise DataUnavailable(f"the {party_name(self._party)} has no training data")
+
     def _orders(self, epoch: int) -> Iterator[Rows]:
         """The rows of each step's batch: one pass, ending with what remains; or `local_steps` full ones."""
-        rng = generator(self._seed, Purpose.DATA_ORDER, self._party, epoch)
-        steps, batch, rows = self._settings.local_steps, self._settings.batch, self._train.rows
-        if steps is None:
-            return _slices(rng.permutation(rows), batch)
-        passes = -(-steps * batch // len(rows))
-        order = np.concatenate([rng.permutation(rows) for _ in range(passes)])
-        return _slices(order[: steps * batch], batch)
+        steps, batch = self._settings.local_steps, self._settings.batch
+        count = len(self._train.rows) if steps is None else steps * batch
+        return _slices(self._passes(epoch, count), batch)
+
+    def _passes(self, epoch: int, count: int) -> Rows:
+        """Give so many rows, in an order of the epoch's; again in another when all were there."""
+        rng, rows = generator(self._seed, Purpose.DATA_ORDER, self._party, epoch), self._train.rows
+        passes = -(-count // len(rows))
+        return np.concatenate([rng.permutation(rows) for _ in range(passes)])[:count]
 
     def _descend(self, batches: Iterator[Rows]) -> tuple[float, int]:
         """Take a step per batch; return the mean loss and the number of examples seen."""
@@ -319,6 +350,10 @@ def _rows(
     if party not in dataset.silos:
         raise DataUnavailable(f"the file of {party_name(party)} was not read ({settings.dataset})")
     return np.arange(*dataset.silos[party])
+
+
+def _as_numpy(images: torch.Tensor, labels: torch.Tensor) -> Batch:
+    return images.numpy(), labels.numpy()
 
 
 def _slices(rows: Rows, size: int) -> Iterator[Rows]:

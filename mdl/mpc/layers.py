@@ -305,14 +305,14 @@ class Flatten(Unweighted):
         return gradient.reshape(*self._shape)
 
 
-async def backward(engine: Engine, layers: Sequence[Layer], gradient: Secret) -> list[tuple[Layer, Secret]]:
-    """Lead a gradient back through the layers; give each with the gradient by its values.
+async def backward(engine: Engine, layers: Sequence[Layer], gradient: Secret) -> list[tuple[int, Secret]]:
+    """Lead a gradient back through the layers; give each one's number with the gradient by its values.
 
     It is led no further than to the first layer that has parameters.
     """
-    lowest = next(index for index, layer in enumerate(layers) if layer.parameters)
-    found: list[tuple[Layer, Secret]] = []
-    for layer in reversed(layers[lowest + 1 :]):
-        found.append((layer, gradient))
-        gradient = await layer.backward(engine, gradient)
-    return [*found, (layers[lowest], gradient)]
+    lowest = next(number for number, layer in enumerate(layers) if layer.parameters)
+    found: list[tuple[int, Secret]] = []
+    for number in range(len(layers) - 1, lowest, -1):
+        found.append((number, gradient))
+        gradient = await layers[number].backward(engine, gradient)
+    return [*found, (lowest, gradient)]

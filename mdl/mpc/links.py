@@ -17,8 +17,9 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 from torch import Tensor
 
 from mdl.errors import InvalidShare, PeerTimeout, ProtocolError
+from mdl.mpc.messages import Sealed
 from mdl.mpc.rounds import Exchange, Protocol, Received, Wanted
-from mdl.party import Message, Party, PartyId
+from mdl.party import Party, PartyId
 
 PIECE_BYTES: Final = 8 << 20
 """A message's longest part; longer ones are sent in several."""
@@ -26,12 +27,6 @@ PIECE_BYTES: Final = 8 << 20
 _TAG_BYTES: Final = 16
 
 T = TypeVar("T")
-
-
-class Sealed(Message, frozen=True):
-    """Party to party: a part of what it sends in a round."""
-
-    data: bytes
 
 
 class Seal:

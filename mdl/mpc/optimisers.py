@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeAlias
 
 from mdl.mpc.engine import Engine
 from mdl.mpc.fixed import FRACTION_BITS, constant
@@ -12,8 +12,8 @@ from mdl.mpc.secret import Secret, concatenated
 
 _RATE_BITS: Final = 22
 
-Slot = tuple[Layer, str]
-"""A parameter: its layer, its name."""
+Slot: TypeAlias = tuple[int, str]
+"""A parameter: its layer's number, its name."""
 
 
 @dataclass
@@ -26,30 +26,32 @@ class Sgd:
         rate: the learning rate.
         batch_bits: log2 of the examples in a batch.
         momentum: in [0, 1).
+        momenta: m of each parameter, as far as there is one.
     """
 
     rate: float
     batch_bits: int
     momentum: float = 0.9
-    _moved: dict[int, dict[str, Secret]] = field(default_factory=dict)
+    momenta: dict[Slot, Secret] = field(default_factory=dict)
 
-    async def step(self, engine: Engine, back: Sequence[tuple[Layer, Secret]]) -> None:
+    async def step(self, engine: Engine, layers: Sequence[Layer], back: Sequence[tuple[int, Secret]]) -> None:
         """Move all parameters by a batch's gradients, as `mdl.mpc.layers.backward` gave them."""
         slots: list[Slot] = []
         updates = []
-        for layer, gradient in back:
-            moved = self._moved.setdefault(id(layer), {})
+        for number, gradient in back:
+            layer = layers[number]
             for name, found in layer.gradients(gradient).items():
-                before = moved.get(name, layer.parameters[name] * 0)
-                slots.append((layer, name))
+                before = self.momenta.get((number, name), layer.parameters[name] * 0)
+                slots.append((number, name))
                 updates.append(found.divided(engine, FRACTION_BITS, before * constant(self.momentum)))
         momenta: list[Secret] = await together(*updates)
         flat = concatenated([each.reshape(-1) for each in momenta])
         steps = await engine.truncate(flat * constant(self.rate, _RATE_BITS), _RATE_BITS + self.batch_bits)
         first = 0
-        for (layer, name), momentum in zip(slots, momenta, strict=True):
+        for slot, momentum in zip(slots, momenta, strict=True):
+            number, name = slot
             count = momentum.shape.numel()
             step = steps[first : first + count].reshape(*momentum.shape)
-            layer.parameters[name] = layer.parameters[name] - step
-            self._moved[id(layer)][name] = momentum
+            layers[number].parameters[name] = layers[number].parameters[name] - step
+            self.momenta[slot] = momentum
             first += count

@@ -24,7 +24,8 @@ async def step(engine: Engine, network: Network, optimiser: Sgd, images: Secret,
     """
     scores = await network.forward(engine, images)
     found, _ = await softmax(engine, scores)
-    await optimiser.step(engine, await backward(engine, network.layers, found - (labels << FRACTION_BITS)))
+    gradient = found - (labels << FRACTION_BITS)
+    await optimiser.step(engine, network.layers, await backward(engine, network.layers, gradient))
 
 
 async def right_answers(engine: Engine, network: Network, images: Secret, labels: Secret) -> Secret:

@@ -8,11 +8,22 @@ from mdl.systems.coordinated import Coordinated
 from mdl.systems.decentralised import Decentralised
 from mdl.systems.dynamic import Dynamic
 from mdl.systems.fedavg import FedAvg
+from mdl.systems.quantised_mpc import QuantisedMpc
 from mdl.systems.secret_shared import SecretShared
 from mdl.systems.standalone import Standalone
 
 AnySystem: TypeAlias = Annotated[
-    Coordinated | Decentralised | Dynamic | FedAvg | SecretShared | Standalone, Field(discriminator="type")
+    Coordinated | Decentralised | Dynamic | FedAvg | QuantisedMpc | SecretShared | Standalone,
+    Field(discriminator="type"),
 ]
 
-__all__ = ["AnySystem", "Coordinated", "Decentralised", "Dynamic", "FedAvg", "SecretShared", "Standalone"]
+__all__ = [
+    "AnySystem",
+    "Coordinated",
+    "Decentralised",
+    "Dynamic",
+    "FedAvg",
+    "QuantisedMpc",
+    "SecretShared",
+    "Standalone",
+]

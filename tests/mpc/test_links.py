@@ -13,7 +13,8 @@ from torch import Tensor
 from mdl.errors import InvalidShare, PeerLeft, PeerTimeout, ProtocolError
 from mdl.mpc import links
 from mdl.mpc.engine import Engine
-from mdl.mpc.links import Links, Seal, Sealed
+from mdl.mpc.links import Links, Seal
+from mdl.mpc.messages import Sealed
 from mdl.mpc.rep3.engine import Rep3
 from mdl.mpc.rounds import Exchange, Wanted
 from mdl.mpc.secret import Secret

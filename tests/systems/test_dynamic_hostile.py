@@ -12,10 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from mdl.authority import deal_keys
 from mdl.config import Experiment, parse
 from mdl.errors import OutOfRange, PeerLeft, TooFewWorkers
 from mdl.folder import FileJournal
-from mdl.authority import deal_keys
 from mdl.node import _task
 from mdl.orders import Orders
 from mdl.party import MANAGER, Message, PartyId

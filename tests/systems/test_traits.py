@@ -11,6 +11,7 @@ from mdl.systems import (
     Decentralised,
     Dynamic,
     FedAvg,
+    QuantisedMpc,
     SecretShared,
     Standalone,
 )
@@ -22,6 +23,7 @@ EVERY = [
     Standalone(),
     SecretShared(),
     Decentralised(),
+    QuantisedMpc(),
 ]
 PLAIN: Any = {"type": "plain"}
 

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Sequence
 
 from mdl.privacy.ldp import mean_variance
+from mdl.protocols.exposure import explain_exposure
+from mdl.protocols.observations import of_neighbours, of_one_group
 from mdl.schemes.bfv import MultipartyBfv
 from mdl.schemes.bfv.ring import DEGREE, MODULUS_BITS
 from mdl.schemes.bfv.scheme import STANDARD_TERNARY
@@ -20,7 +22,7 @@ def explain(system: DecentralisedSettings, *, workers: int, parameters: int) -> 
     place = _group(workers) if system.in_group else _graph(system, workers)
     secrecy = ["Nothing is hidden: a node sees its neighbours' parameters."]
     if system.mode == "bfv":
-        secrecy = [_who_reads(system), _hardness(scheme)]
+        secrecy = [_who_reads(system), _exposure(system, workers), _hardness(scheme)]
     weights = "" if system.in_group else f"weights are multiples of 2^-{system.weight_bits}; "
     return [
         place,
@@ -78,6 +80,13 @@ def _privacy(system: DecentralisedSettings, *, workers: int, parameters: int) ->
         f"Privacy: {promise(system.noise, parameters)} What a node learns in an epoch has noise of standard "
         f"deviation {deviation:.3g} at least, its own included. A node's own model has the noise too."
     )
+
+
+def _exposure(system: DecentralisedSettings, workers: int) -> str:
+    graph = system.topology(workers)
+    if system.in_group:
+        return explain_exposure(of_one_group(graph.parties, threshold=system.threshold))
+    return explain_exposure(of_neighbours(graph, system.weight_bits, threshold=system.threshold))
 
 
 def _hardness(scheme: MultipartyBfv) -> str:

@@ -1,0 +1,159 @@
+"""A party's part in one training: engine, network and optimiser, and what is run on them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from mdl.errors import MdlError
+from mdl.mpc.engine import Engine, Rounding
+from mdl.mpc.fixed import encoded
+from mdl.mpc.links import Links
+from mdl.mpc.networks import Network
+from mdl.mpc.optimisers import Sgd
+from mdl.mpc.rep3 import Rep3
+from mdl.mpc.rounds import Exchange, Protocol, Wanted, together
+from mdl.mpc.secret import Secret, concatenated
+from mdl.mpc.training import one_hot, right_answers, step
+from mdl.party import PartyId
+from mdl.system import Arrays, Randomness, Recipe
+from mdl.vectors import Floats
+
+_KEY_BYTES: Final = 16
+
+
+async def begun(number: PartyId, rounding: Rounding, rng: Randomness) -> Rep3:
+    """Make a party's engine: each draws the key of its own component, and hands it to the one before.
+
+    Party 0 draws the common key.
+    """
+    own, common = (_tensor(rng.bytes(_KEY_BYTES)) for _ in range(2))
+    before, after = (number + 2) % 3, (number + 1) % 3
+    size = torch.Size([_KEY_BYTES])
+    sends = [(before, own)] + ([(1, common), (2, common)] if number == 0 else [])
+    wants = [Wanted(after, size, torch.uint8)] + ([] if number == 0 else [Wanted(0, size, torch.uint8)])
+    following, *given = await Exchange(sends, wants)
+    mine, next_one, for_all = (each.numpy().tobytes() for each in (own, following, *given, common)[:3])
+    return Rep3(number, mine, next_one, for_all, rounding)
+
+
+def _tensor(data: bytes) -> Tensor:
+    return torch.frombuffer(bytearray(data), dtype=torch.uint8)
+
+
+class Session:
+    """What a party trains with.
+
+    Args:
+        links: to the others.
+        engine: the party's.
+        network: on secrets.
+        optimiser: of its parameters.
+        recipe: how to train.
+        examples: how many each party has, in the order of the engine's numbers.
+
+    Attributes:
+        steps: in an epoch.
+        own_rows: examples that this party puts into a batch.
+    """
+
+    def __init__(
+        self,
+        links: Links,
+        engine: Engine,
+        network: Network,
+        optimiser: Sgd,
+        recipe: Recipe,
+        examples: Sequence[int],
+    ) -> None:
+        self._links, self._engine, self._network, self._optimiser = links, engine, network, optimiser
+        count = len(examples)
+        self._rows = [recipe.batch // count + (number < recipe.batch % count) for number in range(count)]
+        self.own_rows = self._rows[engine.party]
+        self.steps = recipe.local_steps or max(1, sum(examples) // recipe.batch)
+        last = network.layers[-1].parameters["bias"]
+        self._classes = last.shape[0]
+
+    async def step(self, images: Floats, labels: NDArray[np.int64]) -> None:
+        """Train on a batch, of which these are this party's examples."""
+        await self._links.drive(self._step(images, labels))
+
+    async def _step(self, images: Floats, labels: NDArray[np.int64]) -> None:
+        pixels, targets = self._inputs(images, labels)
+        shared = await together(*self._shares(pixels), *self._shares(targets))
+        owners = len(self._rows)
+        batch = concatenated(shared[:owners]), concatenated(shared[owners:])
+        await step(self._engine, self._network, self._optimiser, *batch)
+
+    def _inputs(self, images: Floats, labels: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
+        pixels = encoded(torch.from_numpy(np.asarray(images)))
+        return pixels, one_hot(torch.from_numpy(np.asarray(labels)), self._classes)
+
+    def _shares(self, own: Tensor) -> list[Protocol[Secret]]:
+        """Share what every party puts in, each as many rows as are due."""
+        return [
+            self._engine.share(
+                owner, own if owner == self._engine.party else None, torch.Size([rows, *own.shape[1:]])
+            )
+            for owner, rows in enumerate(self._rows)
+        ]
+
+    async def right_answers(self, images: Floats, labels: NDArray[np.int64]) -> int:
+        """Count the test examples, which all parties have, whose labels the network finds."""
+        return await self._links.drive(self._right_answers(images, labels))
+
+    async def _right_answers(self, images: Floats, labels: NDArray[np.int64]) -> int:
+        pixels, targets = (self._engine.public(each) for each in self._inputs(images, labels))
+        found = await right_answers(self._engine, self._network, pixels, targets)
+        return int(await self._engine.open(found))
+
+    async def opened(self) -> NDArray[np.float64]:
+        """Let all know the parameters, shape (t,), in the order of torch."""
+        found = await self._links.drive(self._network.opened(self._engine))
+        return found.numpy()
+
+    # -------------------------------------------------------------------------------------- checkpoints
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Give this party's shares of all parameters and momenta."""
+        return {
+            f"{name}.{part}": values.numpy()
+            for name, secret in self._secrets().items()
+            for part, values in enumerate(secret.parts)
+        }
+
+    def restore(self, kept: Arrays) -> None:
+        """Take up the shares of a checkpoint.
+
+        Raises:
+            MdlError: it is one of another network.
+        """
+        for number, layer in enumerate(self._network.layers):
+            for name, secret in layer.parameters.items():
+                layer.parameters[name] = _read(kept, f"{number}.{name}", secret)
+                if f"{number}.{name}.moved.0" in kept:
+                    self._optimiser.momenta[number, name] = _read(kept, f"{number}.{name}.moved", secret)
+
+    def _secrets(self) -> Mapping[str, Secret]:
+        found = {
+            f"{number}.{name}": secret
+            for number, layer in enumerate(self._network.layers)
+            for name, secret in layer.parameters.items()
+        }
+        moved = {
+            f"{number}.{name}.moved": secret for (number, name), secret in self._optimiser.momenta.items()
+        }
+        return {**found, **moved}
+
+
+def _read(kept: Arrays, name: str, like: Secret) -> Secret:
+    try:
+        parts = [torch.from_numpy(np.array(kept[f"{name}.{part}"])) for part in range(len(like.parts))]
+    except KeyError:
+        raise MdlError("the checkpoint is not of this network: not the same experiment") from None
+    if any(part.shape != like.shape for part in parts):
+        raise MdlError("the checkpoint is not of this network: not the same experiment")
+    return Secret(tuple(parts), like.units)

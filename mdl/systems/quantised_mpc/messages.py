@@ -1,0 +1,15 @@
+"""What the parties of secure quantised training say to each other."""
+
+from mdl.party import Message
+
+
+class Announcement(Message, frozen=True):
+    """Party to party: its signed key, from which the two of them have a secret; and how many examples it has.
+
+    Attributes:
+        signed: see `mdl.schemes.key_agreement`.
+        examples: of its own, which is no secret.
+    """
+
+    signed: bytes
+    examples: int

@@ -1,0 +1,223 @@
+"""Secure quantised training as a system: as one party would train on all data; resumed; ended by name."""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+
+from mdl.config import Experiment, parse
+from mdl.errors import ConfigError, PeerLeft, PeerTimeout
+from mdl.learning.local import LocalLearner
+from mdl.mpc.fixed import encoded
+from mdl.mpc.links import Seal
+from mdl.mpc.messages import Sealed
+from mdl.mpc.networks import secretly
+from mdl.mpc.optimisers import Sgd
+from mdl.mpc.training import one_hot, step
+from mdl.party import PartyId
+from mdl.rehearsal import cast
+from mdl.simulator import Network, Simulation, simulate
+from mdl.systems import QuantisedMpc
+from mdl.vectors import fingerprint
+from tests.mpc.parties import plainly
+
+TABLES: Mapping[str, Any] = {
+    "name": "mpc",
+    "workers": 3,
+    "epochs": 2,
+    "system": {"type": "quantised-mpc", "rounding": "nearest", "timeout_seconds": 20.0},
+    "learning": {
+        "model": "digits-mlp",
+        "split": "disjoint",
+        "optimiser": "momentum",
+        "learning_rate": 0.1,
+        "batch": 16,
+        "local_steps": 3,
+        "test_limit": 60,
+    },
+}
+
+
+def experiment(system: Mapping[str, Any] | None = None, **learning: Any) -> Experiment:
+    tables = {**TABLES, "learning": {**TABLES["learning"], **learning}}
+    return parse({**tables, "system": {**TABLES["system"], **(system or {})}})
+
+
+def run(found: Experiment, *, epochs: int = 2, **options: Any) -> Simulation:
+    learners = cast(found, None)
+    return simulate(found.system, learners.__getitem__, workers=3, epochs=epochs, seed=found.seed, **options)
+
+
+def weights(simulation: Simulation) -> str:
+    """The fingerprint that all three parties have."""
+    assert not simulation.errors
+    (found,) = {fingerprint(outcome.parameters) for outcome in simulation.outcomes.values()}
+    return found
+
+
+@cache
+def whole() -> Simulation:
+    return run(experiment())
+
+
+def by_one_party(found: Experiment, epochs: int) -> np.ndarray[Any, Any]:
+    """The same batches, trained in the clear in the same integers."""
+    learners = cast(found, None)
+    rows = {1: 6, 2: 5, 3: 5}
+
+    async def program(engine: Any) -> torch.Tensor:
+        network = secretly(engine, learners[1].network)
+        optimiser = Sgd(learners[1].learning_rate, 4, learners[1].recipe.momentum)
+        for epoch in range(1, epochs + 1):
+            batches = {party: learners[party].batches(epoch, count, 3) for party, count in rows.items()}
+            for _ in range(3):
+                parts = [next(batches[party]) for party in rows]
+                images = torch.cat([encoded(torch.from_numpy(images)) for images, _ in parts])
+                labels = torch.cat([one_hot(torch.from_numpy(labels), 10) for _, labels in parts])
+                await step(engine, network, optimiser, engine.public(images), engine.public(labels))
+        return await network.opened(engine)
+
+    return plainly(program).numpy().astype(np.float32)
+
+
+def test_three_parties_train_as_one_would_on_all_their_data() -> None:
+    assert weights(whole()) == fingerprint(by_one_party(experiment(), 2))
+
+
+def test_rounded_at_random_they_come_near() -> None:
+    found = run(experiment({"rounding": "probabilistic"}))
+    weights(found)
+    np.testing.assert_allclose(found.outcomes[1].parameters, by_one_party(experiment(), 2), atol=1e-3)
+
+
+def test_what_is_scored_is_the_common_model() -> None:
+    (scored,) = [event for event in whole().records if event["kind"] == "evaluated"]
+    learner = cast(experiment(), None)[1]
+    learner.load(whole().outcomes[1].parameters)
+    assert scored["model"] == "global"
+    assert scored["accuracy"] == pytest.approx(learner.evaluate().accuracy, abs=1.01 / 60)
+
+
+def test_the_model_is_on_disk_at_the_end_and_shares_before() -> None:
+    for journal in whole().journals.values():
+        last, before = journal.read("model", 2), journal.read("model", 1)
+        assert last is not None
+        assert before is not None
+        assert "parameters" not in before
+        assert fingerprint(last["parameters"]) == weights(whole())
+        # A share alone is as good as random.
+        words = np.concatenate([before["1.weight.0"].ravel(), before["1.weight.1"].ravel()])
+        assert stats.chisquare(np.bincount((words >> 60 & 15).astype(np.int64), minlength=16)).pvalue > 1e-6
+
+
+@pytest.mark.parametrize("rounding", ["nearest", "probabilistic"])
+def test_a_resumed_run_goes_on_from_the_shares(rounding: str) -> None:
+    found = experiment({"rounding": rounding})
+    first = run(found, epochs=1)
+    rest = run(found, epochs=2, resume=1, journals=first.journals)
+    if rounding == "nearest":
+        assert weights(rest) == weights(whole())
+    else:
+        np.testing.assert_allclose(rest.outcomes[2].parameters, whole().outcomes[2].parameters, atol=1e-3)
+
+
+def test_shares_of_another_network_are_refused() -> None:
+    first = run(experiment(), epochs=1)
+    other = run(experiment(model="mlp"), epochs=2, resume=1, journals=first.journals)
+    assert all("not of this network" in str(error) for error in other.errors.values())
+    assert len(other.errors) == 3
+
+
+@pytest.mark.parametrize("leaves", [0.15, 0.6, 2.0])
+def test_without_one_the_others_end_by_name(leaves: float) -> None:
+    found = run(experiment(), leave={2: leaves}, network=Network(latency_seconds=0.05))
+    for party in (1, 3):
+        error = found.errors[party]
+        assert isinstance(error, PeerLeft)
+        assert 2 in error.culprits or error.culprits == (4 - party,)
+
+
+def test_one_that_is_silent_is_named() -> None:
+    found = run(experiment(local_steps=1), delays={1: (), 2: (60.0,), 3: ()}.__getitem__)
+    assert isinstance(found.errors[1], PeerTimeout)
+
+
+def test_what_is_sent_looks_like_random_numbers() -> None:
+    data = b"".join(sent.message.data for sent in whole().transcript if isinstance(sent.message, Sealed))
+    counts = np.bincount(np.frombuffer(data, np.uint8), minlength=256)
+    assert stats.chisquare(counts).pvalue > 1e-6
+
+
+def test_sizes_and_order_are_the_same_for_other_data() -> None:
+    def schedule(found: Simulation) -> dict[tuple[PartyId, PartyId], list[int]]:
+        sizes: dict[tuple[PartyId, PartyId], list[int]] = {}
+        for sent in found.transcript:
+            if isinstance(sent.message, Sealed):
+                sizes.setdefault((sent.sender, sent.receiver), []).append(len(sent.message.data))
+        return sizes
+
+    other = parse({**TABLES, "seed": 9})
+    assert schedule(run(other)) == schedule(whole())
+
+
+def test_a_party_that_changes_a_message_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    sealed, sent = Seal.seal, iter(range(10**6))
+
+    def tampered(self: Seal, data: bytes) -> bytes:
+        found = sealed(self, data)
+        return found if next(sent) != 100 else bytes([found[0] ^ 1]) + found[1:]
+
+    monkeypatch.setattr(Seal, "seal", tampered)
+    found = run(experiment())
+    kinds = [type(error) for error in found.errors.values()]
+    assert sorted(each.__name__ for each in kinds) == ["InvalidShare", "PeerLeft", "PeerLeft"]
+
+
+# ------------------------------------------------------------------------------------------------
+# what cannot be
+
+
+def test_layers_that_are_not_computed_in_secret_are_refused_by_name() -> None:
+    class Tanh(LocalLearner):
+        @property
+        def network(self) -> torch.nn.Module:
+            return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Tanh(), torch.nn.Linear(64, 10))
+
+    found = experiment()
+    learners = cast(found, None)
+    for learner in learners.values():
+        learner.__class__ = Tanh
+    simulation = simulate(found.system, learners.__getitem__, workers=3, epochs=1)
+    assert all(isinstance(error, ConfigError) for error in simulation.errors.values())
+    assert "its layer 1 is a Tanh" in str(simulation.errors[1])
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"workers": 4}, "workers: 4, but secrets are shared among 3"),
+        ({"learning": {"batch": 48}}, "learning.batch: 48"),
+        ({"learning": {"batch": 2}}, "learning.batch: 2"),
+        ({"learning": {"optimiser": "adam"}}, '"adam" is not computed in secret'),
+        ({"learning": {"privacy": {"type": "dp-sgd", "epsilon": 1.0, "delta": 1e-5}}}, "learning.privacy"),
+    ],
+)
+def test_what_cannot_be_is_said(changes: dict[str, Any], said: str) -> None:
+    tables = {
+        **TABLES,
+        **changes,
+        "learning": {"model": "digits-mlp", "batch": 16, **changes.get("learning", {})},
+    }
+    with pytest.raises(ConfigError, match=said):
+        parse(tables)
+
+
+def test_what_a_run_will_do_is_said() -> None:
+    said = " ".join(QuantisedMpc().explain(3, 118_282))
+    assert "Any two parties could put them together" in said
+    assert "semi-honest" in said
+    assert "5.9 MB" in said
