@@ -12,6 +12,7 @@ from mdl.system import Journal, Randomness
 from mdl.systems.decentralised.keys import KeyMaking, Keys
 from mdl.systems.decentralised.neighbourhoods import Neighbourhood
 from mdl.systems.decentralised.neighbours import Neighbours
+from mdl.systems.decentralised.opened import OpenedSets
 from mdl.systems.decentralised.recovery import Recovery, Trustee
 from mdl.systems.decentralised.sums import (
     EncryptedHelping,
@@ -135,12 +136,13 @@ class Encrypted:
         return KeyMaking(place.neighbours, neighbourhood, scheme, run=self.run, sharing=sharing, rng=self.rng)
 
     def _summing(self, neighbours: Neighbours, own: Neighbourhood, keys: Keys) -> EncryptedSumming:
-        scheme, recovery = self._scheme(own), None
+        scheme, recovery, opened = self._scheme(own), None, None
         if self.threshold is not None:
+            opened = OpenedSets(self.journal, own.neighbours)
             recovery = Recovery(neighbours, keys, threshold=self.threshold, degree=scheme.degree)
         blocks = self._blocks(scheme)
         return EncryptedSumming(
-            neighbours, own, scheme, keys, recovery=recovery, blocks=blocks, journal=self.journal
+            neighbours, own, scheme, keys, recovery=recovery, opened=opened, blocks=blocks
         )
 
     def _scheme(self, neighbourhood: Neighbourhood) -> MultipartyBfv:

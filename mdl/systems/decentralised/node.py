@@ -15,8 +15,8 @@ from mdl.system import Learner, Outcome, Randomness, Task
 from mdl.systems.decentralised.exchange import Exchange
 from mdl.systems.decentralised.making import Encrypted, Making, Place, Plain
 from mdl.systems.decentralised.neighbours import Neighbours
+from mdl.systems.decentralised.opened import OpenedSets
 from mdl.systems.decentralised.settings import PLAINTEXT_BITS, DecentralisedSettings
-from mdl.systems.decentralised.sums import INCOMPLETE
 from mdl.vectors import Floats
 
 
@@ -82,13 +82,10 @@ class Node:
         """Refuse to open an epoch a second time over other nodes' parameters than the first time."""
         if self._task.rejoin:
             raise MdlError("the run goes on without whoever it has lost: its neighbours opened its secrets")
-        read = self._task.journal.newest
-        kept = await self._party.to_thread("record", read, INCOMPLETE, self._task.epochs)
-        if kept is not None and (opened := int(kept["epoch"])) > self._task.resume:
-            raise MdlError(
-                f"epoch {opened} was opened without a node that was lost, and must not be opened again with "
-                "it: the difference would show its parameters; begin a new run"
-            )
+        own = self._system.neighbourhoods(self._task.workers).get(self._party.id)
+        if own is not None:
+            check = OpenedSets(self._task.journal, own.neighbours).check_may_resume
+            await self._party.to_thread("record", check, self._task.resume, self._task.epochs)
 
     async def _epochs(self) -> None:
         for epoch in range(self._task.resume + 1, self._task.epochs + 1):

@@ -7,16 +7,14 @@ import numpy as np
 
 from mdl.party import PartyId
 from mdl.schemes.bfv import Ciphertexts, Elements, MultipartyBfv
-from mdl.system import Journal, Randomness
+from mdl.system import Randomness
 from mdl.systems.decentralised.keys import Keys
 from mdl.systems.decentralised.messages import Opening, Summed, Weighted
 from mdl.systems.decentralised.neighbourhoods import Neighbourhood, Sum
 from mdl.systems.decentralised.neighbours import Neighbours
+from mdl.systems.decentralised.opened import OpenedSets
 from mdl.systems.decentralised.recovery import Recovery
 from mdl.vectors import Blocks, Integers
-
-INCOMPLETE = "incomplete"
-"""The record of an epoch whose sum was opened without a neighbour's parameters."""
 
 
 class Summing(Protocol):
@@ -72,8 +70,8 @@ class EncryptedSumming:
         scheme: for so many members.
         keys: its own of the neighbourhood.
         recovery: for lost members' secrets; None if nobody may be lost.
+        opened: where it is noted who is in an epoch's sum; None if nobody may be lost.
         blocks: of t parameters.
-        journal: where it is noted that an epoch's sum lacks a neighbour.
     """
 
     def __init__(
@@ -84,11 +82,11 @@ class EncryptedSumming:
         keys: Keys,
         *,
         recovery: Recovery | None,
+        opened: OpenedSets | None,
         blocks: Blocks,
-        journal: Journal,
     ) -> None:
         self._neighbours, self._neighbourhood, self._scheme = neighbours, neighbourhood, scheme
-        self._keys, self._recovery, self._blocks, self._journal = keys, recovery, blocks, journal
+        self._keys, self._recovery, self._opened, self._blocks = keys, recovery, opened, blocks
         self._half_bytes = blocks.count * scheme.half_bytes
 
     async def sum(self, epoch: int, values: Integers) -> Sum:
@@ -96,9 +94,10 @@ class EncryptedSumming:
         included, theirs = await self._collected(epoch)
         own = values * self._neighbourhood.own_weight(included)
         summed = self._scheme.plus(theirs, self._blocks.split(own))
-        await self._note(epoch, included)
-        opened = await self._opened(epoch, summed)
-        return Sum(self._blocks.join(opened), self._neighbourhood.total_weight(included))
+        if self._opened is not None:
+            await self._neighbours.party.to_thread("record", self._opened.note, epoch, included)
+        total = await self._open(epoch, summed)
+        return Sum(self._blocks.join(total), self._neighbourhood.total_weight(included))
 
     async def _collected(self, epoch: int) -> tuple[Collection[PartyId], Ciphertexts]:
         """Add the neighbours' ciphertexts as they come; give whose they are, and their sum."""
@@ -114,14 +113,7 @@ class EncryptedSumming:
         included = await self._neighbours.each(take)
         return included, parts[0]
 
-    async def _note(self, epoch: int, included: Collection[PartyId]) -> None:
-        """Put it on disk, before the sum is opened, if a neighbour's parameters are not in it."""
-        if set(included) != set(self._neighbourhood.neighbours):
-            record = {"epoch": np.array(epoch), "included": np.array(sorted(included), np.int64)}
-            write = self._journal.write
-            await self._neighbours.party.to_thread("record", write, INCOMPLETE, epoch, record)
-
-    async def _opened(self, epoch: int, summed: Ciphertexts) -> Integers:
+    async def _open(self, epoch: int, summed: Ciphertexts) -> Integers:
         """Have c_1 multiplied by all members' secrets, the lost ones' by oneself, and read the sum."""
         party, scheme, c1 = self._neighbours.party, self._scheme, summed.c1.tobytes()
 
