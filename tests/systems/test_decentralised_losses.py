@@ -275,26 +275,28 @@ def test_no_more_shares_are_handed_out_than_may_be(graph: AnyGraph, asked: tuple
 
 
 class Through:
-    """A party of whose messages some are sent as others."""
+    """A party of whose messages some are sent as others, or not at all."""
 
-    def __init__(self, party: Party, instead: Callable[[Message], Message]) -> None:
+    def __init__(self, party: Party, instead: Callable[[Message], Message | None]) -> None:
         self._party, self._instead = party, instead
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._party, name)
 
     async def send(self, to: PartyId, message: Message) -> None:
-        await self._party.send(to, self._instead(message))
+        if (said := self._instead(message)) is not None:
+            await self._party.send(to, said)
 
 
 class Faulty(Decentralised):
-    """Node 2 says something else than it should."""
+    """A node says something else than it should."""
 
-    instead: Callable[[Any], Message]
+    instead: Callable[[Any], Message | None]
+    faulty: PartyId = 2
 
     async def run(self, party: Party, learner: Learner, task: Task) -> Outcome:
         through: Any = Through(party, self.instead)
-        return await super().run(through if party.id == 2 else party, learner, task)
+        return await super().run(through if party.id == self.faulty else party, learner, task)
 
 
 def deals_too_few(message: Message) -> Message:
@@ -335,6 +337,40 @@ def test_wrong_shares_end_the_part_of_who_gets_them_by_name(
     assert isinstance(error, InvalidShare)
     assert 2 in error.culprits
     assert said in str(error)
+
+
+@pytest.mark.parametrize("kind", [say.Announcement, say.SharesDealt, say.PublicShare])
+@pytest.mark.parametrize("graph", [CompleteSettings(), GroupSettings()])
+def test_who_keeps_back_what_keys_are_made_of_is_named_though_it_says_that_it_waits(
+    graph: AnyGraph, kind: type[Message]
+) -> None:
+    def silent(message: Message) -> Message | None:
+        return None if isinstance(message, kind) else message
+
+    system = Faulty(graph=graph, threshold=3, timeout_seconds=20.0, instead=silent, faulty=3)
+    found = simulate(system, tiny(), workers=5, network=NETWORK)
+    assert found.seconds < 1.2 * 20.0
+    assert not found.outcomes
+    for node in {1} if isinstance(graph, GroupSettings) else {1, 2, 4, 5}:
+        error = found.errors[node]
+        assert isinstance(error, PeerTimeout)
+        assert list(error.culprits) == [3]
+
+
+@pytest.mark.parametrize("weight", [-1, 0, 6])
+def test_a_total_of_no_model_or_of_more_than_there_are_is_refused(weight: int) -> None:
+    def lying(message: Message) -> Message:
+        match message:
+            case say.Total(epoch, first, values):
+                return say.Total(epoch, first, values[:-4] + weight.to_bytes(4, "little", signed=True))
+        return message
+
+    system = Faulty(graph=GroupSettings(), timeout_seconds=20.0, instead=lying, faulty=1)
+    found = simulate(system, tiny(), workers=5, network=NETWORK)
+    for node in (2, 3, 4, 5):
+        error = found.errors[node]
+        assert type(error) is ProtocolError
+        assert str(error) == f"a sum of {weight} models in a group of 5 (worker 1)"
 
 
 # ------------------------------------------------------------------------------------------ what is sent

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, suppress
 
 import numpy as np
 
-from mdl.errors import PeerLeft, PeerTimeout
+from mdl.errors import PeerLeft, PeerTimeout, ProtocolError
 from mdl.party import PartyId
 from mdl.systems.decentralised.making import Making, Parts, Place
 from mdl.systems.decentralised.messages import Done, Total
@@ -66,15 +66,22 @@ class Exchange:
             await helping.help(epoch, values)
 
     async def _shared(self, epoch: int, own: Sum | None, count: int) -> Sum:
-        """Hand the group's sum to all, or take it."""
+        """Hand the group's sum to all, or take it.
+
+        Raises:
+            ProtocolError: it is said to be of no model, or of more than there are.
+        """
         if own is not None:
             handed = np.append(own.values, own.weight).astype("<i4").tobytes()
             await self._neighbours.each(lambda other: self._neighbours.send(other, Total, epoch, handed))
             return own
-        (node,) = self._place.others
+        ((node, group),) = self._place.others.items()
         data = await self._neighbours.receive(node, Total, epoch, 4 * (count + 1))
         whole = np.frombuffer(data, "<i4").astype(np.int64)
-        return Sum(whole[:-1], int(whole[-1]))
+        weight = int(whole[-1])
+        if not 1 <= weight <= len(group.members):
+            raise ProtocolError(f"a sum of {weight} models in a group of {len(group.members)}", [node])
+        return Sum(whole[:-1], weight)
 
     async def _part(self) -> None:
         """Wait until nobody needs shares any more, or has gone."""

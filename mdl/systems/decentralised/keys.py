@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from mdl.errors import InvalidShare
 from mdl.party import PartyId
@@ -87,8 +88,9 @@ class KeyMaking:
         if self._sharing is not None:
             shares = await self._hand_around(self._sharing, secret)
         half_bytes = self._scheme.half_bytes
+        receive = self._neighbours.receive
         received = [
-            _one(await self._neighbours.receive(neighbour, say.PublicShare, 0, half_bytes), self._scheme)
+            _one(await receive(neighbour, say.PublicShare, 0, half_bytes, due=True), self._scheme)
             for neighbour in self._neighbourhood.neighbours
         ]
         key = await self._party.to_process(self._scheme.collective, [public, *received], self._common)
@@ -124,7 +126,7 @@ class KeyMaking:
         All shares are here before the first is handed on: who has its own knows that all were dealt.
         """
         own, others = self._neighbourhood.node, self._neighbourhood.neighbours
-        hear = self._neighbours.hear
+        hear = partial(self._neighbours.hear, due=True)
         signed = {other: (await hear(other, say.Announcement)).signed for other in others}
         signed[own] = sharing.announcement
         for other in others:

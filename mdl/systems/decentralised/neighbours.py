@@ -81,15 +81,24 @@ class Neighbours:
         async with self._patience(neighbour, f"epoch {epoch}: {kind.__name__} was not taken"):
             await send_whole(self._party, neighbour, kind, epoch, data)
 
-    async def receive(self, neighbour: PartyId, kind: type[Piece], epoch: int, size_bytes: int) -> bytes:
+    async def receive(
+        self, neighbour: PartyId, kind: type[Piece], epoch: int, size_bytes: int, *, due: bool = False
+    ) -> bytes:
         """Receive a vector.
+
+        Args:
+            neighbour: from whom.
+            kind: of its pieces.
+            epoch: to which it belongs.
+            size_bytes: how long it is.
+            due: whether the neighbour has all that it takes: that it waits for others is then no excuse.
 
         Raises:
             PeerLeft: the neighbour is lost.
             PeerTimeout: it is there, and silent.
         """
         entries = size_bytes // ENTRY_BYTES
-        async with self._patience(neighbour, f"epoch {epoch}: no {kind.__name__}"):
+        async with self._patience(neighbour, f"epoch {epoch}: no {kind.__name__}", due=due):
             found = await receive_whole(self._party, kind, sender=neighbour, epoch=epoch, entries=entries)
         assert isinstance(found, bytes)  # it waits for no other kind
         return found
@@ -104,14 +113,14 @@ class Neighbours:
         async with self._patience(neighbour, f"{type(message).__name__} was not taken"):
             await self._party.send(neighbour, message)
 
-    async def hear(self, neighbour: PartyId, kind: type[M]) -> M:
-        """Receive a message.
+    async def hear(self, neighbour: PartyId, kind: type[M], *, due: bool = False) -> M:
+        """Receive a message; `due` as in `receive`.
 
         Raises:
             PeerLeft: the neighbour is lost.
             PeerTimeout: it is there, and silent.
         """
-        async with self._patience(neighbour, f"no {kind.__name__}"):
+        async with self._patience(neighbour, f"no {kind.__name__}", due=due):
             return (await self._party.receive(kind, sender=neighbour)).message
 
     async def each(self, errand: Callable[[PartyId], Awaitable[R]]) -> dict[PartyId, R]:
@@ -178,18 +187,18 @@ class Neighbours:
             while True:
                 await self._party.receive(Waiting, sender=neighbour)
                 now = asyncio.get_running_loop().time()
-                for wait, began in self._waits[neighbour].items():
+                for wait, latest in self._waits[neighbour].items():
                     if not wait.expired():
-                        wait.reschedule(min(now, began + self._longest_seconds) + self._timeout_seconds)
+                        wait.reschedule(min(now, latest) + self._timeout_seconds)
 
     @asynccontextmanager
-    async def _patience(self, neighbour: PartyId, what: str) -> AsyncIterator[None]:
+    async def _patience(self, neighbour: PartyId, what: str, *, due: bool = False) -> AsyncIterator[None]:
         if neighbour in self._lost:
             raise PeerLeft("nothing is said any more to a neighbour that was too late", [neighbour])
         waits = self._waits[neighbour]
         try:
             async with asyncio.timeout(self._timeout_seconds) as wait:
-                waits[wait] = asyncio.get_running_loop().time()
+                waits[wait] = asyncio.get_running_loop().time() + (0 if due else self._longest_seconds)
                 try:
                     yield
                 finally:
