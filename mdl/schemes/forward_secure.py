@@ -37,10 +37,13 @@ class Chain:
     Args:
         secret: the first, 32 bytes.
         epoch: what it belongs to.
+
+    Attributes:
+        epoch: what the present one belongs to.
     """
 
     def __init__(self, secret: bytes, epoch: int) -> None:
-        self._state, self._epoch = bytearray(secret), epoch
+        self._state, self.epoch = bytearray(secret), epoch
 
     def seed(self, epoch: int, context: bytes) -> bytes:
         """Give the seed of an epoch's mask, and move on beyond it; of another context it is another.
@@ -59,11 +62,11 @@ class Chain:
         Raises:
             SchemeError: it is gone.
         """
-        if epoch < self._epoch:
+        if epoch < self.epoch:
             raise SchemeError(f"the state of epoch {epoch} is erased: a mask is made once")
-        while self._epoch < epoch:
+        while self.epoch < epoch:
             self._state[:] = _expand(self._state, _NEXT, len(self._state))
-            self._epoch += 1
+            self.epoch += 1
 
 
 class Masks:
@@ -78,6 +81,11 @@ class Masks:
     def __init__(self, own: PartyId, secrets: Mapping[PartyId, bytes], epoch: int) -> None:
         self._own = own
         self._chains = {peer: Chain(secret, epoch) for peer, secret in secrets.items()}
+
+    def skip_to(self, epoch: int) -> None:
+        """Erase the states of all epochs before one; of later ones there are none to go back to."""
+        for chain in self._chains.values():
+            chain.skip_to(max(epoch, chain.epoch))
 
     def mask(self, epoch: int, members: Collection[PartyId], count: int, *, context: bytes) -> Words:
         """Make this member's mask of an epoch over a group, shape (count,): those of all members add to zero.

@@ -1,4 +1,4 @@
-"""Secure quantised training with real processes: a killed party ends it by name; it is resumed from shares."""
+"""Secure quantised training in real processes: a killed party ends it by name; it is resumed from shares."""
 
 import os
 import signal

@@ -24,6 +24,7 @@ from mdl.systems.secret_shared import messages as say
 from mdl.systems.secret_shared.groups import Members, too_close
 from mdl.systems.secret_shared.server import Server
 from mdl.systems.secret_shared.settings import Mode
+from mdl.systems.secret_shared.worker import Worker
 from mdl.vectors import fingerprint
 from tests.systems.comings import Trainings, Watched, absences, seconds_each
 from tests.tiny import TinyLearner, tiny
@@ -296,6 +297,71 @@ def test_one_that_must_decline_does_not_hold_up_the_others_for_good(mode: Mode) 
     without_it = mode == "shamir"  # the others are enough to open
     assert [found[epoch].missed for epoch in (2, 3, 4, 5)] == [not without_it, False, False, False]
     assert 5 not in found[3].asked
+
+
+@pytest.mark.parametrize("mode", ["additive", "shamir"])
+def test_one_that_always_declines_is_left_out(monkeypatch: Patch, mode: Mode) -> None:
+    class Refuses(Worker):
+        async def _share(self, epoch: int, *rest: Any) -> None:
+            if self._party.id == 3:
+                await self._party.send(MANAGER, say.Declined(epoch, lasting=False))
+            else:
+                await super()._share(epoch, *rest)
+
+    monkeypatch.setattr(secret_shared, "Worker", Refuses)
+    found = ends(simulate(system(mode), tiny(), workers=6, epochs=5))
+    assert [found[epoch].missed for epoch in (1, 2, 3, 4, 5)] == [True, True, False, False, False]
+    assert 3 not in found[3].asked
+
+
+@pytest.mark.parametrize("epoch", [-1, 0, 9, 10**9])
+def test_no_epoch_is_begun_that_is_not_due(monkeypatch: Patch, epoch: int) -> None:
+    class Tells(Server):
+        async def _tell(self, workers: Sequence[PartyId], message: Any) -> Members:
+            if isinstance(message, say.Begin):
+                message = say.Begin(epoch, message.present, message.previous)
+            return await super()._tell(workers, message)
+
+    workers_refuse(monkeypatch, Tells, f"epoch {epoch} begins", "prng")
+
+
+def test_who_takes_no_part_in_an_epoch_keeps_no_masks_of_it(monkeypatch: Patch) -> None:
+    """Else whoever seizes it later could take them off what the others have uploaded."""
+    kept: dict[int, Worker] = {}
+
+    class Seized(Worker):
+        def __init__(self, system: Any, party: Any, *rest: Any) -> None:
+            super().__init__(system, party, *rest)
+            kept[party.id] = self
+
+    monkeypatch.setattr(secret_shared, "Worker", Seized)
+    first = simulate(system(group=4), tiny(), workers=8, epochs=2)
+    rest = simulate(
+        system(group=4), tiny(), workers=8, epochs=4, resume=1, journals=first.journals, schedule=1
+    )
+    assert not rest.errors
+    for worker in kept.values():
+        assert worker._masks is not None
+        assert {chain.epoch for chain in worker._masks._chains.values()} == {5}
+
+
+@pytest.mark.parametrize("mode", ["additive", "shamir"])
+def test_nobody_waits_in_vain_for_one_that_has_begun_the_next_epoch(mode: Mode) -> None:
+    """After a resumption some decline the repeated epoch, and are ahead of who is slow."""
+    network = Network(latency_seconds=0.02, jitter_seconds=0.05)
+    for schedule in range(12):
+        given: dict[str, Any] = {"workers": 7, "network": network, "schedule": schedule, "transcript": False}
+        played = system(mode, group=5, timeout_seconds=1000.0)
+        first = simulate(played, tiny(), epochs=2, **given)
+        rest = simulate(
+            played, tiny(), epochs=6, resume=1, journals=first.journals, delays=slow_for_two, **given
+        )
+        assert not rest.errors
+        assert rest.seconds < 200
+
+
+def slow_for_two(party: PartyId) -> list[float]:
+    return [8.0] if party in (3, 6) else [0.1]
 
 
 def test_a_sum_of_two_is_not_opened(monkeypatch: Patch) -> None:

@@ -66,6 +66,7 @@ class Server:
         self._generations = count(1)
         self._previous: Members = ()
         self._aside: set[PartyId] = set()  # who would decline, until others come or go
+        self._declined: set[PartyId] = set()  # in the epoch before
         self._epoch_done = task.resume
         self._within = system.timeout_seconds
 
@@ -172,7 +173,8 @@ class Server:
         sharing = self._system.sharing(self._task.workers)
         try:
             answers = await self._holders(epoch, members)
-        except _Declined:
+        except _Declined as declined:
+            self._note_declined(declined.culprits)
             return _Summed((), None, ())
         dealers = set(group).intersection(*(answer.dealers for answer in answers.values()))
         asked = self._groups.without_one(epoch, dealers) if too_close(dealers, self._previous) else dealers
@@ -206,8 +208,15 @@ class Server:
             return receive_whole(self._crew, Upload, Declined, sender=worker, epoch=epoch, entries=entries)
 
         answers = await each({worker: whole(worker) for worker in members}, within=self._within)
-        self._aside.update(worker for worker, answer in answers.items() if _lasts(answer))
+        declined = {worker: answer for worker, answer in answers.items() if isinstance(answer, Declined)}
+        self._aside.update(worker for worker, answer in declined.items() if answer.lasting)
+        self._note_declined(declined)
         return answers
+
+    def _note_declined(self, workers: Collection[PartyId]) -> None:
+        """Set aside who declines twice in a row: for an epoch that is repeated nobody does so but once."""
+        self._aside |= self._declined & set(workers)
+        self._declined = set(workers)
 
     async def _opened(
         self,
@@ -243,7 +252,3 @@ class Server:
             "previous": np.array(self._previous, np.int64),
         }
         await self._party.to_thread("record", self._task.journal.write, "model", epoch, state)
-
-
-def _lasts(answer: bytes | Declined) -> bool:
-    return isinstance(answer, Declined) and answer.lasting

@@ -16,7 +16,7 @@ from mdl.schemes.randomness import SystemRandomness
 from mdl.schemes.vector_sharing import VectorSharing
 from mdl.system import Learner, Outcome, Randomness, Task
 from mdl.systems.secret_shared.credentials import Credentials
-from mdl.systems.secret_shared.dealing import exchange
+from mdl.systems.secret_shared.dealing import Dealing
 from mdl.systems.secret_shared.groups import Groups, Members, too_close
 from mdl.systems.secret_shared.messages import (
     Agree,
@@ -61,6 +61,7 @@ class Worker:
         self._groups = Groups(credentials.groups, system.size(task.workers))
         self._sharing: VectorSharing = system.sharing(task.workers)
         self._local = learner.parameters()
+        self._dealing = Dealing(party)
         self._masks: Masks | None = None
         self._generation = 0
         self._previous: Members = ()
@@ -109,8 +110,12 @@ class Worker:
             ProtocolError: the generation or its first epoch was before.
         """
         generation = wanted.generation
-        if generation <= self._generation or wanted.epoch <= self._epoch_done:
-            raise ProtocolError(f"secrets of generation {generation} after {self._generation}", [MANAGER])
+        due = self._epoch_done < wanted.epoch <= self._task.epochs
+        if generation <= self._generation or not due:
+            when = f"for epoch {wanted.epoch} after {self._epoch_done} of {self._task.epochs}"
+            raise ProtocolError(
+                f"secrets of generation {generation} after {self._generation}, {when}", [MANAGER]
+            )
         self._generation, self._masks = generation, None
         bound_to = self._task.run + wanted.epoch.to_bytes(8, "big")
         agreement = Agreement(self._identity, bound_to, generation, rng=self._rng)
@@ -130,16 +135,23 @@ class Worker:
 
     async def _epoch(self, begin: Begin) -> None:
         epoch, group = begin.epoch, self._group(begin)
+        self._forget_before(epoch)
         update = await self._update(epoch, group) if self._party.id in group else None
         ended = await self._end(epoch)
         if ended is not None:
             self._heard_until = epoch
             self._previous = ended.asked or self._previous
+        self._forget_before(epoch + 1)
         if update is not None:
             count, (_, saturated) = len(self._local), update
             mine = ended is not None and not ended.missed and self._party.id in ended.asked
             updated = count if mine else 0
             self._party.record("updated", epoch, updated=updated, missed=count - updated, saturated=saturated)
+
+    def _forget_before(self, epoch: int) -> None:
+        """Move on from masks that were not needed: whoever takes them later could lift those of others."""
+        if self._masks is not None:
+            self._masks.skip_to(epoch)
 
     def _group(self, begin: Begin) -> Members:
         """Choose the group oneself, of those that the server says are there (SelectGroup).
@@ -148,8 +160,9 @@ class Worker:
             ProtocolError: the server does not say what it said before, or the group is too small.
         """
         epoch = begin.epoch
-        if epoch <= self._epoch_done:
-            raise ProtocolError(f"epoch {epoch} begins after epoch {self._epoch_done} was done", [MANAGER])
+        if not self._epoch_done < epoch <= self._task.epochs:
+            done, last = self._epoch_done, self._task.epochs
+            raise ProtocolError(f"epoch {epoch} begins after epoch {done} of {last} was done", [MANAGER])
         if self._heard_until == epoch - 1 and begin.previous != self._previous:
             raise ProtocolError(f"the set before epoch {epoch} is not what it was", [MANAGER])
         self._previous = begin.previous
@@ -201,7 +214,9 @@ class Worker:
             return
         shares = await self._party.to_process(self._sharing.share, values, group, rng=self._rng)
         dealt = asyncio.ensure_future(
-            exchange(self._party, Basis(epoch, basis), shares, len(self._local), self._system.timeout_seconds)
+            self._dealing.exchange(
+                Basis(epoch, basis), shares, len(self._local), self._system.timeout_seconds
+            )
         )
         given_up = asyncio.ensure_future(self._from_server(epoch))
         try:
