@@ -3,7 +3,8 @@
 Runs an experiment under the plain oracle and under each scheme, in turn, several times; each time once with
 a single epoch and once with more. An epoch is the difference, so that start-up is not counted. Prints medians
 of wall and CPU seconds over all processes, bytes up, and the ratios to plain. By default MLP-MNIST with
-Ring-LWE masks; `MDL_DATA` names the folder of the data.
+Ring-LWE masks; of systems that have modes in the place of schemes, `--key system.mode` compares these.
+`MDL_DATA` names the folder of the data.
 """
 
 import argparse
@@ -32,6 +33,7 @@ def main() -> None:
     )
     parser.add_argument("file", nargs="?", default="configs/mnist-mlp.toml")
     parser.add_argument("--scheme", action="append", dest="schemes", help="rlwe where none is given")
+    parser.add_argument("--key", default="system.scheme.type", help="what a scheme is the value of")
     parser.add_argument("--set", action="append", default=[], dest="overrides")
     parser.add_argument("--epochs", type=int, default=7)
     parser.add_argument("--runs", type=int, default=5)
@@ -40,7 +42,7 @@ def main() -> None:
     measured: dict[str, list[Epoch]] = {scheme: [] for scheme in schemes}
     for turn in range(options.runs):
         for scheme in schemes[turn % len(schemes) :] + schemes[: turn % len(schemes)]:
-            found = epoch(options.file, scheme, options.overrides, options.epochs)
+            found = epoch(options.file, f"{options.key}={scheme}", options.overrides, options.epochs)
             measured[scheme].append(found)
             print(f"run {turn + 1}, {scheme}: {found.wall:.3f} s, {found.cpu:.3f} s CPU", flush=True)
     heads = "".join(f"{unit:>9}{'ratio':>8}" for unit in ("s wall", "s CPU", "MB up"))
@@ -59,11 +61,9 @@ def medians(epochs: Sequence[Epoch]) -> Epoch:
     return Epoch(*(median(values) for values in zip(*((e.wall, e.cpu, e.up) for e in epochs), strict=True)))
 
 
-def epoch(file: str, scheme: str, overrides: Sequence[str], epochs: int) -> Epoch:
+def epoch(file: str, hiding: str, overrides: Sequence[str], epochs: int) -> Epoch:
     """Measure one epoch as the difference of two runs."""
-    one, many = (
-        run(file, [f"system.scheme.type={scheme}", f"epochs={count}", *overrides]) for count in (1, epochs)
-    )
+    one, many = (run(file, [hiding, f"epochs={count}", *overrides]) for count in (1, epochs))
     return Epoch(*((b - a) / (epochs - 1) for a, b in zip(one, many, strict=True)))
 
 
