@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import PrivateAttr
 from scipy import stats
 
 from mdl.config import parse
@@ -406,6 +407,60 @@ def test_a_sum_is_opened_once_though_a_member_is_lost_in_the_middle() -> None:
     assert {(node, 2) for node in range(1, 6)} <= opened.keys()
     lost = [sent.message for sent in found.transcript if isinstance(sent.message, say.Lost)]
     assert {message.member for message in lost} == {3}
+
+
+# ------------------------------------------------------------------------------------------ broken links
+
+
+class Cut(Decentralised):
+    """A link breaks; or one of the two alone believes so."""
+
+    link: tuple[PartyId, PartyId]
+    noticed_by: tuple[PartyId, ...]
+    moment: float
+    _there: dict[PartyId, Any] = PrivateAttr(default_factory=dict)
+
+    async def run(self, party: Party, learner: Learner, task: Task) -> Outcome:
+        self._there[party.id] = party
+        async with asyncio.TaskGroup() as tasks:
+            playing = tasks.create_task(super().run(party, learner, task))
+            if party.id in self.noticed_by:
+                await asyncio.sleep(self.moment)
+                self._there[party.id].lose(self._there[sum(self.link) - party.id])
+        return playing.result()
+
+
+@pytest.mark.parametrize("moment", [SET_UP_SECONDS + 1.0, SET_UP_SECONDS + 1.25])
+@pytest.mark.parametrize("noticed_by", [(4, 5), (4,), (5,)])
+@pytest.mark.parametrize("graph", [CompleteSettings(), LATTICE])
+def test_of_two_whose_link_breaks_one_goes_for_all(
+    graph: AnyGraph, noticed_by: tuple[PartyId, ...], moment: float
+) -> None:
+    """Else one's sums would be without the other for good, others' with it: the difference is its model."""
+    system = Cut(
+        graph=graph, threshold=4, timeout_seconds=20.0, link=(4, 5), noticed_by=noticed_by, moment=moment
+    )
+    trainings: Trainings = {}
+    found = simulate(
+        system,
+        partial(Watched, trainings=trainings),
+        workers=7,
+        epochs=EPOCHS,
+        network=NETWORK,
+        delays=seconds_each,
+    )
+    assert set(found.outcomes) == {1, 2, 3, 4, 6, 7}
+    assert str(found.errors[5]) == "node 4 has lost node 5, whose part ends so for all (worker 4)"
+    played = Played(system, 7, found, trainings)
+    neighbours = system.neighbourhoods(7)[5].neighbours
+    apart = []
+    for epoch in range(1, EPOCHS + 1):
+        sums = [played.included(node, epoch) for node in neighbours]
+        assert all(len(each) == 1 for each in sums)
+        if len({5 in each[0] for each in sums}) == 2:
+            apart.append(epoch)
+    assert EPOCHS not in apart
+    assert len(apart) <= 2
 
 
 # ------------------------------------------------------------------------------------------ coming back

@@ -34,7 +34,8 @@ class Exchange:
         """Take up one's parts; then be there for the others as long as they need it.
 
         Raises:
-            PeerLeft: a neighbour is gone, before the first epoch or where all must remain.
+            PeerLeft: a neighbour is gone, before the first epoch or where all must remain; or one has lost
+                this node.
             PeerTimeout: it is silent.
             ProtocolError: one asks for what it may not have.
         """
@@ -42,8 +43,10 @@ class Exchange:
             beside = [tasks.create_task(self._neighbours.stay_in_touch())]
             self._parts = await self._making.parts(self._place)
             beside += [tasks.create_task(trustee.serve()) for trustee in self._parts.trustees]
+            ending = tasks.create_task(self._neighbours.heed_the_end()) if self._parts.stays else None
             yield
-            if self._parts.stays:
+            if ending is not None:
+                ending.cancel()
                 await self._part()
             for task in beside:
                 task.cancel()

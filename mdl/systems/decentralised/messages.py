@@ -63,6 +63,12 @@ class Recovering(Message, frozen=True):
     share: bytes
 
 
+class GivenUp(Message, frozen=True):
+    """Neighbour to neighbour: this other has lost you. Your part ends here."""
+
+    by: PartyId
+
+
 class Total(Piece, frozen=True):
     """Node of a group to all others: the sum, int32, and after it how many it is of."""
 
@@ -83,8 +89,8 @@ TO_NODE: Final[Kinds] = (PublicShare, Weighted, Opening)
 TO_NEIGHBOURS: Final[Kinds] = (CollectiveKey, Summed)
 """What they receive from it."""
 
-LOSSES_TO_NODE: Final[Kinds] = (Announcement, SharesDealt, Recovering, Done)
+LOSSES_TO_NODE: Final[Kinds] = (Announcement, SharesDealt, Recovering, GivenUp, Done)
 """What a node receives besides where losses are survived."""
 
-LOSSES_TO_NEIGHBOURS: Final[Kinds] = (Announcements, SharesHeld, Lost, Done)
+LOSSES_TO_NEIGHBOURS: Final[Kinds] = (Announcements, SharesHeld, Lost, GivenUp, Done)
 """What its neighbours receive besides."""

@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 from mdl.errors import PeerLeft, PeerTimeout, TooFewWorkers
 from mdl.party import Message, Party, PartyId, broadcast
 from mdl.protocols.pieces import ENTRY_BYTES, Piece, receive_whole, send_whole
-from mdl.systems.decentralised.messages import Waiting
+from mdl.systems.decentralised.messages import GivenUp, Waiting
 
 _SIGNS: Final = 3
 """How often within its time-out a node that waits says so."""
@@ -163,6 +163,23 @@ class Neighbours:
             if self._needed is None:
                 raise
             self._lost.add(neighbour)
+
+    async def heed_the_end(self) -> None:
+        """Listen for a neighbour that knows of another who has lost this node, until none is left.
+
+        Raises:
+            PeerLeft: one does.
+        """
+        async with asyncio.TaskGroup() as tasks:
+            for neighbour in self._ids:
+                tasks.create_task(self._hear_the_end(neighbour))
+
+    async def _hear_the_end(self, neighbour: PartyId) -> None:
+        try:
+            by = (await self._party.receive(GivenUp, sender=neighbour)).message.by
+        except PeerLeft:
+            return
+        raise PeerLeft(f"node {by} has lost node {self._party.id}, whose part ends so for all", [by])
 
     # -------------------------------------------------------------------------------------- patience
 

@@ -5,11 +5,13 @@ members' secrets, and those of the others are where they were. If the lost membe
 stays in that epoch's sum, whose c_1 is opened once, as always.
 """
 
-from mdl.errors import InvalidShare, PeerLeft, ProtocolError
+from contextlib import suppress
+
+from mdl.errors import InvalidShare, PeerLeft, PeerTimeout, ProtocolError
 from mdl.party import PartyId
 from mdl.schemes.bfv import Secret, recover
 from mdl.systems.decentralised.keys import Keys
-from mdl.systems.decentralised.messages import Lost, Recovering
+from mdl.systems.decentralised.messages import GivenUp, Lost, Recovering
 from mdl.systems.decentralised.neighbourhoods import Neighbourhood
 from mdl.systems.decentralised.neighbours import Neighbours
 
@@ -71,7 +73,7 @@ class Trustee:
     def __init__(
         self, neighbours: Neighbours, neighbourhood: Neighbourhood, keys: Keys, *, threshold: int
     ) -> None:
-        self._party, self._node = neighbours.party, neighbourhood.node
+        self._neighbours, self._party, self._node = neighbours, neighbours.party, neighbourhood.node
         self._shares = dict(keys.shares)
         del self._shares[self._node]  # it does not lose itself
         self._left = len(neighbourhood.members) - threshold
@@ -88,6 +90,17 @@ class Trustee:
                 await self._party.send(self._node, Recovering(asked.member, self._taken(asked.member)))
             except PeerLeft:
                 return
+            await self._pass_on(asked.member)
+
+    async def _pass_on(self, member: PartyId) -> None:
+        """Let a neighbour that the node has lost, though it is there, know that its part ends.
+
+        Else the node's sums would be without it for good, and others' with it: their difference is its model.
+        Of two who lose each other the one with the higher id goes, so that they do not both.
+        """
+        if self._node < member and member in self._neighbours.present:
+            with suppress(PeerLeft, PeerTimeout):
+                await self._neighbours.tell(member, GivenUp(self._node))
 
     def _taken(self, member: PartyId) -> bytes:
         if member not in self._shares:
