@@ -227,4 +227,8 @@ _MODELS = {
     "mlp": "the paper's MLP for the data's shape: 140,106 parameters (MNIST) or 402,250 (32x32 colour)",
     "cnn": "the paper's CNN for the data's shape: 105,506 parameters (MNIST) or 313,546 (32x32 colour)",
     "digits-mlp": "64-32-10 for 8x8 digits: 2,410 parameters",
+    "network-a": "of secure training (Keller, Sun): 784-128-128-10, 118,282 parameters",
+    "network-b": "of secure training, 28x28: two convolutions, 33,542 parameters",
+    "network-c": "of secure training, 28x28: two convolutions (LeNet), 431,080 parameters",
+    "network-d": "of secure training, 28x28: one convolution, 99,240 parameters",
 }

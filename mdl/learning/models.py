@@ -27,7 +27,7 @@ import torch
 from torch import nn
 
 from mdl.errors import ConfigError
-from mdl.learning import private
+from mdl.learning import networks_a_to_d, private
 from mdl.learning.seeds import Purpose, torch_seed
 from mdl.learning.settings import LearningSettings
 
@@ -103,7 +103,15 @@ def digits_mlp(input_shape: Shape, classes: int) -> nn.Module:
 
 
 MODELS: Final[Mapping[str, Callable[[Shape, int], nn.Module]]] = MappingProxyType(
-    {"mlp": mlp, "cnn": cnn, "digits-mlp": digits_mlp}
+    {
+        "mlp": mlp,
+        "cnn": cnn,
+        "digits-mlp": digits_mlp,
+        "network-a": networks_a_to_d.network_a,
+        "network-b": networks_a_to_d.network_b,
+        "network-c": networks_a_to_d.network_c,
+        "network-d": networks_a_to_d.network_d,
+    }
 )
 """The networks an experiment file can name."""
 

@@ -11,7 +11,7 @@ from mdl.privacy.record_level import Sampling
 from mdl.settings import Settings
 
 NAMED_DATASETS: Final = ("digits", "mnist", "fashion-mnist", "svhn", "cifar10")
-NAMED_MODELS: Final = ("mlp", "cnn", "digits-mlp")
+NAMED_MODELS: Final = ("mlp", "cnn", "digits-mlp", "network-a", "network-b", "network-c", "network-d")
 WORKER: Final = "{worker}"
 """Stands for a worker's id in the path of its own file."""
 

@@ -6,6 +6,7 @@ from mdl.errors import ConfigError
 from mdl.learning import flat
 from mdl.learning.models import MODELS, Shape, build
 from mdl.learning.settings import NAMED_MODELS, LearningSettings
+from mdl.mpc.networks import problems
 
 
 @pytest.mark.parametrize(
@@ -16,6 +17,10 @@ from mdl.learning.settings import NAMED_MODELS, LearningSettings
         ("mlp", (3, 32, 32), 402_250),
         ("cnn", (3, 32, 32), 313_546),
         ("digits-mlp", (1, 8, 8), 2_410),
+        ("network-a", (1, 28, 28), 118_282),
+        ("network-b", (1, 28, 28), 33_542),
+        ("network-c", (1, 28, 28), 431_080),
+        ("network-d", (1, 28, 28), 99_240),
         ("mlp", (20,), 20 * 128 + 128 + 128 * 64 + 64 + 64 * 10 + 10),
     ],
 )
@@ -81,3 +86,22 @@ def test_a_model_that_cannot_serve_is_refused_in_words(path: str, sentence: str)
 def test_the_cnn_says_which_images_it_takes() -> None:
     with pytest.raises(ConfigError, match=r"3x32x32,.* these are 1x8x8; choose mlp"):
         build(LearningSettings(model="cnn"), (1, 8, 8), 10, seed=0)
+
+
+@pytest.mark.parametrize("model", ["network-b", "network-c", "network-d"])
+def test_networks_for_images_of_one_size_refuse_others(model: str) -> None:
+    with pytest.raises(ConfigError, match=f"{model} is for images of 28x28, and these are 1x8x8"):
+        build(LearningSettings(model=model), (1, 8, 8), 10, seed=0)
+
+
+@pytest.mark.parametrize("model", ["network-a", "network-b", "network-c", "network-d"])
+def test_networks_of_secure_training_are_computed_in_secret_and_begin_as_glorot_has_it(model: str) -> None:
+    network = build(LearningSettings(model=model), (1, 28, 28), 10, seed=0)
+    assert problems(network) == []
+    for layer in network.modules():
+        if isinstance(layer, torch.nn.Linear | torch.nn.Conv2d):
+            window = layer.weight[0, 0].numel()
+            reach = (6 / (window * (layer.weight.shape[0] + layer.weight.shape[1]))) ** 0.5
+            assert 0.9 * reach < float(layer.weight.detach().abs().max()) <= reach
+            assert layer.bias is not None
+            assert not layer.bias.any()
