@@ -37,7 +37,7 @@ class Noisy(Protocol):
         """Give how many parameters a worker contributes in an epoch."""
 
     def noisy_members(self, workers: int) -> float:
-        """Give how many workers' noises are averaged where the fewest are."""
+        """Give how many workers' noises are averaged in the mean that figures are of."""
 
 
 def explain_spending(system: Noisy, *, workers: int, parameters: int, epochs: int) -> str | None:

@@ -16,7 +16,7 @@ from mdl.simulator import Simulation, simulate
 from mdl.system import Training
 from mdl.systems.decentralised import Decentralised
 from mdl.systems.decentralised import messages as say
-from mdl.systems.decentralised.neighbourhoods import of_graph, of_group
+from mdl.systems.decentralised.neighbourhoods import Neighbourhood, of_graph, of_group
 from mdl.systems.promises import explain_spending
 from tests.tiny import TinyLearner
 
@@ -81,8 +81,8 @@ def test_every_release_is_counted_before_anything_of_it_is_sent() -> None:
     assert counted(again.journals[1])["contributions"] == 5
 
 
-def experiment(epsilon: float) -> Experiment:
-    tables = {"type": "decentralised", "privacy": {"type": "laplace", "epsilon": epsilon}}
+def experiment(epsilon: float, **keys: object) -> Experiment:
+    tables = {"type": "decentralised", "privacy": {"type": "laplace", "epsilon": epsilon}, **keys}
     learning = {"model": "digits-mlp", "split": "disjoint"}
     return parse({"name": "n", "workers": 8, "epochs": 3, "system": tables, "learning": learning})
 
@@ -103,6 +103,32 @@ def test_what_is_spent_is_told_before_and_after() -> None:
     assert figures["noise"]["worker"] == 2
     # Lap(1/ε), of three nodes with nearly the same weights.
     assert figures["noise"]["deviation_of_mean"] == pytest.approx(np.sqrt(2) / 0.5 / np.sqrt(3), rel=1e-3)
+
+
+def test_the_least_noise_is_that_of_the_largest_average() -> None:
+    """Node 1 has two neighbours, and 2 and 3 have all: as much as is said to be left must be left of theirs."""
+    edges = [[1, 2], [1, 3]] + [[one, other] for one in range(2, 9) for other in range(one + 1, 9)]
+    found = experiment(1.0, graph={"type": "edges", "edges": edges})
+    assert isinstance(found.system, Decentralised)
+    left = {
+        node: np.sqrt(2) * np.sqrt(sum(share**2 for share in shares(each)))
+        for node, each in found.system.neighbourhoods(8).items()
+    }
+    assert min(left.values()) < 0.7 * max(left.values())
+    budget = Budget(found)
+    budget.recorded({"kind": "noised", "party": 2, "epoch": 1, "contributions": 3, "parameters": 7230})
+    figures = budget.figures()
+    assert figures is not None
+    assert figures["noise"]["deviation_of_mean"] == pytest.approx(min(left.values()))
+    said = " ".join(found.system.explain(8, 2410))
+    assert f"noise of standard deviation {min(left.values()):.3g} at least: of the gradient" in said
+    assert "with the node's own noise, which it knows" in said
+
+
+def shares(of: Neighbourhood) -> list[float]:
+    """Of an average: each neighbour's, and the node's own."""
+    others = [weight / 256 for weight in of.weights.values()]
+    return [*others, 1 - sum(others)]
 
 
 def test_noise_that_fits_no_grid_is_refused() -> None:

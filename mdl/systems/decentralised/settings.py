@@ -93,8 +93,8 @@ class DecentralisedSettings(Settings):
         return parameters
 
     def noisy_members(self, workers: int) -> float:
-        """Give how many nodes' noises are averaged where the fewest are."""
-        return min(each.effective_size for each in self.neighbourhoods(workers).values())
+        """Give how many nodes' noises are averaged where the most are, and least of them is left."""
+        return max(each.effective_size for each in self.neighbourhoods(workers).values())
 
     @property
     def in_group(self) -> bool:
