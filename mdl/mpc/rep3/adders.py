@@ -13,8 +13,8 @@ And: TypeAlias = Callable[[Bits, Bits], Awaitable[Bits]]
 _SWAPS: Final = ((15, 0x0000AAAA), (6, 0x00CC00CC))
 """Exchanges of bits (distance, mask) that reverse the five digits of every bit's position in a word."""
 
-_WORDS: Final = {16: torch.int32, 8: torch.int16, 4: torch.uint8, 2: torch.uint8}
-"""By h, a type that holds 2h bits."""
+_WORDS: Final = {16: torch.int16, 8: torch.uint8, 4: torch.uint8, 2: torch.uint8}
+"""By h, a type that holds h bits."""
 
 
 async def carried(g: Bits, p: Bits, conjunction: And) -> Bits:
@@ -25,16 +25,12 @@ async def carried(g: Bits, p: Bits, conjunction: And) -> Bits:
     conjunction of half words does both products.
     """
     g, p = g.map(_reversed), p.map(_reversed)
-    for half in (16, 8, 4, 2):
-        word = _WORDS[half]
+    for half, word in _WORDS.items():
         reach = _upper(p, half)
         before = _lower(g, half) ^ _moved(_lower(p, half), half)
-        product = _as(
-            await conjunction(_as(reach ^ _moved(reach, half), word), _as(before, word)), torch.int32
-        )
-        g, p = _upper(g, half) ^ _lower(product, half), _upper(product, half)
-    product = await conjunction(_as(_upper(p, 1), torch.uint8), _as(_lower(g, 1), torch.uint8))
-    return _as(_upper(g, 1), torch.uint8) ^ _lower(product, 1)
+        product = await conjunction(reach ^ _moved(reach, half), before)
+        g, p = _as(_upper(g, half) ^ _lower(product, half), word), _as(_upper(product, half), word)
+    return _upper(g, 1) ^ _lower(await conjunction(_upper(p, 1), _lower(g, 1)), 1)
 
 
 async def summed(g: Bits, p: Bits, conjunction: And) -> Bits:
