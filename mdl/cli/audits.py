@@ -75,6 +75,10 @@ def topology(
         int,
         typer.Option(metavar="K", help="Take K epochs for one system, as if nobody trained.", min=1, max=8),
     ] = 1,
+    lost: Annotated[
+        list[int] | None,
+        typer.Option(metavar="NODE", help="Audit what is left when this node is gone. Repeatable."),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(metavar="DIR", callback=refuse_file, help="Also write audit-topology.json here."),
@@ -94,13 +98,14 @@ def topology(
       mdl audit topology configs/dmhe-ring.toml
       mdl audit topology configs/dmhe-ring.toml --set system.graph.type=complete
       mdl audit topology configs/dmhe-ring.toml --coalition 4 --epochs 3 --out audits
+      mdl audit topology FILE --set system.threshold=5 --lost 4 --lost 7
     """
     from mdl.audit.topology import command
 
     experiment = load_experiment(file, overrides, seed)
     warn_if_insecure(experiment)
     with blaming(file):
-        audit = command.run(experiment, most=coalition, epochs=epochs, out=out)
+        audit = command.run(experiment, most=coalition, epochs=epochs, out=out, lost=lost or ())
     raise typer.Exit((EXIT_FAILED if audit.refuted else 0) if audit.complete else EXIT_INTERRUPTED)
 
 

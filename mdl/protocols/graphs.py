@@ -7,7 +7,7 @@ sum to one exactly: a step of averaging keeps the sum over all parties.
 [BDX04] S. Boyd, P. Diaconis, L. Xiao, Fastest mixing Markov chain on a graph, SIAM Review 46(4), 2004, §1.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, compress
 
@@ -49,6 +49,12 @@ class Graph:
         return tuple(
             sorted(other for edge in self.edges if party in edge for other in edge if other != party)
         )
+
+    def without(self, parties: Collection[PartyId]) -> "Graph":
+        """Give what is left when some are gone, and their edges."""
+        gone = set(parties)
+        edges = tuple(edge for edge in self.edges if gone.isdisjoint(edge))
+        return Graph(tuple(party for party in self.parties if party not in gone), edges)
 
     @property
     def degrees(self) -> Mapping[PartyId, int]:

@@ -4,7 +4,7 @@ Encryption hides single values from a node, not the sum that it is there to lear
 a coalition of nodes has the sums of its members, and what follows from them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -73,7 +73,14 @@ class Observations:
         return [int(number) for number in alike.sum(axis=1)]
 
 
-def of_neighbours(graph: Graph, bits: int, *, epochs: int = 1, threshold: int | None = None) -> Observations:
+def of_neighbours(
+    graph: Graph,
+    bits: int,
+    *,
+    epochs: int = 1,
+    threshold: int | None = None,
+    lost: Collection[PartyId] = (),
+) -> Observations:
     """Each node learns the weighted sum over its neighbours and itself.
 
     Args:
@@ -83,20 +90,27 @@ def of_neighbours(graph: Graph, bits: int, *, epochs: int = 1, threshold: int | 
             the k-th sum of a node is then its row of W^k. Training changes values, so this bounds from above
             what epochs tell together, where one says nothing of what another adds.
         threshold: of each neighbourhood's keys.
+        lost: nodes that are gone. Each other takes what they had in its sum to itself, and weighs the rest as
+            before: weights are not those of the graph without them.
     """
-    weights, place = graph.weights(bits), {party: index for index, party in enumerate(graph.parties)}
+    weights = graph.weights(bits)
+    parties = tuple(party for party in graph.parties if party not in lost)
+    place = {party: index for index, party in enumerate(parties)}
     matrix = np.zeros((len(place), len(place)), np.object_)
-    for party, row in weights.items():
-        for other, weight in row.items():
-            matrix[place[party], place[other]] = weight
+    for party in parties:
+        for other, weight in weights[party].items():
+            matrix[place[party], place.get(other, place[party])] += weight
     powers = [matrix]
     while len(powers) < epochs:
         powers.append(powers[-1] @ matrix)
-    return Observations(graph.parties, np.stack(powers, axis=1), bits, matrix != 0, threshold)
+    return Observations(parties, np.stack(powers, axis=1), bits, matrix != 0, threshold)
 
 
 def of_one_group(parties: Sequence[PartyId], *, threshold: int | None = None) -> Observations:
-    """Each node learns the sum of all, which the first collects. Further epochs say nothing new."""
+    """Each node learns the sum of all, which the first collects. Further epochs say nothing new.
+
+    Who is lost is not among the parties.
+    """
     count = len(parties)
     circles = np.zeros((count, count), np.bool_)
     circles[0] = True

@@ -50,6 +50,12 @@ def test_well_known_graphs() -> None:
     assert star(SIX).degrees == {1: 5, 2: 1, 3: 1, 4: 1, 5: 1, 6: 1}
 
 
+def test_what_is_left_when_some_are_gone() -> None:
+    left = ring(SIX).without([2, 5])
+    assert (left.parties, left.edges) == ((1, 3, 4, 6), ((1, 6), (3, 4)))
+    assert ring(SIX).without([]) == ring(SIX)
+
+
 def test_the_spectral_gaps_are_those_known() -> None:
     # A ring of eight with weights of a third: 1 - (1/3 + 2/3 cos(2π/8)).
     assert ring(range(1, 9)).spectral_gap(16) == pytest.approx(2 / 3 * (1 - np.cos(np.pi / 4)), abs=1e-3)

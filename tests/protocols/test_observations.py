@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from mdl.protocols.graphs import complete, ring, star
+from mdl.protocols.graphs import complete, random_graph, ring, star
 from mdl.protocols.observations import of_neighbours, of_one_group
+from mdl.systems.decentralised.neighbourhoods import of_graph
 
 FIVE = range(1, 6)
 
@@ -16,6 +17,22 @@ def test_a_node_learns_its_row_of_the_weights() -> None:
     observed = of_neighbours(ring(FIVE), 8)
     assert observed.rows[0, 0].tolist() == [86, 85, 0, 0, 85]
     assert observed.squared_norms[0] == 86**2 + 2 * 85**2
+
+
+def test_who_is_lost_leaves_its_weight_to_each_node_itself() -> None:
+    """As nodes do: the weights are those of the degrees before."""
+    whole, left = random_graph(FIVE, 0.7, 1), [1, 2, 4, 5]
+    observed, weights = of_neighbours(whole, 8, lost=[3], epochs=2), whole.weights(8)
+    assert observed.parties == tuple(left)
+    for node, neighbourhood in of_graph(whole, 8).items():
+        if node != 3:
+            others = [other for other in neighbourhood.neighbours if other != 3]
+            row = {other: weights[node][other] for other in others}
+            row[node] = neighbourhood.own_weight(others)
+            assert observed.rows[left.index(node), 0].tolist() == [row.get(other, 0) for other in left]
+    assert (observed.rows[:, 1] == observed.rows[:, 0] @ observed.rows[:, 0]).all()
+    assert (observed.circles == (observed.rows[:, 0] != 0)).all()
+    assert (observed.rows[:, 0] != of_neighbours(whole.without([3]), 8).rows[:, 0]).any()
 
 
 def test_the_second_average_is_of_the_square_of_the_weights() -> None:

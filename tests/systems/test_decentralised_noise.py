@@ -106,7 +106,7 @@ def test_what_is_spent_is_told_before_and_after() -> None:
 
 
 def test_the_least_noise_is_that_of_the_largest_average() -> None:
-    """Node 1 has two neighbours, and 2 and 3 have all: as much as is said to be left must be left of theirs."""
+    """Node 1 has two neighbours; 2 and 3 have all, and what is said must hold of their averages too."""
     edges = [[1, 2], [1, 3]] + [[one, other] for one in range(2, 9) for other in range(one + 1, 9)]
     found = experiment(1.0, graph={"type": "edges", "edges": edges})
     assert isinstance(found.system, Decentralised)

@@ -1,6 +1,7 @@
 """The steps of ``mdl audit topology``: judge coalitions, show, keep."""
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,19 @@ from mdl.audit.page import prepare, write_all
 from mdl.audit.topology.study import Audit, Line, auditable, observations, put_together, study
 from mdl.audit.topology.tables import rendered
 from mdl.config import Experiment
+from mdl.party import PartyId
 
 RECORD = "audit-topology.json"
 
 
-def run(experiment: Experiment, *, most: int | None, epochs: int, out: Path | None) -> Audit:
+def run(
+    experiment: Experiment,
+    *,
+    most: int | None,
+    epochs: int,
+    out: Path | None,
+    lost: Collection[PartyId] = (),
+) -> Audit:
     """Audit an experiment's graph; Ctrl-C ends early and keeps what was done.
 
     Args:
@@ -22,15 +31,17 @@ def run(experiment: Experiment, *, most: int | None, epochs: int, out: Path | No
         most: the largest coalitions; None: until some expose somebody.
         epochs: how many are taken together.
         out: where the record goes, if anywhere.
+        lost: nodes that are gone.
 
     Raises:
-        ConfigError: there is no graph, nothing is hidden, or there are no coalitions so large.
+        ConfigError: there is no graph, nothing is hidden, there are no coalitions so large, or losses end it.
         MdlError: the folder cannot be written.
     """
     system = auditable(experiment.system)
     if out is not None:
         prepare(out)
-    observed = observations(system, experiment.workers, epochs)
+    gone = sorted(set(lost))
+    observed = observations(system, experiment.workers, epochs, gone)
     lines: list[Line] = []
     complete = False
     try:
@@ -39,7 +50,7 @@ def run(experiment: Experiment, *, most: int | None, epochs: int, out: Path | No
     except KeyboardInterrupt:
         if not lines:
             raise
-    audit = put_together(system, observed, lines, epochs=epochs, complete=complete)
+    audit = put_together(system, observed, lines, epochs=epochs, complete=complete, lost=gone)
     console = Console(highlight=False)
     console.print(rendered(audit))
     if out is not None:
@@ -54,6 +65,7 @@ def record(audit: Audit, name: str) -> dict[str, Any]:
     return {
         "experiment": name,
         "nodes": len(audit.graph.parties),
+        "lost": list(audit.lost),
         "edges": [list(edge) for edge in audit.graph.edges],
         "graph": audit.system.graph.type,
         "threshold": audit.system.threshold,

@@ -1,7 +1,8 @@
 """Every coalition of the nodes of a decentralised experiment, as far as they can be counted."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from mdl.audit.topology.recipe import Recipe, recipe
 from mdl.errors import ConfigError
@@ -12,6 +13,10 @@ from mdl.protocols.graphs import Graph
 from mdl.protocols.observations import Observations, of_neighbours, of_one_group
 from mdl.systems import AnySystem
 from mdl.systems.decentralised import Decentralised
+from mdl.systems.decentralised.topology import GROUP_NODE
+
+_FEWEST: Final = 3
+"""Nodes: of two, one learns the other's parameters by subtraction."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +38,8 @@ class Audit:
 
     Attributes:
         system: whose nodes they are.
-        graph: who talks with whom.
+        graph: who talks with whom, of those that remain.
+        lost: who does not.
         epochs: how many were taken for one system of equations.
         lines: size by size, from 1.
         recipe: how the first coalition that exposes somebody computes it; None where there is none, or where
@@ -43,6 +49,7 @@ class Audit:
 
     system: Decentralised
     graph: Graph
+    lost: Sequence[PartyId]
     epochs: int
     lines: Sequence[Line]
     recipe: Recipe | None
@@ -97,12 +104,42 @@ def auditable(system: AnySystem) -> Decentralised:
     raise ConfigError([why])
 
 
-def observations(system: Decentralised, workers: int, epochs: int) -> Observations:
-    """Say what each node of an experiment learns."""
+def observations(
+    system: Decentralised, workers: int, epochs: int, lost: Collection[PartyId] = ()
+) -> Observations:
+    """Say what each node of an experiment learns, in epochs that begin when some are lost already.
+
+    Raises:
+        ConfigError: the lost are not among the nodes, or without them the run, or a node, does not go on.
+    """
+    _check_survived(system, workers, lost)
     graph, threshold = system.topology(workers), system.threshold
     if system.in_group:
-        return of_one_group(graph.parties, threshold=threshold)
-    return of_neighbours(graph, system.weight_bits, epochs=epochs, threshold=threshold)
+        remaining = [party for party in graph.parties if party not in lost]
+        return of_one_group(remaining, threshold=threshold)
+    return of_neighbours(graph, system.weight_bits, epochs=epochs, threshold=threshold, lost=lost)
+
+
+def _check_survived(system: Decentralised, workers: int, lost: Collection[PartyId]) -> None:
+    if not lost:
+        return
+    if strangers := sorted(set(lost) - set(system.roster(workers))):
+        raise ConfigError([f"--lost {strangers[0]}: nodes are 1 to {workers}"])
+    if (threshold := system.threshold) is None:
+        raise ConfigError(["--lost: without system.threshold the run ends when a node is lost"])
+    if system.in_group and GROUP_NODE in lost:
+        raise ConfigError([f"--lost {GROUP_NODE}: without it, who collects, the group ends"])
+    if workers - len(set(lost)) < _FEWEST:
+        raise ConfigError([f"--lost: fewer than {_FEWEST} nodes are left; of two each reads the other"])
+    for node, each in system.neighbourhoods(workers).items():
+        remain = len(set(each.members) - set(lost))
+        if node not in lost and remain < threshold:
+            raise ConfigError(
+                [
+                    f"--lost: {remain} remain in node {node}'s neighbourhood, which ends with fewer than "
+                    f"system.threshold = {threshold}; add --lost {node}"
+                ]
+            )
 
 
 def study(observed: Observations, *, most: int | None, effort: Effort = Effort()) -> Iterator[Line]:
@@ -125,10 +162,16 @@ def study(observed: Observations, *, most: int | None, effort: Effort = Effort()
 
 
 def put_together(
-    system: Decentralised, observed: Observations, lines: Sequence[Line], *, epochs: int, complete: bool
+    system: Decentralised,
+    observed: Observations,
+    lines: Sequence[Line],
+    *,
+    epochs: int,
+    complete: bool,
+    lost: Sequence[PartyId] = (),
 ) -> Audit:
     """Add to the counts how the first example is computed."""
     examples = [line.sized.example for line in lines if line.sized.example is not None]
     how = recipe(observed, examples[0].coalition, examples[0].exposed[0]) if examples else None
-    graph = system.topology(len(observed.parties))
-    return Audit(system, graph, epochs, lines, how, complete)
+    graph = system.topology(len(observed.parties) + len(lost)).without(lost)
+    return Audit(system, graph, lost, epochs, lines, how, complete)

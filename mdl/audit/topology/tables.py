@@ -34,10 +34,11 @@ def _table(audit: Audit) -> Table:
 
 def _nodes(audit: Audit) -> str:
     degrees = sorted(audit.graph.degrees.values())
+    lost = f", without {listed(audit.lost)}" if audit.lost else ""
     if _in_group(audit):
-        return f"{len(degrees)} nodes in one group"
+        return f"{len(degrees)} nodes in one group{lost}"
     neighbours = f"{degrees[0]}" if degrees[0] == degrees[-1] else f"{degrees[0]} to {degrees[-1]}"
-    return f"{len(degrees)} nodes, {len(audit.graph.edges)} links, {neighbours} neighbours each"
+    return f"{len(degrees)} nodes, {len(audit.graph.edges)} links, {neighbours} neighbours each{lost}"
 
 
 def _in_group(audit: Audit) -> bool:
@@ -64,8 +65,8 @@ def _example(line: Line) -> str:
 
 def explained(audit: Audit) -> Sequence[str]:
     """Say what it means, a paragraph each."""
-    said = [_smallest(audit), _recipe(audit), _threshold(audit), _unsearched(audit), _never(audit)]
-    said += [_epochs(audit), _claim(audit)]
+    said = [_smallest(audit), _recipe(audit), _threshold(audit), _lost(audit), _unsearched(audit)]
+    said += [_never(audit), _epochs(audit), _claim(audit)]
     return [paragraph for paragraph in said if paragraph]
 
 
@@ -98,6 +99,16 @@ def _threshold(audit: Audit) -> str:
     return (
         f"With threshold = {threshold}, so many of a neighbourhood have all its keys together. If its node "
         "is one of them they decrypt each member's parameters: they count as exposed."
+    )
+
+
+def _lost(audit: Audit) -> str:
+    if not audit.lost:
+        return ""
+    return (
+        f"This is of epochs that begin without {_named(audit.lost)}: all others weigh each other as before, "
+        "and themselves more. In the epoch of a loss some sums may have a lost node's model and some not, "
+        "which shows it; that is not counted here. Nor do the lost collude, who keep shares of secrets."
     )
 
 

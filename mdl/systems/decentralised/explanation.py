@@ -77,9 +77,9 @@ def _privacy(system: DecentralisedSettings, *, workers: int, parameters: int) ->
         return
     deviation = mean_variance(system.noise, system.noisy_members(workers)) ** 0.5
     yield (
-        f"Privacy: {promise(system.noise, parameters)} The average that a node learns in an epoch has noise of "
-        f"standard deviation {deviation:.3g} at least: of the gradient, so in parameters times the learning "
-        "rate, and with the node's own noise, which it knows. A node's own model has the noise too."
+        f"Privacy: {promise(system.noise, parameters)} The average that a node learns in an epoch has noise "
+        f"of standard deviation {deviation:.3g} at least: of the gradient, so in parameters times the "
+        "learning rate, and with the node's own noise, which it knows. A node's own model has the noise too."
     )
 
 

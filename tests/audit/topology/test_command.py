@@ -75,6 +75,17 @@ def test_what_a_threshold_costs_is_said(capsys: Capture) -> None:
     assert "With threshold = 5, so many of a neighbourhood have all its keys together." in said(ended.out)
 
 
+def test_what_is_left_after_losses_is_said_to_be_that(capsys: Capture, tmp_path: Path) -> None:
+    changes = ["--set", "system.graph.type=complete", "--set", "system.threshold=5"]
+    more = ["--lost", "7", "--lost", "4", "--coalition", "2", "--out", str(tmp_path)]
+    ended = Ended(capsys, "audit", "topology", RING, *changes, *more)
+    assert ended.code == 0
+    assert "6 nodes, 15 links, 5 neighbours each, without 4 and 7; one epoch" in said(ended.out)
+    assert "epochs that begin without nodes 4 and 7" in said(ended.out)
+    kept: dict[str, Any] = json.loads((tmp_path / "audit-topology.json").read_text())
+    assert (kept["nodes"], kept["lost"]) == (6, [4, 7])
+
+
 def test_several_epochs_are_said_to_be_a_bound(capsys: Capture) -> None:
     ended = Ended(capsys, "audit", "topology", RING, "--epochs", "3")
     assert "24/28" in ended.out
@@ -126,6 +137,7 @@ def test_ctrl_c_keeps_what_was_judged(
     [
         ([RING, "--set", "system.mode=plain"], "shows every node the parameters of its neighbours"),
         ([str(QUICKSTART)], "'coordinated' has no graph of neighbours"),
+        ([RING, "--lost", "4"], "without system.threshold the run ends when a node is lost"),
         ([RING, "--coalition", "8"], "of 8 nodes 1 to 7 can collude"),
     ],
 )

@@ -1,6 +1,7 @@
 """What a coalition is said to compute is computed here: from what its members learn in an encrypted run."""
 
 from fractions import Fraction
+from functools import partial
 
 import numpy as np
 import pytest
@@ -8,12 +9,16 @@ import pytest
 from mdl.audit.topology.recipe import Recipe, recipe
 from mdl.protocols.graphs import Graph, complete, random_graph, ring
 from mdl.protocols.observations import of_neighbours, of_one_group
-from mdl.simulator import simulate
+from mdl.simulator import Network, simulate
 from mdl.systems.decentralised import Decentralised
 from mdl.systems.decentralised.topology import RandomSettings
+from tests.systems.comings import Trainings, Watched, seconds_each
 from tests.tiny import TinyLearner, tiny
 
 FIVE, EIGHT = range(1, 6), range(1, 9)
+
+LOSING = RandomSettings(seed=3, probability=0.7)
+"""Of seven: neighbourhoods of 5 to 7."""
 
 
 def test_on_a_ring_the_average_of_one_is_enough() -> None:
@@ -72,3 +77,31 @@ def test_nodes_that_collude_recover_a_model_from_an_encrypted_run() -> None:
         recovered += float(factor) * (averages[node] - known)
     np.testing.assert_allclose(recovered, trained[8], atol=1e-3)
     assert np.abs(averages[2] - trained[8]).max() > 0.1
+
+
+def test_after_a_loss_they_do_so_by_the_weights_that_are_left() -> None:
+    """Without the lost node the graph's own weights are others, and by those two expose nobody."""
+    system, lost, colluding, victim = Decentralised(graph=LOSING, threshold=4), 4, (1, 2), 5
+    graph = system.topology(7)
+    observed = of_neighbours(graph, 8, threshold=4, lost=[lost])
+    found = recipe(observed, colluding, victim)
+    assert found is not None
+    assert recipe(of_neighbours(graph.without([lost]), 8), colluding, victim) is None
+    trainings: Trainings = {}
+    simulate(
+        system,
+        partial(Watched, trainings=trainings),
+        workers=7,
+        epochs=4,
+        leave={lost: 2.2},
+        network=Network(latency_seconds=0.05),
+        delays=seconds_each,
+    )
+    place = {party: index for index, party in enumerate(observed.parties)}
+    for epoch in (2, 3):
+        recovered = np.zeros(7)
+        for (node, _), factor in found.factors.items():
+            row = observed.rows[place[node], 0]
+            known = sum(float(row[place[own]]) / 256 * trainings[own, epoch][1] for own in colluding)
+            recovered += float(factor) * (trainings[node, epoch + 1][0] - known)
+        np.testing.assert_allclose(recovered, trainings[victim, epoch][1], atol=1e-3)

@@ -1,10 +1,13 @@
 """The audit of a graph: what is found, how far it is known, and what cannot be audited."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from mdl.audit.topology.study import Audit, auditable, observations, put_together, study
 from mdl.config import Experiment, load
 from mdl.errors import ConfigError
+from mdl.party import PartyId
 from mdl.protocols.exposure import Effort
 from mdl.systems import AnySystem
 from tests.audit.inversion.digits import QUICKSTART
@@ -17,12 +20,18 @@ def of(*overrides: str) -> Experiment:
     return load(QUICKSTART.with_name("dmhe-ring.toml"), list(overrides))[0]
 
 
-def audit(*overrides: str, most: int | None = None, epochs: int = 1, effort: Effort = Effort()) -> Audit:
+def audit(
+    *overrides: str,
+    most: int | None = None,
+    epochs: int = 1,
+    effort: Effort = Effort(),
+    lost: Sequence[PartyId] = (),
+) -> Audit:
     experiment = of(*overrides)
     system = auditable(experiment.system)
-    observed = observations(system, experiment.workers, epochs)
+    observed = observations(system, experiment.workers, epochs, lost)
     lines = list(study(observed, most=most, effort=effort))
-    return put_together(system, observed, lines, epochs=epochs, complete=True)
+    return put_together(system, observed, lines, epochs=epochs, complete=True, lost=lost)
 
 
 def test_a_ring_withstands_each_alone_and_no_two_neighbours() -> None:
@@ -66,6 +75,41 @@ def test_what_epochs_bound_from_above_refutes_nothing() -> None:
     assert found.first is not None
     assert (found.first.size, found.first.exposing) == (1, 8), "each node the one across the ring"
     assert not found.refuted
+
+
+SEVEN = ("workers=7", 'system.graph={type="random", seed=3, probability=0.7}', "system.threshold=4")
+
+
+def test_what_is_left_after_a_loss_is_audited_by_the_weights_that_nodes_keep() -> None:
+    found = audit(*SEVEN, lost=[4])
+    assert found.first is not None
+    assert found.first.example is not None
+    assert (found.first.size, found.first.example.coalition, found.first.example.exposed) == (2, (1, 2), (5,))
+    assert found.graph.parties == (1, 2, 3, 5, 6, 7)
+    assert found.recipe is not None
+
+
+def test_after_losses_a_complete_graph_and_a_group_withstand_all_that_are_left_but_two() -> None:
+    for graph in ("complete", "group"):
+        found = audit(f"system.graph.type={graph}", "system.threshold=5", lost=[4, 7])
+        assert (found.safe_up_to, len(found.lines[-1].sized.victims)) == (4, 6)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "lost", "said"),
+    [
+        ((), [4], "without system.threshold the run ends"),
+        (SEVEN, [8], "--lost 8: nodes are 1 to 7"),
+        (("system.graph.type=group", "system.threshold=5"), [1], "the group ends"),
+        (("system.graph.type=complete", "system.threshold=5"), [2, 3, 4, 5], "add --lost 1"),
+        (("system.graph.type=complete", "system.threshold=5"), [2, 3, 4, 5, 6, 7, 8], "fewer than 3 nodes"),
+    ],
+)
+def test_losses_that_end_the_run_cannot_be_audited(
+    overrides: Sequence[str], lost: Sequence[PartyId], said: str
+) -> None:
+    with pytest.raises(ConfigError, match=said):
+        audit(*overrides, lost=lost)
 
 
 def test_asked_for_larger_coalitions_it_goes_on_after_the_first_that_expose() -> None:
