@@ -177,20 +177,20 @@ class Convolution:
 
     async def forward(self, engine: Engine, x: Secret) -> Secret:
         """See `Layer`: (n, channels, height, width) to (n, outputs, down, across)."""
-        self._x = x
+        self._shape = x.shape
         n, height, width = x.shape[0], x.shape[2], x.shape[3]
         weight, bias = self.parameters["weight"], self.parameters["bias"]
-
-        def convolve(images: Tensor, weights: Tensor) -> Tensor:
-            return self._window.columns(images) @ weights
-
-        rows = await engine.scaled_product(convolve, x, weight, FRACTION_BITS, plus=bias << FRACTION_BITS)
+        # Laid out once, for the gradient too: that costs memory, and spares half of the copying.
+        self._columns = x.map(self._window.columns)
+        rows = await engine.scaled_product(
+            torch.matmul, self._columns, weight, FRACTION_BITS, plus=bias << FRACTION_BITS
+        )
         down, across = self._window.places(height), self._window.places(width)
         return rows.map(lambda part: part.reshape(n, down, across, -1).permute(0, 3, 1, 2))
 
     async def backward(self, engine: Engine, gradient: Secret) -> Secret:
         """See `Layer`."""
-        shape = self._x.shape
+        shape = self._shape
 
         def spread(rows: Tensor, weights: Tensor) -> Tensor:
             return self._window.images(rows @ weights, shape)
@@ -200,12 +200,13 @@ class Convolution:
 
     def gradients(self, gradient: Secret) -> Mapping[str, Gradient | Sum]:
         """See `Layer`."""
-
-        def correlate(images: Tensor, rows: Tensor) -> Tensor:
-            return self._window.columns(images).t() @ rows
-
         rows = gradient.map(_rows)
-        return {"weight": Gradient(correlate, self._x, rows), "bias": Sum(rows.sum(0))}
+        return {"weight": Gradient(_correlated, self._columns, rows), "bias": Sum(rows.sum(0))}
+
+
+def _correlated(columns: Tensor, rows: Tensor) -> Tensor:
+    """Give columns^T rows, by the way round that is a third faster for so many rows."""
+    return (rows.t() @ columns).t()
 
 
 def _rows(images: Tensor) -> Tensor:
