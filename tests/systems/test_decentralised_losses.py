@@ -548,7 +548,11 @@ def test_they_can_be_studied_all_the_same(keys: dict[str, Any]) -> None:
         ({}, ["If a node is lost, the run ends."]),
         (
             {"threshold": 4},
-            ["as long as 4 of its nodes remain", "any 4 that collude read every single value"],
+            [
+                "as long as 4 of its nodes remain",
+                "any 4 that collude read every single value",
+                "two that collude then read it, or another's, from the difference",
+            ],
         ),
         ({"threshold": 4, "mode": "plain"}, ["as long as 4 of its nodes remain"]),
         (
@@ -561,4 +565,6 @@ def test_what_a_loss_does_is_said(keys: dict[str, Any], texts: list[str]) -> Non
     said = " ".join(Decentralised(**{"graph": CompleteSettings(), **keys}).explain(6, 100_000))
     for text in texts:
         assert text in said
-    assert ("collude read every" in said) == (keys.get("mode", "bfv") == "bfv" and "threshold" in keys)
+    shared = keys.get("mode", "bfv") == "bfv" and "threshold" in keys
+    assert ("collude read every" in said) == shared
+    assert ("two that collude then read it" in said) == (shared and "graph" not in keys)

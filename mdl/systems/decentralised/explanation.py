@@ -110,10 +110,24 @@ def _losses(system: DecentralisedSettings) -> Iterator[str]:
     if system.mode == "bfv":
         yield (
             f"{system.threshold} of a neighbourhood's nodes recover the secret of one that is lost. So any "
-            f"{system.threshold} that collude read every single value in it; {system.threshold - 1} learn no "
-            "more than without this. After a loss a node's sums have one model less, and where models hardly "
-            "change, the difference of two epochs' sums shows about the lost one's."
+            f"{system.threshold} that collude read every single value in it; the lost count, who keep their "
+            "shares."
         )
+        yield _differences(system)
+
+
+def _differences(system: DecentralisedSettings) -> str:
+    later = (
+        "After a loss sums have one model less, and where models hardly change, the difference of two epochs' "
+        "sums shows about the lost one's."
+    )
+    if system.in_group:
+        return later
+    return (
+        "In the epoch of a loss, or until all have noticed it, some nodes' sums may have the lost one's model "
+        f"and others' not: two that collude then read it, or another's, from the difference. {later} `mdl "
+        "audit topology --lost NODE` says who exposes whom from then on."
+    )
 
 
 def _bytes(system: DecentralisedSettings, scheme: MultipartyBfv, *, workers: int, parameters: int) -> str:
