@@ -60,6 +60,7 @@ TO_NODES: Final[Kinds] = {
     gossip.Opening: "hidden",
     gossip.Lost: "public",
     gossip.Recovering: "public",
+    gossip.GivenUp: "public",
     gossip.Total: "shown",
     gossip.Done: "public",
     gossip.Waiting: "public",
