@@ -118,15 +118,15 @@ def _losses(system: DecentralisedSettings) -> Iterator[str]:
 
 def _differences(system: DecentralisedSettings) -> str:
     later = (
-        "After a loss sums have one model less, and where models hardly change, the difference of two epochs' "
-        "sums shows about the lost one's."
+        "After a loss sums have one model less, and where models hardly change, the difference of two "
+        "epochs' sums shows about the lost one's."
     )
     if system.in_group:
         return later
     return (
         "In the epoch of a loss, or until all have noticed it, some nodes' sums may have the lost one's model "
-        f"and others' not: two that collude then read it, or another's, from the difference. {later} `mdl "
-        "audit topology --lost NODE` says who exposes whom from then on."
+        "and others' not: two that collude then read it, or another's, from the difference. "
+        f"{later} `mdl audit topology --lost NODE` says who exposes whom from then on."
     )
 
 
