@@ -124,8 +124,8 @@ def _differences(system: DecentralisedSettings) -> str:
     if system.in_group:
         return later
     return (
-        "In the epoch of a loss, or until all have noticed it, some nodes' sums may have the lost one's model "
-        "and others' not: two that collude then read it, or another's, from the difference. "
+        "In the epoch of a loss, or until all have noticed it, some nodes' sums may have the lost one's "
+        "model and others' not: two that collude then read it, or another's, from the difference. "
         f"{later} `mdl audit topology --lost NODE` says who exposes whom from then on."
     )
 
