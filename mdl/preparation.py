@@ -7,15 +7,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mdl.config import Experiment
-from mdl.errors import MdlError
+from mdl.errors import ConfigError, MdlError
 from mdl.learning.dataset import open_spool
 from mdl.learning.partition import split
 from mdl.learning.privacy import DpSgd
 from mdl.learning.settings import LearningSettings
 from mdl.privacy import record_level
+from mdl.systems import QuantisedMpc
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 def also_preloaded(learning: LearningSettings) -> Sequence[str]:
@@ -86,6 +90,7 @@ async def _lay_out_data(
     process = multiprocessing.get_context("forkserver").Process(
         target=lay_out,
         args=(theirs, experiment.learning.model_dump(), str(data_dir or ""), str(spool)),
+        kwargs={"in_secret": isinstance(experiment.system, QuantisedMpc)},
         daemon=True,
     )
     process.start()
@@ -107,7 +112,21 @@ async def _lay_out_data(
     return str(spool)
 
 
-def lay_out(pipe: Connection, learning: Mapping[str, Any], data_dir: str, spool: str) -> None:
+def check_model(model: "nn.Module", *, in_secret: bool) -> None:
+    """Make sure that the system can train a model.
+
+    Raises:
+        ConfigError: it is to be trained in secret, and has layers that are not computed so.
+    """
+    from mdl.mpc.networks import problems  # brings in torch
+
+    if in_secret and (found := problems(model)):
+        raise ConfigError(found)
+
+
+def lay_out(
+    pipe: Connection, learning: Mapping[str, Any], data_dir: str, spool: str, *, in_secret: bool
+) -> None:
     """Lay a data set out in `spool` (in a child); tell over `pipe` what went wrong, or nothing.
 
     The model is built once as well: one that cannot be is found out before any party starts.
@@ -120,7 +139,7 @@ def lay_out(pipe: Connection, learning: Mapping[str, Any], data_dir: str, spool:
     try:
         settings = LearningSettings(**learning)
         dataset = load(settings, Path(data_dir) if data_dir else None)
-        build(settings, dataset.shape, dataset.classes, 0)
+        check_model(build(settings, dataset.shape, dataset.classes, 0), in_secret=in_secret)
         write(dataset, Path(spool))
     except MdlError as error:
         pipe.send_bytes(f"{type(error).__name__}: {error}".encode())

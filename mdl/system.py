@@ -94,11 +94,13 @@ class Recipe:
         batch: examples in a step.
         momentum: in [0, 1).
         local_steps: in an epoch; None for as many as take all examples once.
+        common_test: whether all parties have the same test set, or each one of its own.
     """
 
     batch: int
     momentum: float
     local_steps: int | None
+    common_test: bool
 
 
 @runtime_checkable

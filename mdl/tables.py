@@ -19,7 +19,7 @@ from mdl.mistakes import likely
 from mdl.progress import human_bytes, human_seconds
 from mdl.schemes.settings import AnyScheme
 from mdl.summary import GAIN, GAIN_OVER, SATURATION_WARNED, gain
-from mdl.systems import AnySystem
+from mdl.systems import AnySystem, QuantisedMpc
 from mdl.systems.decentralised.settings import DecentralisedSettings
 from mdl.systems.promises import explain_spending
 from mdl.systems.visibility import VisibilitySettings
@@ -161,10 +161,17 @@ def _missing_data(experiment: Experiment, data_dir: Path | None) -> str | None:
 
 
 def count_parameters(experiment: Experiment, data_dir: Path | None) -> int:
-    """Build the model to see how many parameters it has."""
-    from mdl.learning.sizes import parameter_count  # brings in torch
+    """Build the model to see how many parameters it has.
 
-    return parameter_count(experiment.learning, data_dir, workers=experiment.workers)
+    Raises:
+        ConfigError: it cannot be made, or the system cannot train it.
+    """
+    from mdl.learning.sizes import model_of, parameter_count  # brings in torch
+    from mdl.preparation import check_model
+
+    model = model_of(experiment.learning, data_dir, workers=experiment.workers)
+    check_model(model, in_secret=isinstance(experiment.system, QuantisedMpc))
+    return parameter_count(model)
 
 
 def listing(what: str) -> Table:

@@ -114,7 +114,8 @@ class LocalLearner:
     def recipe(self) -> Recipe:
         """How to train it; see `mdl.system.OpenLearner`."""
         momentum = self._settings.momentum_factor if self._settings.optimiser == "momentum" else 0.0
-        return Recipe(self._settings.batch, momentum, self._settings.local_steps)
+        common = self._settings.split != "files"
+        return Recipe(self._settings.batch, momentum, self._settings.local_steps, common)
 
     def batches(self, epoch: int, size: int, count: int) -> Iterator[Batch]:
         """Give batches to train on; see `mdl.system.OpenLearner`.

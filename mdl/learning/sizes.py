@@ -1,11 +1,14 @@
 """What can be said of a model and its data before the data set is read."""
 
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from mdl.errors import DataUnavailable
 from mdl.learning.datasets import NAMED, load, own_files
 from mdl.learning.settings import LearningSettings
+
+if TYPE_CHECKING:
+    from torch import nn
 
 _SHAPES: Final[dict[str, tuple[int, ...]]] = {
     "digits": (1, 8, 8),
@@ -16,11 +19,11 @@ _SHAPES: Final[dict[str, tuple[int, ...]]] = {
 }
 
 
-def parameter_count(settings: LearningSettings, data_dir: Path | None, *, workers: int) -> int:
-    """Count the trainable parameters of the model for these settings.
+def model_of(settings: LearningSettings, data_dir: Path | None, *, workers: int) -> "nn.Module":
+    """Make the model for these settings.
 
     Raises:
-        ConfigError: the model cannot be made.
+        ConfigError: it cannot be made.
         DataUnavailable: a user's own file, whose shape decides, cannot be read.
     """
     from mdl.learning.models import build  # here, because it brings in torch
@@ -29,7 +32,11 @@ def parameter_count(settings: LearningSettings, data_dir: Path | None, *, worker
     if shape is None:
         dataset = load(settings, data_dir, workers=range(1, workers + 1))
         shape, classes = dataset.shape, dataset.classes
-    model = build(settings, shape, classes, 0)
+    return build(settings, shape, classes, 0)
+
+
+def parameter_count(model: "nn.Module") -> int:
+    """Count a model's trainable parameters."""
     return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
 
 

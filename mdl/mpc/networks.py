@@ -19,8 +19,12 @@ KNOWN: Final = "Linear, Conv2d, MaxPool2d, ReLU, Flatten, ZeroPad2d"
 
 def problems(network: nn.Module) -> list[str]:
     """Say which of a network's layers cannot be computed in secret; nothing if all can."""
+    if not isinstance(network, nn.Sequential):
+        return [
+            f"learning.model: it is a {type(network).__name__}, and what is trained in secret is a Sequential"
+        ]
     return [
-        f"learning.model: its layer {name} is a {layer}, {why}"
+        f"learning.model: its layer {name} is a {type(layer).__name__}, {why}"
         for name, layer in _leaves(network)
         if (why := _why_not(layer))
     ]
@@ -66,7 +70,7 @@ def secretly(engine: Engine, network: nn.Module) -> Network:
 
 def _leaves(network: nn.Module) -> Iterator[tuple[str, nn.Module]]:
     """Give the layers with their names, those of nested sequences too."""
-    for name, layer in network.named_children() if isinstance(network, nn.Sequential) else [("", network)]:
+    for name, layer in network.named_children():
         if isinstance(layer, nn.Sequential):
             yield from ((f"{name}.{inner}", leaf) for inner, leaf in _leaves(layer))
         else:

@@ -19,7 +19,7 @@ from mdl.mpc.rounds import Exchange, Protocol, Wanted, together
 from mdl.mpc.secret import Secret, concatenated
 from mdl.mpc.training import one_hot, right_answers, step
 from mdl.party import PartyId
-from mdl.system import Arrays, Randomness, Recipe
+from mdl.system import Arrays, Batch, Randomness, Recipe
 from mdl.vectors import Floats
 
 _KEY_BYTES: Final = 16
@@ -54,8 +54,10 @@ class Session:
         optimiser: of its parameters.
         recipe: how to train.
         examples: how many each party has, in the order of the engine's numbers.
+        example: the shape of one.
 
     Attributes:
+        number: this party's.
         steps: in an epoch.
         own_rows: examples that this party puts into a batch.
     """
@@ -68,14 +70,16 @@ class Session:
         optimiser: Sgd,
         recipe: Recipe,
         examples: Sequence[int],
+        example: Sequence[int],
     ) -> None:
         self._links, self._engine, self._network, self._optimiser = links, engine, network, optimiser
-        count = len(examples)
+        self.number, count = engine.party, len(examples)
         self._rows = [recipe.batch // count + (number < recipe.batch % count) for number in range(count)]
         self.own_rows = self._rows[engine.party]
         self.steps = recipe.local_steps or max(1, sum(examples) // recipe.batch)
-        last = network.layers[-1].parameters["bias"]
-        self._classes = last.shape[0]
+        self._classes = network.layers[-1].parameters["bias"].shape[0]
+        self._example = example
+        self._right: Secret | None = None
 
     async def step(self, images: Floats, labels: NDArray[np.int64]) -> None:
         """Train on a batch, of which these are this party's examples."""
@@ -101,14 +105,39 @@ class Session:
             for owner, rows in enumerate(self._rows)
         ]
 
-    async def right_answers(self, images: Floats, labels: NDArray[np.int64]) -> int:
-        """Count the test examples, which all parties have, whose labels the network finds."""
-        return await self._links.drive(self._right_answers(images, labels))
+    async def answer(self, owner: PartyId | None, rows: int, batch: Batch | None) -> None:
+        """Have the network answer so many test examples, and add how many are right to a secret count.
 
-    async def _right_answers(self, images: Floats, labels: NDArray[np.int64]) -> int:
-        pixels, targets = (self._engine.public(each) for each in self._inputs(images, labels))
-        found = await right_answers(self._engine, self._network, pixels, targets)
-        return int(await self._engine.open(found))
+        Args:
+            owner: the number of the party that shares them; None if all have them.
+            rows: how many.
+            batch: the examples, for who has them.
+        """
+        await self._links.drive(self._answer(owner, rows, batch))
+
+    async def _answer(self, owner: PartyId | None, rows: int, batch: Batch | None) -> None:
+        engine = self._engine
+        inputs = None if batch is None else self._inputs(*batch)
+        if owner is None:
+            assert inputs is not None
+            images, labels = (engine.public(each) for each in inputs)
+        else:
+            shapes = torch.Size([rows, *self._example]), torch.Size([rows, self._classes])
+            images, labels = await together(
+                *(
+                    engine.share(owner, each, shape)
+                    for each, shape in zip(inputs or (None, None), shapes, strict=True)
+                )
+            )
+        found = await right_answers(engine, self._network, images, labels)
+        self._right = found if self._right is None else self._right + found
+
+    async def right_answers(self) -> int:
+        """Let all know the count, and begin a new one."""
+        assert self._right is not None
+        found = await self._links.drive(self._engine.open(self._right))
+        self._right = None
+        return int(found)
 
     async def opened(self) -> NDArray[np.float64]:
         """Let all know the parameters, shape (t,), in the order of torch."""

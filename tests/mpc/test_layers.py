@@ -154,6 +154,12 @@ def test_what_is_not_computed_in_secret_is_named(layer: nn.Module, said: str) ->
     assert said in found
 
 
+def test_what_is_no_sequence_of_layers_is_named() -> None:
+    assert problems(Twice()) == [
+        "learning.model: it is a Twice, and what is trained in secret is a Sequential"
+    ]
+
+
 @pytest.mark.parametrize("make", NETWORKS)
 def test_what_is_computed_in_secret_is_not(make: Make) -> None:
     network, _ = make()

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,8 @@ from scipy import stats
 
 from mdl.config import Experiment, parse
 from mdl.errors import ConfigError, PeerLeft, PeerTimeout
-from mdl.learning.local import LocalLearner
+from mdl.learning.datasets import load
+from mdl.learning.local import LocalLearner, build_learner
 from mdl.mpc.fixed import encoded
 from mdl.mpc.links import Seal
 from mdl.mpc.messages import Sealed
@@ -100,6 +102,38 @@ def test_what_is_scored_is_the_common_model() -> None:
     learner.load(whole().outcomes[1].parameters)
     assert scored["model"] == "global"
     assert scored["accuracy"] == pytest.approx(learner.evaluate().accuracy, abs=1.01 / 60)
+
+
+def test_where_each_has_a_test_set_of_its_own_all_of_them_count(tmp_path: Path) -> None:
+    """Of different sizes, and shared like what is trained on: nobody else has them."""
+    rng = np.random.default_rng(1)
+    sizes = {1: 30, 2: 700, 3: 11}
+    for worker, size in sizes.items():
+        np.savez(
+            tmp_path / f"own-{worker}.npz",
+            x_train=rng.random((40, 6)).astype(np.float32),
+            y_train=np.arange(40) % 3,
+            x_test=rng.random((size, 6)).astype(np.float32),
+            y_test=rng.integers(0, 3, size),
+        )
+    learning = {"dataset": str(tmp_path / "own-{worker}.npz"), "model": "mlp", "batch": 16, "local_steps": 2}
+    found = parse({**TABLES, "learning": learning})
+    # The simulation's learners read all files; real parties read their own alone.
+    learners = {worker: owned(found, worker) for worker in sizes}
+    simulation = simulate(found.system, learners.__getitem__, workers=3, epochs=1, seed=found.seed)
+    weights(simulation)
+    (scored,) = [event for event in simulation.records if event["kind"] == "evaluated"]
+    right = 0.0
+    for worker, learner in learners.items():
+        learner.load(simulation.outcomes[1].parameters)
+        right += learner.evaluate().accuracy * sizes[worker]
+    assert scored["accuracy"] == pytest.approx(right / sum(sizes.values()), abs=3.01 / sum(sizes.values()))
+
+
+def owned(found: Experiment, worker: PartyId) -> LocalLearner:
+    """Make a worker's learner of its own file."""
+    dataset = load(found.learning, None, workers=[worker])
+    return build_learner(found.learning, dataset, party=worker, workers=3, epochs=1, seed=found.seed)
 
 
 def test_the_model_is_on_disk_at_the_end_and_shares_before() -> None:

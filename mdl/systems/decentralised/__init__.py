@@ -1,7 +1,7 @@
 """D-MHE: nodes on a graph average their models with their neighbours, who stay encrypted.
 
-Xu, Li, Guo, Zhang, Li, "D²-MHE: decentralised deep learning with multiparty homomorphic encryption", arXiv
-2207.04604 (2022). What is the paper's, what was inferred and what was chosen is in
+Xu, Li, Guo, Zhang, Li, "Privacy-preserving Decentralized Deep Learning with Multiparty Homomorphic
+Encryption", arXiv 2207.04604 (2022). What is the paper's, what was inferred and what was chosen is in
 docs/systems/decentralised.md.
 """
 
@@ -15,7 +15,10 @@ from mdl.systems.decentralised.settings import DecentralisedSettings
 
 
 class Decentralised(DecentralisedSettings):
-    """D-MHE as a system; its keys are those of `DecentralisedSettings`."""
+    """D-MHE: neighbours on a graph average encrypted models.
+
+    Its keys are those of `DecentralisedSettings`.
+    """
 
     def explain(self, workers: int, parameters: int) -> Sequence[str]:
         """See `System`."""

@@ -39,11 +39,16 @@ def _graph(system: DecentralisedSettings, workers: int) -> str:
     graph = system.topology(workers)
     degrees = sorted(graph.degrees.values())
     return (
-        f"{workers} nodes and nobody above them: {len(graph.edges)} links, {degrees[0]} to {degrees[-1]} "
+        f"{workers} nodes and nobody above them: {len(graph.edges)} links, {_span(degrees)} "
         "neighbours each. After an epoch of training each node goes on from the average of its neighbours' "
         "parameters and its own (Metropolis-Hastings weights; spectral gap "
         f"{graph.spectral_gap(system.weight_bits):.3f}, where 1 is everybody with everybody)."
     )
+
+
+def _span(values: Sequence[int]) -> str:
+    """Write the least and the largest of ascending numbers."""
+    return str(values[0]) if values[0] == values[-1] else f"{values[0]} to {values[-1]}"
 
 
 def _group(workers: int) -> str:
@@ -110,8 +115,8 @@ def _losses(system: DecentralisedSettings) -> Iterator[str]:
     if system.mode == "bfv":
         yield (
             f"{system.threshold} of a neighbourhood's nodes recover the secret of one that is lost. So any "
-            f"{system.threshold} that collude read every single value in it; the lost count, who keep their "
-            "shares."
+            f"{system.threshold} that collude, its node among them, read every single value in it; the lost "
+            "count, who keep their shares."
         )
         yield _differences(system)
 

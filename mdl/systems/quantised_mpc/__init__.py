@@ -12,7 +12,10 @@ from mdl.systems.quantised_mpc.settings import QuantisedMpcSettings
 
 
 class QuantisedMpc(QuantisedMpcSettings):
-    """Secure quantised training as a system; its keys are those of `QuantisedMpcSettings`."""
+    """Secure quantised training: three parties train one model on shares, and see no data.
+
+    Its keys are those of `QuantisedMpcSettings`.
+    """
 
     def explain(self, workers: int, parameters: int) -> Sequence[str]:
         """See `System`."""
@@ -27,7 +30,7 @@ class QuantisedMpc(QuantisedMpcSettings):
             "classified rightly.",
             "Numbers are multiples of 2^-16 within ±2^14, in the ring of integers modulo 2^64; quotients are "
             f"rounded {rounded}.",
-            f"{parameters:,} parameters cost about {50 * parameters / 1e6:.1f} MB in every step, over all, "
+            f"{parameters:,} parameters cost about {50 * parameters / 1e6:.2g} MB in every step, over all, "
             "besides what the values of the layers cost.",
             "If a party is lost, the run ends; it can be resumed from the last epoch.",
         ]

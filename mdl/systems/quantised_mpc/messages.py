@@ -8,8 +8,10 @@ class Announcement(Message, frozen=True):
 
     Attributes:
         signed: see `mdl.schemes.key_agreement`.
-        examples: of its own, which is no secret.
+        examples: to train on, which is no secret.
+        tested: to test with.
     """
 
     signed: bytes
     examples: int
+    tested: int

@@ -62,7 +62,8 @@ class MpcParty:
         task, recipe = self._task, self._learner.recipe
         identity = msgspec.msgpack.decode(task.credentials, type=Identity)
         agreement = Agreement(identity, task.run, 1, rng=self._rng)
-        mine = Announcement(agreement.announcement, self._learner.examples)
+        tested = sum(len(labels) for _, labels in self._learner.test_batches(_TESTED_AT_ONCE))
+        mine = Announcement(agreement.announcement, self._learner.examples, tested)
         announced = {self._party.id: mine, **await self._announced(mine)}
         secrets = await self._party.to_thread(
             "cryptography", agreement.agree, {peer: each.signed for peer, each in announced.items()}
@@ -73,8 +74,10 @@ class MpcParty:
         engine = await links.drive(begun(order.index(own), self._system.rounding, self._rng))
         optimiser = Sgd(self._learner.learning_rate, recipe.batch.bit_length() - 1, recipe.momentum)
         network = await self._party.to_thread("training", secretly, engine, self._learner.network)
+        self._tested = [announced[party].tested for party in order]
         examples = [announced[party].examples for party in order]
-        session = Session(links, engine, network, optimiser, recipe, examples)
+        shape = next(self._learner.test_batches(1))[0].shape[1:]
+        session = Session(links, engine, network, optimiser, recipe, examples, shape)
         if task.resume:
             kept = await self._party.to_thread("record", task.journal.read, _MODEL, task.resume)
             assert kept is not None, "a run is resumed where all parties have a record"
@@ -107,17 +110,28 @@ class MpcParty:
         if self._task.delay_seconds:
             await asyncio.sleep(self._task.delay_seconds[(epoch - 1) % len(self._task.delay_seconds)])
         await self._keep(epoch, session.state())
-        self._party.record("done", epoch)
         every = self._task.evaluate_every
         if epoch == self._task.epochs or (every and epoch % every == 0):
             await self._score(session, epoch)
+        self._party.record("done", epoch)
 
     async def _score(self, session: Session, epoch: int) -> None:
-        """Count right answers on the test set in secret; all learn the count."""
-        right = tested = 0
-        for images, labels in self._learner.test_batches(_TESTED_AT_ONCE):
-            right += await session.right_answers(images, labels)
-            tested += len(labels)
+        """Count right answers in secret; all learn how many there are.
+
+        On the test set that all have; or, if each has its own, on all of these, whose rows are shared.
+        """
+        if self._learner.recipe.common_test:
+            tested = self._tested[0]
+            for common in self._learner.test_batches(_TESTED_AT_ONCE):
+                await session.answer(None, len(common[1]), common)
+        else:
+            tested = sum(self._tested)
+            for owner, count in enumerate(self._tested):
+                own = self._learner.test_batches(_TESTED_AT_ONCE) if owner == session.number else None
+                for first in range(0, count, _TESTED_AT_ONCE):
+                    batch = next(own) if own else None
+                    await session.answer(owner, min(_TESTED_AT_ONCE, count - first), batch)
+        right = await session.right_answers()
         if self._party.id == min(self._system.roster(self._task.workers)):  # all have the same
             self._party.record("evaluated", epoch, model="global", accuracy=right / tested)
 

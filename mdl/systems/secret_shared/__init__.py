@@ -16,7 +16,10 @@ from mdl.systems.secret_shared.worker import Worker
 
 
 class SecretShared(SecretSharedSettings):
-    """SSDDL as a system; its keys are those of `SecretSharedSettings`."""
+    """SSDDL: a group shares its updates out, and a server that sees sums trains the global model.
+
+    Its keys are those of `SecretSharedSettings`.
+    """
 
     def explain(self, workers: int, parameters: int) -> Sequence[str]:
         """See `System`."""
