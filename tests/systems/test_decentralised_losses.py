@@ -550,7 +550,7 @@ def test_they_can_be_studied_all_the_same(keys: dict[str, Any]) -> None:
             {"threshold": 4},
             [
                 "as long as 4 of its nodes remain",
-                "any 4 that collude read every single value",
+                "any 4 that collude, its node among them, read every single value",
                 "two that collude then read it, or another's, from the difference",
             ],
         ),
@@ -566,5 +566,5 @@ def test_what_a_loss_does_is_said(keys: dict[str, Any], texts: list[str]) -> Non
     for text in texts:
         assert text in said
     shared = keys.get("mode", "bfv") == "bfv" and "threshold" in keys
-    assert ("collude read every" in said) == shared
+    assert ("read every single value" in said) == shared
     assert ("two that collude then read it" in said) == (shared and "graph" not in keys)
