@@ -1,8 +1,12 @@
 """What a person sees while a run goes on: a live table on a terminal, plain lines elsewhere."""
 
+import json
 import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
 from typing import Any, Final
 
 from rich.console import Console, Group
@@ -12,10 +16,11 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from mdl import folder as files
 from mdl.budget import Budget
 from mdl.config import Experiment
 from mdl.errors import party_name
-from mdl.party import PartyId
+from mdl.party import MANAGER, PartyId
 
 _OTHER_LINES: Final = 6
 """Of the live table: head, bar, column names, what is not shown, foot, and the cursor's."""
@@ -24,15 +29,17 @@ _OTHER_LINES: Final = 6
 class State:
     """What there is to show: the latest of everything, and how long the rest will take.
 
-    The epoch shown is the whole run's: the manager's, or where nobody talks the slowest party's. Workers at
-    their own pace count theirs apart.
+    The epoch shown is the whole run's: the manager's, or without one the slowest party's. It ends when the
+    manager has scored the model, or without one when all parties that are there are through with it. Workers
+    at their own pace count theirs apart.
 
     Args:
         experiment: what is run.
         simulated: whether events carry virtual seconds.
+        size_bytes: what a run that goes on has sent before.
     """
 
-    def __init__(self, experiment: Experiment, *, simulated: bool = False) -> None:
+    def __init__(self, experiment: Experiment, *, simulated: bool = False, size_bytes: int = 0) -> None:
         self.experiment = experiment
         self.virtual_seconds = 0.0 if simulated else None
         self.began = time.monotonic()
@@ -40,13 +47,18 @@ class State:
         self.epoch = 0
         self.first_epoch: tuple[int, float] | None = None
         self.accuracy: float | None = None
-        self.size_bytes = 0
+        self.size_bytes = size_bytes
         self.budget = Budget(experiment)
         self.workers: dict[int, dict[str, Any]] = {
             worker: _nothing_yet() for worker in range(1, experiment.workers + 1)
         }
         self._led = experiment.led
         self.own_pace = self._led and experiment.system.own_pace
+        self._scored = 0
+        self._own_models = not self._led
+        self._losses: dict[int, dict[PartyId, float]] = {}
+        self._scores: dict[int, dict[PartyId, float]] = {}
+        self._through = {party: _Through() for party in experiment.system.roster(experiment.workers)}
 
     def take(self, event: Mapping[str, Any]) -> bool:
         """Take in an event; say whether it ends an epoch of the whole run."""
@@ -59,30 +71,58 @@ class State:
             case "stopping":
                 self.stage = "stopping: parties finish or are stopped"
             case "ledger":
-                self.size_bytes += sum(row["size_bytes"] for row in event["entry"]["sent"].values())
+                entry = event["entry"]
+                self.size_bytes += _sent(entry)
+                if self.virtual_seconds is None:
+                    return self._through[entry["party"]].ends(entry["epoch"]) and self._slowest_ends()
             case "trained":
                 self.stage = "training"
                 self._row(event["party"]).update(epoch=event["epoch"], loss=event.get("loss"), state="")
+                if event["party"] != MANAGER and event.get("loss") is not None:
+                    self._losses.setdefault(event["epoch"], {})[event["party"]] = event["loss"]
             case "left":
                 self._row(event["worker"])["state"] = "left"
-            case "evaluated" if event["model"] in ("global", "pooled"):
-                self.accuracy = event["accuracy"]
-                return self._led and self._epoch_ends(event["epoch"])
-            case "done" if not self._led:
-                self._row(event["party"])["done"] = event["epoch"]
-                going = [row["done"] for row in self.workers.values() if row["state"] != "left"]
-                return self._epoch_ends(min(going, default=0))
+                return self._slowest_ends()
+            case "evaluated" if self._led:
+                if event["model"] == "global":
+                    self.accuracy, self._scored = event["accuracy"], event["epoch"]
+                    return self._epoch_ends(event["epoch"])
+            case "evaluated" if event["model"] != "alone":
+                self._own_models &= event["model"] == "own"
+                self._scores.setdefault(event["epoch"], {})[event["party"]] = event["accuracy"]
+                # A common model is scored by one, for all.
+                for party in [event["party"]] if event["model"] != "global" else list(self._through):
+                    self._through[party].scored = event["epoch"]
+                return self._slowest_ends()
+            case "done" if self.virtual_seconds is not None:  # else its ledger follows, with the bytes
+                return self._through[event["party"]].ends(event["epoch"]) and self._slowest_ends()
         return False
 
     def _row(self, party: PartyId) -> dict[str, Any]:
         """A manager that trains a model of its own (on the pooled data) has a row too."""
         return self.workers.setdefault(party, _nothing_yet())
 
+    def _slowest_ends(self) -> bool:
+        if self._led:
+            return False
+        here = [
+            found.epoch(self.experiment)
+            for party, found in self._through.items()
+            if self.workers.get(party, {}).get("state") != "left"
+        ]
+        return self._epoch_ends(min(here, default=0))
+
     def _epoch_ends(self, epoch: int) -> bool:
         if epoch <= self.epoch:
             return False
         self.epoch = epoch
         self.first_epoch = self.first_epoch or (epoch, time.monotonic())
+        if scores := self._scores.get(epoch):
+            pooled = scores.get(MANAGER)
+            self.accuracy, self._scored = fmean(scores.values()) if pooled is None else pooled, epoch
+        for by_epoch in (self._losses, self._scores):
+            for past in [each for each in by_epoch if each < epoch]:
+                del by_epoch[past]
         return True
 
     @property
@@ -101,10 +141,10 @@ class State:
     def line(self) -> str:
         """Give the epoch's line."""
         parts = [self.count]
-        if self.accuracy is not None:
-            parts.append(f"test accuracy {self.accuracy:.4f}")
-        if losses := self._losses():
-            parts.append(f"training loss {sum(losses) / len(losses):.4f}")
+        if self._scored == self.epoch:
+            parts.append(self.score)
+        if losses := self._latest_losses():
+            parts.append(f"training loss {fmean(losses):.4f}")
         parts.append(self.expense)
         if spent := self.budget.brief():
             parts.append(spent)
@@ -122,23 +162,75 @@ class State:
         return f"{epoch} (workers' own {min(own)}-{max(own)})"
 
     @property
+    def score(self) -> str:
+        """Say how accurate the models are, and which; empty while none is scored."""
+        if self.accuracy is None:
+            return ""
+        whose = " (mean of own models)" if self._own_models else ""
+        return f"test accuracy {self.accuracy:.4f}{whose}"
+
+    @property
     def expense(self) -> str:
         """Say what was sent so far; of a simulation, which counts that at the end, what time it is there."""
         if self.virtual_seconds is None:
             return f"{human_bytes(self.size_bytes)} sent"
         return f"simulated time {human_seconds(self.virtual_seconds)}"
 
-    def _losses(self) -> list[float]:
-        """Give the workers' latest losses; where they keep step, of those that have kept it."""
-        return [
-            row["loss"]
-            for who, row in self.workers.items()
-            if who and row["loss"] is not None and (self.own_pace or row["epoch"] == self.epoch)
-        ]
+    def _latest_losses(self) -> list[float]:
+        """Give the workers' losses in the epoch, of all that reported it; at their own pace their latest."""
+        if not self.own_pace:
+            return list(self._losses.get(self.epoch, {}).values())
+        return [row["loss"] for who, row in self.workers.items() if who and row["loss"] is not None]
+
+
+@dataclass
+class _Through:
+    """How far a party is.
+
+    Attributes:
+        done: the last epoch that it ended.
+        before: the one before, 0 if it ended none here.
+        scored: the last epoch after which its model was scored.
+    """
+
+    done: int = 0
+    before: int = 0
+    scored: int = 0
+
+    def ends(self, epoch: int) -> bool:
+        """Take in that an epoch is done; say whether that is news."""
+        if epoch <= self.done:
+            return False
+        self.before, self.done = self.done, epoch
+        return True
+
+    def epoch(self, experiment: Experiment) -> int:
+        """Give the last epoch of which nothing more is to come."""
+        every = experiment.evaluate_every
+        due = self.done == experiment.epochs or (every and self.done % every == 0)
+        return self.before if due and self.scored < self.done else self.done
+
+
+def sent_before(run: Path, until: Mapping[PartyId, int]) -> int:
+    """Give the bytes that all parties of a run sent up to the epochs that they go on from."""
+    ledger = run / files.LEDGER
+    found = 0
+    for line in ledger.read_bytes().splitlines() if ledger.exists() else []:
+        try:
+            entry = json.loads(line)
+        except ValueError:  # torn by a crash
+            continue
+        if entry["epoch"] <= until.get(entry["party"], 0):
+            found += _sent(entry)
+    return found
+
+
+def _sent(entry: Mapping[str, Any]) -> int:
+    return sum(row["size_bytes"] for row in entry["sent"].values())
 
 
 def _nothing_yet() -> dict[str, Any]:
-    return {"epoch": 0, "done": 0, "loss": None, "state": ""}
+    return {"epoch": 0, "loss": None, "state": ""}
 
 
 class Lines(AbstractContextManager["Lines"]):
@@ -152,14 +244,15 @@ class Lines(AbstractContextManager["Lines"]):
 
     def __call__(self, event: Mapping[str, Any]) -> None:
         """Show one event."""
-        if self._state.take(event):
-            self._say(self._state.line())
-        elif event["kind"] in ("starting", "stopping"):
+        ends_epoch = self._state.take(event)
+        if event["kind"] in ("starting", "stopping"):
             self._say(f"[{human_seconds(self._state.seconds)}] {self._state.stage}")
         elif event["kind"] == "left":
             self._say(
                 f"[{human_seconds(self._state.seconds)}] {party_name(event['worker'])} left: {event['how']}"
             )
+        if ends_epoch:
+            self._say(self._state.line())
 
     def _say(self, line: str) -> None:
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
@@ -188,8 +281,8 @@ class LiveTable(AbstractContextManager["LiveTable"]):
     def _draw(self) -> Group:
         state, experiment = self._state, self._state.experiment
         left = f", {human_seconds(state.seconds_left)} left" if state.seconds_left is not None else ""
-        accuracy = f"   test accuracy {state.accuracy:.4f}" if state.accuracy is not None else ""
-        head = Text(f"{experiment.name}  {state.count}{accuracy}", style="bold")
+        score = f"   {state.score}" if state.score else ""
+        head = Text(f"{experiment.name}  {state.count}{score}", style="bold")
         so_far = f"{human_seconds(state.seconds)} so far{left}"
         said = (so_far, state.expense, state.budget.brief(), state.stage)
         foot = Text("; ".join(filter(None, said)), style="dim")

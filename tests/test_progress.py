@@ -1,21 +1,26 @@
 """What a person sees of a run: lines in a pipe, a table on a terminal."""
 
 import io
+import json
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 from rich.console import Console
 
 from mdl.config import Experiment, parse
-from mdl.progress import Lines, LiveTable, State, human_bytes, human_seconds
+from mdl.progress import Lines, LiveTable, State, human_bytes, human_seconds, sent_before
 
 Show = Callable[[Mapping[str, Any]], object]
 
 
-def experiment(*, workers: int = 3, epochs: int = 2, system: Mapping[str, Any] | None = None) -> Experiment:
+def experiment(
+    *, workers: int = 3, epochs: int = 2, evaluate_every: int = 1, system: Mapping[str, Any] | None = None
+) -> Experiment:
     chosen = system or {"type": "coordinated", "threshold": 3}
-    return parse({"name": "made-up", "workers": workers, "epochs": epochs, "system": chosen})
+    head = {"name": "made-up", "workers": workers, "epochs": epochs, "evaluate_every": evaluate_every}
+    return parse({**head, "system": chosen})
 
 
 def an_epoch(show: Show, epoch: int, *, workers: int = 3) -> None:
@@ -61,19 +66,93 @@ def test_who_left_is_said_and_brackets_are_no_markup() -> None:
     assert line.endswith("worker 2 left: it died [red]in epoch 1")
 
 
-def test_without_a_manager_an_epoch_ends_when_the_last_worker_is_through() -> None:
-    state = State(experiment(system={"type": "standalone"}))
-    for worker in (1, 2, 3):
-        state.take({"kind": "trained", "party": worker, "epoch": 1, "loss": 1.0})
-        ends = state.take({"kind": "done", "party": worker, "epoch": 1})
-        assert ends == (worker == 3)
+ALONE = {"type": "standalone"}
+
+
+def by_itself(
+    show: Show, worker: int, epoch: int, *, loss: float = 1.0, accuracy: float = 0.5, scored: bool = True
+) -> list[object]:
+    """Show the events of an epoch of a party without a manager, in the order in which they come."""
+    traffic = {"Average": {"messages": 1, "size_bytes": 1000}}
+    events: list[Mapping[str, Any]] = [
+        {"kind": "trained", "party": worker, "epoch": epoch, "loss": loss},
+        {"kind": "done", "party": worker, "epoch": epoch},
+        {"kind": "ledger", "entry": {"party": worker, "epoch": epoch, "sent": traffic}},
+        {"kind": "evaluated", "party": worker, "epoch": epoch, "model": "own", "accuracy": accuracy},
+    ]
+    return [show(event) for event in (events if scored else events[:-1])]
+
+
+def test_without_a_manager_an_epoch_ends_when_the_last_worker_is_scored() -> None:
+    state = State(experiment(system=ALONE))
+    ends = [by_itself(state.take, worker, 1) for worker in (1, 2, 3)]
+    assert ends == [[False] * 4, [False] * 4, [False, False, False, True]]
+
+
+def test_without_a_manager_nothing_is_waited_for_that_is_not_due() -> None:
+    state = State(experiment(system=ALONE, evaluate_every=0))
+    assert [by_itself(state.take, worker, 1)[2] for worker in (1, 2, 3)] == [False, False, True]
+    assert [by_itself(state.take, worker, 2)[3] for worker in (1, 2, 3)] == [False, False, True]
 
 
 def test_without_a_manager_one_that_left_holds_nobody_up() -> None:
-    state = State(experiment(system={"type": "standalone"}))
-    state.take({"kind": "left", "party": 0, "epoch": 0, "worker": 3, "how": "it was killed"})
-    ends = [state.take({"kind": "done", "party": worker, "epoch": 1}) for worker in (1, 2)]
-    assert ends == [False, True]
+    state = State(experiment(system=ALONE))
+    by_itself(state.take, 1, 1)
+    assert not by_itself(state.take, 2, 1)[-1]
+    assert state.take({"kind": "left", "party": 0, "epoch": 0, "worker": 3, "how": "it was killed"})
+    assert state.epoch == 1
+
+
+def test_a_line_is_of_all_parties_epoch_even_where_some_are_ahead() -> None:
+    output = io.StringIO()
+    with Lines(Console(file=output, width=40), State(experiment(system=ALONE))) as lines:
+        by_itself(lines, 1, 1, loss=3.0, accuracy=0.25)
+        by_itself(lines, 1, 2, loss=9.0, accuracy=0.75)
+        by_itself(lines, 2, 1, loss=2.0, accuracy=0.5)
+        by_itself(lines, 3, 1, loss=1.0, accuracy=0.75)
+    [line] = output.getvalue().splitlines()
+    assert "epoch 1/2, test accuracy 0.5000 (mean of own models), training loss 2.0000, 4 kB" in line
+
+
+def test_a_score_of_an_earlier_epoch_is_not_put_beside_a_later_one() -> None:
+    state = State(experiment(epochs=4, evaluate_every=2, system=ALONE))
+    lines = []
+    for epoch in (1, 2, 3):
+        for worker in (1, 2, 3):
+            by_itself(state.take, worker, epoch, scored=epoch == 2)
+        lines.append(state.line())
+    assert ["accuracy" in line for line in lines] == [False, True, False]
+    assert state.accuracy == 0.5
+
+
+def test_a_run_that_goes_on_shows_no_epoch_of_before() -> None:
+    state = State(experiment(epochs=6, system=ALONE))
+    ends = [by_itself(state.take, worker, 4) for worker in (1, 2, 3)]
+    assert [worker.index(True) if True in worker else None for worker in ends] == [None, None, 3]
+    assert state.epoch == 4
+
+
+def test_a_common_model_without_a_manager_is_nobodys_own() -> None:
+    state = State(experiment(system=ALONE))
+    state.take({"kind": "evaluated", "party": 1, "epoch": 1, "model": "global", "accuracy": 0.5})
+    ends = [
+        state.take({"kind": "ledger", "entry": {"party": worker, "epoch": 1, "sent": {}}})
+        for worker in (1, 2, 3)
+    ]
+    assert ends == [False, False, True]
+    assert state.score == "test accuracy 0.5000"
+
+
+def test_what_was_sent_before_a_run_goes_on_counts_up_to_where_it_goes_on(tmp_path: Path) -> None:
+    assert sent_before(tmp_path, {1: 2}) == 0
+    entries = [
+        {"party": party, "epoch": epoch, "sent": {"Upload": {"messages": 1, "size_bytes": size}}}
+        for party, epoch, size in ((1, 1, 1), (1, 2, 10), (1, 3, 100), (2, 2, 1000))
+    ]
+    lines = [json.dumps(entry) for entry in entries]
+    (tmp_path / "ledger.jsonl").write_text("\n".join([*lines, '{"party": 1, "epo']))
+    assert sent_before(tmp_path, {1: 2, 2: 1}) == 11
+    assert "11 B sent" in State(experiment(), size_bytes=11).line()
 
 
 def at_their_own_pace(show: Show) -> None:
@@ -104,9 +183,12 @@ def test_the_live_table_tells_own_epochs_from_those_of_the_run() -> None:
 
 def test_a_model_on_all_data_is_one_of_those_whose_epochs_are_waited_for() -> None:
     state = State(experiment(workers=2, system={"type": "standalone", "pooled": True}))
-    state.take({"kind": "trained", "party": 0, "epoch": 1, "loss": 1.0})
-    ends = [state.take({"kind": "done", "party": party, "epoch": 1}) for party in (1, 2, 0)]
-    assert ends == [False, False, True]
+    for party in (1, 2):
+        assert not any(by_itself(state.take, party, 1))
+    state.take({"kind": "trained", "party": 0, "epoch": 1, "loss": 7.0})
+    state.take({"kind": "evaluated", "party": 0, "epoch": 1, "model": "pooled", "accuracy": 0.75})
+    assert state.take({"kind": "ledger", "entry": {"party": 0, "epoch": 1, "sent": {}}})
+    assert "test accuracy 0.7500, training loss 1.0000" in state.line()
 
 
 def test_the_time_left_follows_from_the_pace_and_is_unknown_at_first() -> None:

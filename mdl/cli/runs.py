@@ -124,16 +124,18 @@ def _train(
     from mdl.config import check_resumable, load
     from mdl.launcher import launch
     from mdl.learning.sizes import check_data
+    from mdl.progress import sent_before
     from mdl.resumption import resume_epochs
 
     check_data(experiment.learning, data_dir(), workers=experiment.workers)
+    sent = 0
     if resume is not None:
         # Both raise before anything in the folder is touched.
         check_resumable(load(resume / folder.EXPERIMENT)[0], experiment)
-        resume_epochs(experiment, resume)
+        sent = sent_before(resume, resume_epochs(experiment, resume))
         folder.write_atomically(resume / folder.EXPERIMENT, experiment.to_toml().encode())
     target = resume or _new_folder(experiment, out)
-    with _watching(experiment, target, quiet=quiet) as watch:
+    with _watching(experiment, target, quiet=quiet, sent=sent) as watch:
         resuming = resume is not None
         summary = launch(experiment, target, data_dir=data_dir(), watch=watch, resuming=resuming)
     return summary, target
@@ -150,12 +152,13 @@ def _new_folder(experiment: "Experiment", out: Path) -> Path:
 
 @contextmanager
 def _watching(
-    experiment: "Experiment", target: Path, *, quiet: bool, simulated: bool = False
+    experiment: "Experiment", target: Path, *, quiet: bool, simulated: bool = False, sent: int = 0
 ) -> Iterator[Watch]:
     """Show what happens, and keep its curves in the run's folder."""
     from mdl.board import Board
 
-    with Board(target) as board, _display(experiment, quiet=quiet, simulated=simulated) as display:
+    display_of = _display(experiment, quiet=quiet, simulated=simulated, sent=sent)
+    with Board(target) as board, display_of as display:
 
         def watch(event: Mapping[str, Any]) -> None:
             display(event)
@@ -164,13 +167,16 @@ def _watching(
         yield watch
 
 
-def _display(experiment: "Experiment", *, quiet: bool, simulated: bool) -> AbstractContextManager[Watch]:
+def _display(
+    experiment: "Experiment", *, quiet: bool, simulated: bool, sent: int
+) -> AbstractContextManager[Watch]:
     from mdl.progress import Lines, LiveTable, State
 
     console = Console()
     if quiet:
         return nullcontext(lambda _: None)
-    return (LiveTable if console.is_terminal else Lines)(console, State(experiment, simulated=simulated))
+    state = State(experiment, simulated=simulated, size_bytes=sent)
+    return (LiveTable if console.is_terminal else Lines)(console, state)
 
 
 def _sum_up(summary: Mapping[str, Any], target: Path) -> int:
