@@ -181,7 +181,11 @@ def _at_home(location: Sequence[str | int], settings: type[BaseModel]) -> str | 
     if types:
         owners = " or ".join(_written(_type_of(other)) for other in types)
         here = _written(_type_of(table))
-        return f"; {key} is a key of type = {owners}, and the type here is {here}: set {name}.type as well"
+        said = f"{key} is a key of type = {owners}, and the type here is {here}"
+        elsewhere = {home for home in _homes(key, settings, tables=True) if home != f"{name}.{key}"}
+        if len(elsewhere) == 1:  # a type is rarely changed for a table that there is in another place too
+            return f"{_question(elsewhere.pop())} In {name}, {said}"
+        return f"; {said}: set {name}.type as well"
     homes = set(_homes(key, settings))
     return _question(homes.pop()) if len(homes) == 1 else None
 
@@ -248,13 +252,14 @@ def _candidates(location: Sequence[str | int], settings: type[BaseModel]) -> Ite
         yield from _tables_of(parent, str(location[-1]))
 
 
-def _homes(key: str, settings: type[BaseModel]) -> Iterator[str]:
-    """The places that a key of this name has, in any table."""
+def _homes(key: str, settings: type[BaseModel], *, tables: bool = False) -> Iterator[str]:
+    """The places that a key of this name has, in any table; with `tables`, those that hold a table."""
     for name in settings.model_fields:
-        if name == key:
+        below = list(_tables_of(settings, name))
+        if name == key and (below or not tables):
             yield name
-        for table in _tables_of(settings, name):
-            yield from (f"{name}.{home}" for home in _homes(key, table))
+        for table in below:
+            yield from (f"{name}.{home}" for home in _homes(key, table, tables=tables))
 
 
 def _tables_of(settings: type[BaseModel], key: str) -> Iterator[type[BaseModel]]:
@@ -271,5 +276,8 @@ def _tables_in(annotation: Any) -> Iterator[type[BaseModel]]:
 
 
 def _type_of(table: type[BaseModel]) -> Any:
+    """The word that chooses a table; None where none does."""
     field = table.model_fields.get("type")
-    return field.default if field is not None else None
+    if field is None:
+        return None
+    return get_args(field.annotation)[0] if field.is_required() else field.default

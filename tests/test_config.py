@@ -308,7 +308,10 @@ def test_mistakes_about_noise_are_told(overrides: Sequence[str], sentence: str) 
 def test_systems_that_hide_nothing_know_no_noise(tmp_path: Path, system: str) -> None:
     text = MINIMAL.replace('"coordinated"\nvisibility = 0.5', f'"{system}"')
     [problem] = problems(tmp_path, text, "system.privacy.type=laplace", "system.privacy.epsilon=0.5")
-    assert problem.startswith("system.privacy: unknown table; privacy is a key of type = 'coordinated' or")
+    assert problem.startswith(
+        "system.privacy: unknown table; did you mean learning.privacy? In system, privacy is a key of type = "
+        "'coordinated' or 'decentralised' or 'dynamic', and the type here"
+    )
 
 
 TABLES = ["type", "visibility", "threshold", "share", "scheme", "block", "range", "group", "encoding", "x"]

@@ -25,12 +25,23 @@ class Bowl(Settings):
     litres: float = 1.0
 
 
+class Seed(Settings):
+    type: Literal["seed"] = "seed"
+    bowl: Bowl | None = None
+
+
+class Wood(Settings):
+    type: Literal["wood"]  # must be given, as what follows must
+    pieces: list[int]
+
+
 class House(Settings):
     number: int
     open: bool = True
     colour: Literal["red", "green"] = "red"
     bowl: Bowl | None = None
     animal: Annotated[Cat | Dog, Field(discriminator="type")] = Cat()
+    stock: Annotated[Seed | Wood, Field(discriminator="type")] = Seed()
 
 
 def told(**tables: Any) -> list[str]:
@@ -57,6 +68,12 @@ def test_nothing_is_said_of_what_is_right() -> None:
         ({"animal": {"type": "dog", "tricks": 1}}, "animal.tricks: should be a list, not 1"),
         ({"animal": {"type": "dog", "tricks": [1, "sit"]}}, "animal.tricks.1: should be a number, not 'sit'"),
         ({"animal": {"type": 3}}, "animal.type: 3 is unknown (allowed: 'cat', 'dog')"),
+        ({"stock": {"type": "coal"}}, "stock.type: 'coal' is unknown (allowed: 'seed', 'wood')"),
+        ({"stock": {"type": "wood"}}, "stock.pieces: is missing"),
+        (
+            {"stock": {"type": "wood", "pieces": [1, "x"]}},
+            "stock.pieces.1: should be a whole number, not 'x'",
+        ),
     ],
 )
 def test_a_sentence_gives_the_place_the_value_and_what_is_allowed(
@@ -106,14 +123,18 @@ def test_text_in_place_of_a_table_that_has_a_type_leads_to_the_type() -> None:
 @pytest.mark.parametrize(
     ("tables", "sentence"),
     [
-        ({"litres": 2.0}, "litres: unknown key; did you mean bowl.litres? "),
+        ({"naps": 2}, "naps: unknown key; did you mean animal.naps? "),
         ({"animal": {"type": "cat", "colour": "red"}}, "animal.colour: unknown key; did you mean colour? "),
         (
             {"animal": {"type": "cat", "tricks": []}},
             "animal.tricks: unknown key; tricks is a key of type = 'dog', and the type here is 'cat': set "
             "animal.type as well ",
         ),
-        ({"type": "cat"}, "type: unknown key; did you mean animal.type? "),
+        (
+            {"stock": {"type": "wood", "pieces": [], "bowl": {}}},
+            "stock.bowl: unknown table; did you mean bowl? In stock, bowl is a key of type = 'seed', and the "
+            "type here is 'wood' (known: ",
+        ),
     ],
 )
 def test_a_key_of_another_table_or_type_is_sent_home(tables: dict[str, Any], sentence: str) -> None:
