@@ -206,7 +206,7 @@ def _type(table: Any) -> str:
 
 
 def _first_line(table: Any) -> str:
-    return _SAID.get(_type(table)) or (table.__doc__ or "").strip().splitlines()[0]
+    return _SAID.get(_type(table)) or (table.__doc__ or "").strip().splitlines()[0].rstrip(".")
 
 
 _SAID = {

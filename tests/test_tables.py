@@ -220,6 +220,12 @@ def test_a_list_names_all_that_a_file_can_name(what: str, names: list[str]) -> N
     assert all(len(line) <= 80 for line in text.splitlines())
 
 
+def test_systems_are_told_in_the_words_of_whoever_chooses_one() -> None:
+    text = words(printed(listing("systems")))
+    assert "decentralised D-MHE: neighbours on a graph average encrypted models dynamic" in text
+    assert "Settings" not in text
+
+
 def test_there_is_no_other_list() -> None:
     with pytest.raises(ConfigError, match="did you mean systems"):
         listing("sistems")

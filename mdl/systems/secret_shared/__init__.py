@@ -16,7 +16,7 @@ from mdl.systems.secret_shared.worker import Worker
 
 
 class SecretShared(SecretSharedSettings):
-    """SSDDL: a group shares its updates out, and a server that sees sums trains the global model.
+    """SSDDL: updates are secret-shared among a group; the server sees their sums.
 
     Its keys are those of `SecretSharedSettings`.
     """
