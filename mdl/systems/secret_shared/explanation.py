@@ -44,8 +44,8 @@ def explain(system: SecretSharedSettings, *, workers: int, parameters: int) -> S
         "nobody chose, and all workers check it.",
         _HIDES[system.mode].format(**words),
         f"The server learns the sum of the updates of at least {least} workers; together with some of them, "
-        f"the sum of the others'. If at most {least - 2} collude with it, that is no single worker's update in "
-        "any one epoch. "
+        f"the sum of the others'. While at most {least - 2} collude with it, no epoch shows it a single "
+        "worker's update. "
         "Workers learn the global model."
         if system.mode != "plain"
         else "Workers learn the global model.",
