@@ -8,6 +8,7 @@ from mdl.audit import coalitions
 from mdl.audit.coalitions import Held, Tally
 from mdl.audit.deviations import System
 from mdl.audit.findings import Finding, findings, is_printed
+from mdl.audit.fitting import fitting
 from mdl.errors import ConfigError
 from mdl.systems import AnySystem, coordinated, dynamic
 
@@ -67,13 +68,18 @@ class Audit:
 
 
 def attackable(system: AnySystem) -> System:
-    """Give a system back if it hides gradients.
+    """Give a system back if it is one of ∝MDL's.
 
     Raises:
-        ConfigError: it does not.
+        ConfigError: it is not; the text says what to use.
     """
     if not isinstance(system, coordinated.Coordinated | dynamic.Dynamic):
-        raise ConfigError([f"system.type: {system.type!r} hides no gradient: there is nothing to attack"])
+        raise ConfigError(
+            [
+                "system.type: mdl audit collusion attacks ∝MDL ('coordinated' and 'dynamic'). Of "
+                f"{system.type!r}: {fitting(system)}"
+            ]
+        )
     return system
 
 

@@ -1,4 +1,4 @@
-"""Who holds which examples, the truth that attacks on data are judged by; and who holds the model."""
+"""Who holds which examples, the truth that attacks on data are judged by; and who holds which model."""
 
 from collections.abc import Mapping
 
@@ -8,6 +8,7 @@ from mdl.config import Experiment
 from mdl.learning.dataset import Dataset
 from mdl.learning.partition import Rows, split
 from mdl.party import PartyId
+from mdl.systems import Decentralised, QuantisedMpc
 
 
 def rows_of_workers(experiment: Experiment, dataset: Dataset) -> Mapping[PartyId, Rows]:
@@ -21,3 +22,27 @@ def rows_of_workers(experiment: Experiment, dataset: Dataset) -> Mapping[PartyId
 def holder(experiment: Experiment) -> PartyId:
     """Say whose model is attacked as the one that all have made: the manager's, or the first node's."""
     return experiment.system.roster(experiment.workers)[0]
+
+
+def named_model(experiment: Experiment) -> str:
+    """Name the model that is attacked as the one that all have made, as in "losses of the ..."."""
+    match experiment.system:
+        case Decentralised():
+            return f"model of node {holder(experiment)}"
+        case QuantisedMpc():
+            return "common model"
+        case _:
+            return "global model"
+
+
+def owners(experiment: Experiment) -> str:
+    """Say who of a run has that model, in words."""
+    match experiment.system:
+        case Decentralised(mode="plain"):
+            return "the node, its neighbours"
+        case Decentralised():
+            return "the node"
+        case QuantisedMpc():
+            return "every party"
+        case _:
+            return "the manager, every worker"

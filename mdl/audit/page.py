@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Protocol
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -10,7 +11,7 @@ from markupsafe import Markup
 
 from mdl import folder as files
 from mdl.audit.galleries import Gallery, data_uri
-from mdl.errors import MdlError
+from mdl.errors import ConfigError, MdlError
 from mdl.report.drawing import Picture
 
 
@@ -81,17 +82,19 @@ class Page:
 
 
 def prepare(out: Path) -> None:
-    """Make the folder, before an attack that may take long.
+    """Make the folder and write into it, before an attack that may take long.
 
     Raises:
-        MdlError: it cannot be made.
+        ConfigError: it cannot be made, or nothing can be written there.
     """
     try:
         out.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=out):
+            pass
     except FileExistsError:
-        raise MdlError(f"cannot write the audit into {out}: it is a file, and not a folder") from None
+        raise ConfigError([f"--out: {out} is a file, and not a folder"]) from None
     except OSError as error:
-        raise MdlError(f"cannot write the audit into {out}: {error.strerror}") from None
+        raise ConfigError([f"--out: cannot write into {out}: {error.strerror}"]) from None
 
 
 def write_all(out: Path, contents: Mapping[str, bytes]) -> Sequence[Path]:
@@ -100,8 +103,8 @@ def write_all(out: Path, contents: Mapping[str, bytes]) -> Sequence[Path]:
     Raises:
         MdlError: they cannot be written.
     """
-    prepare(out)
     try:
+        out.mkdir(parents=True, exist_ok=True)
         for name, content in contents.items():
             files.write_atomically(out / name, content)
     except OSError as error:

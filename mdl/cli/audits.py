@@ -36,7 +36,7 @@ AuditOut = Annotated[
 
 @audit_app.command()
 def collusion(file: File, overrides: Overrides = None, seed: Seed = None) -> None:
-    """Play the manager, alone and with colluding workers: what gradients can they open?
+    """Play ∝MDL's manager, alone and with colluding workers: what gradients can they open?
 
     Each attack is mounted twice: against the protocol as printed, and against what the manager holds after a
     run of the experiment's own system (a few parameters, with its n, m, group and encoding). Then every

@@ -303,5 +303,5 @@ def test_where_nothing_is_hidden_there_is_nothing_to_attack(system: System, reas
 
 
 def test_a_system_without_protection_is_refused() -> None:
-    with pytest.raises(ConfigError, match="'fedavg' hides no gradient"):
+    with pytest.raises(ConfigError, match="'fedavg': it hides no gradient"):
         attackable(FedAvg())

@@ -57,10 +57,19 @@ def test_a_broken_claim_ends_with_code_1(
     assert "A CLAIM OF docs/security.md DOES NOT HOLD: something" in " ".join(capsys.readouterr().out.split())
 
 
-def test_where_nothing_is_hidden_the_file_is_named(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path
+@pytest.mark.parametrize(
+    ("file", "fits"),
+    [
+        ("ssddl.toml", "mdl audit inversion shows what the server's sums tell"),
+        ("dmhe-ring.toml", "mdl audit topology finds the nodes that expose others"),
+        ("mpc-quickstart.toml", "parties learn no gradient (docs/security.md#quantised-mpc)"),
+    ],
+)
+def test_of_another_system_the_audit_that_fits_is_named(
+    capsys: pytest.CaptureFixture[str], file: str, fits: str
 ) -> None:
-    ended = Ended(capsys, "audit", "collusion", QUICKSTART, "--set", "system.type=fedavg")
+    ended = Ended(capsys, "audit", "collusion", str(Path(QUICKSTART).with_name(file)))
     assert ended.code == 2
-    assert "quickstart.toml" in ended.err
-    assert "hides no gradient" in ended.err
+    assert f"{file}:" in ended.err
+    assert "attacks ∝MDL ('coordinated' and 'dynamic')" in ended.err
+    assert fits in ended.err

@@ -8,7 +8,8 @@ import torch
 from rich.console import Console
 
 from mdl import folder as files
-from mdl.audit.holdings import holder
+from mdl.audit import output
+from mdl.audit.holdings import holder, named_model
 from mdl.audit.inversion.attacks import ATTACKS
 from mdl.audit.inversion.findings import Audit
 from mdl.audit.inversion.page import write
@@ -22,11 +23,7 @@ from mdl.config import Experiment
 from mdl.errors import ConfigError
 from mdl.learning import flat
 from mdl.learning.datasets import load
-from mdl.party import MANAGER, PartyId
 from mdl.vectors import Floats
-
-_WIDTH = 120
-"""Columns that the widest table takes; where nobody reads along, it has them."""
 
 
 def run(
@@ -60,31 +57,28 @@ def run(
     check_attackable(experiment)
     torch.set_num_threads(experiment.torch_threads)
     dataset = load(experiment.learning, data_dir, workers=range(1, experiment.workers + 1))
-    start, where = _point_of_attack(trained, holder(experiment))
+    start, where = _point_of_attack(experiment, trained)
     if start is not None and len(start) != (count := flat.count(model_of(experiment, dataset))):
         said = f"learning.model: has {count:,} parameters, and the model in {trained} {len(start):,}"
         raise ConfigError([said], "mdl audit inversion")
     point = Point(experiment, dataset, start, images)
     prepare(out)
     audit = _attack(point, names or tuple(ATTACKS), where)
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = max(console.width, _WIDTH)
+    console = output.console()
     console.print(rendered(audit))
     for path in write(audit, out, date=f"{datetime.now().astimezone():%Y-%m-%d}"):
         console.print(str(path), soft_wrap=True)
     return audit
 
 
-def _point_of_attack(trained: Path | None, party: PartyId) -> tuple[Floats | None, str]:
-    """Find the final model that a party of a run has, and say in words where the attack takes place."""
+def _point_of_attack(experiment: Experiment, trained: Path | None) -> tuple[Floats | None, str]:
+    """Find the final model of a run, and say in words where the attack takes place."""
     if trained is not None:
-        journal = files.FileJournal(trained, party)
+        journal = files.FileJournal(trained, holder(experiment))
         epochs = journal.epochs("model")
         kept = journal.read("model", epochs[-1]) if epochs else None
         if kept is not None:
-            whose = "the run's global model" if party == MANAGER else f"node {party}'s model"
-            return kept["parameters"], f"at {whose} after epoch {epochs[-1]}"
+            return kept["parameters"], f"at the run's {named_model(experiment)} after epoch {epochs[-1]}"
     return None, "at the experiment's first parameters"
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+from mdl.audit.fitting import fitting
 from mdl.audit.inversion import averaging, gossip, roles, sharing
 from mdl.audit.inversion.epochs import epochs_of
 from mdl.audit.inversion.seen import Seen
@@ -11,7 +12,7 @@ from mdl.audit.inversion.stage import stage
 from mdl.config import Experiment
 from mdl.errors import ConfigError
 from mdl.learning.dataset import Dataset
-from mdl.systems import Decentralised, FedAvg, SecretShared, Standalone, coordinated, dynamic
+from mdl.systems import Decentralised, FedAvg, QuantisedMpc, SecretShared, Standalone, coordinated, dynamic
 from mdl.vectors import Floats
 
 SMALL_AGGREGATES: Final = (2, 4)
@@ -44,7 +45,7 @@ def check_attackable(experiment: Experiment) -> None:
     """Make sure that there is something to attack.
 
     Raises:
-        ConfigError: nothing is sent, or the printed protocol is to be run.
+        ConfigError: no gradient is sent or summed, or the printed protocol is to be run.
     """
     system = experiment.system
     if isinstance(system, Standalone):
@@ -54,6 +55,8 @@ def check_attackable(experiment: Experiment) -> None:
                 "take another system"
             ]
         )
+    if isinstance(system, QuantisedMpc):
+        raise ConfigError([f"system.type: of {system.type!r} there is nothing to invert: {fitting(system)}"])
     if isinstance(system, dynamic.Dynamic) and system.mode == "paper":
         raise ConfigError(
             [

@@ -8,7 +8,8 @@ import torch
 from rich.console import Console
 
 from mdl import folder as files
-from mdl.audit.holdings import holder, rows_of_workers
+from mdl.audit import output
+from mdl.audit.holdings import holder, named_model, rows_of_workers
 from mdl.audit.membership import models
 from mdl.audit.membership.models import Model
 from mdl.audit.membership.shown import rendered, write
@@ -22,9 +23,6 @@ from mdl.learning.datasets import load
 from mdl.learning.partition import Rows
 from mdl.party import PartyId
 from mdl.systems import Standalone
-
-_WIDTH = 120
-"""Columns that the widest table takes; where nobody reads along, it has them."""
 
 
 def run(
@@ -58,9 +56,7 @@ def run(
     workers = experiment.workers if alone is None else min(alone, experiment.workers)
     prepare(out)
     audit = _attack(experiment, dataset, trained=trained, workers=workers, examples=examples)
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = max(console.width, _WIDTH)
+    console = output.console()
     console.print(rendered(audit))
     for path in write(audit, out, date=f"{datetime.now().astimezone():%Y-%m-%d}"):
         console.print(str(path), soft_wrap=True)
@@ -116,9 +112,9 @@ def _attack(
 def _global_model(
     experiment: Experiment, dataset: Dataset, rows: Mapping[PartyId, Rows], trained: Path | None
 ) -> Model:
-    if trained is not None and (model := models.of_run(trained, holder(experiment), rows)):
+    if trained is not None and (model := models.of_run(experiment, trained, rows)):
         return model
-    why = f"{trained} has no global model: " if trained is not None else ""
+    why = f"{trained} has no {named_model(experiment)}: " if trained is not None else ""
     _tell(f"{why}training {experiment.epochs} epochs on virtual links")
     return models.simulated(experiment, dataset, rows)
 

@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional
 
 from mdl import folder as files
-from mdl.audit.holdings import holder
+from mdl.audit.holdings import holder, named_model
 from mdl.audit.membership.scores import Losses
 from mdl.config import Experiment
 from mdl.errors import ConfigError
@@ -19,7 +19,7 @@ from mdl.learning.dataset import Dataset, Images, Labels
 from mdl.learning.local import LocalLearner, build_learner
 from mdl.learning.models import build
 from mdl.learning.partition import Rows
-from mdl.party import MANAGER, PartyId
+from mdl.party import PartyId
 from mdl.simulator import simulate
 from mdl.vectors import Floats
 
@@ -46,20 +46,20 @@ def is_in(run: Path, party: PartyId) -> bool:
     return bool(files.FileJournal(run, party).epochs("model"))
 
 
-def of_run(run: Path, party: PartyId, rows: Mapping[PartyId, Rows]) -> Model | None:
-    """Give the final model of all, as a party of a run had it, or None if its folder has none.
+def of_run(experiment: Experiment, run: Path, rows: Mapping[PartyId, Rows]) -> Model | None:
+    """Give the final model of all, as its holder had it, or None if the run's folder has none.
 
     Args:
+        experiment: whose run it is.
         run: its folder.
-        party: the manager; or one of those that average.
         rows: of the training set, those of each worker.
     """
-    journal = files.FileJournal(run, party)
+    journal = files.FileJournal(run, holder(experiment))
     epochs = journal.epochs("model")
     kept = journal.read("model", epochs[-1]) if epochs else None
     if kept is None:
         return None
-    name = f"{_whose(party)} after epoch {epochs[-1]}"
+    name = f"{named_model(experiment)} after epoch {epochs[-1]}"
     return Model(name, kept["parameters"].astype(np.float32), _all_rows(rows))
 
 
@@ -80,9 +80,9 @@ def simulated(experiment: Experiment, dataset: Dataset, rows: Mapping[PartyId, R
     )
     for error in simulation.errors.values():
         raise error
-    party = holder(experiment)
-    outcome = simulation.outcomes[party]
-    return Model(f"{_whose(party)} after epoch {outcome.epochs}", outcome.parameters, _all_rows(rows))
+    outcome = simulation.outcomes[holder(experiment)]
+    name = f"{named_model(experiment)} after epoch {outcome.epochs}"
+    return Model(name, outcome.parameters, _all_rows(rows))
 
 
 def alone(experiment: Experiment, dataset: Dataset, rows: Mapping[PartyId, Rows], worker: PartyId) -> Model:
@@ -134,10 +134,6 @@ def losses(network: nn.Module, images: Images, labels: Labels, scale: float) -> 
             found.append(functional.cross_entropy(scores.double(), truth, reduction="none").numpy())
             right += int((scores.argmax(1) == truth).sum())
     return np.concatenate(found), right / len(labels)
-
-
-def _whose(party: PartyId) -> str:
-    return "global model" if party == MANAGER else f"node {party}'s model"
 
 
 def _all_rows(rows: Mapping[PartyId, Rows]) -> Rows:

@@ -6,11 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from mdl.audit.holdings import owners
 from mdl.audit.membership.models import Model, losses, module
 from mdl.audit.membership.scores import FEW_FALSE, Curve, Score, curve, score
 from mdl.config import Experiment
 from mdl.learning.dataset import Dataset
 from mdl.learning.partition import Rows
+from mdl.systems import QuantisedMpc
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +101,7 @@ def _shared(audit: Audit) -> list[str]:
     return [
         f"Losses of the {audit.shared.model} {said}: AUC {found.auc}, advantage {found.advantage}, "
         f"{found.found.value:.1%} of the members found at {FEW_FALSE:.0%} false positives. Who has the model "
-        "can do this: the manager, every worker, and whoever it is given to."
+        f"can do this: {owners(audit.experiment)}, and whoever it is given to."
     ]
 
 
@@ -116,17 +118,25 @@ def _alone(audit: Audit) -> list[str]:
 
 
 def _what_helps(experiment: Experiment) -> list[str]:
-    contributed: Any = getattr(experiment.system, "privacy", None)
-    recorded: Any = getattr(experiment.learning, "privacy", None)
-    on = [
-        f"{table} ({noise.type})"
-        for table, noise in (("system.privacy", contributed), ("learning.privacy", recorded))
-        if noise is not None and noise.type != "none"
-    ]
-    state = f"On in this experiment: {', '.join(on)}." if on else "Neither is on in this experiment."
     return [
-        "Cryptography does not touch this: it hides gradients, not what the finished model remembers. Noise "
-        f"does: on contributions ([system.privacy]) or by DP-SGD ([learning.privacy]). {state}",
+        "Cryptography does not touch this: it hides gradients, not what the finished model remembers. "
+        f"{_noise(experiment)}",
         "This is the simplest attack. Stronger ones exist (shadow models, LiRA), so a low figure here is no "
         "proof of privacy; a guarantee is what docs/privacy.md accounts for.",
     ]
+
+
+def _noise(experiment: Experiment) -> str:
+    """Say which noise the experiment can have that does touch it, and which it has."""
+    tables: dict[str, tuple[str, Any]] = {}
+    if hasattr(experiment.system, "privacy"):
+        tables["system.privacy"] = "on contributions", experiment.system.privacy
+    if not isinstance(experiment.system, QuantisedMpc):
+        tables["learning.privacy"] = "by DP-SGD", experiment.learning.privacy
+    if not tables:
+        return f"Noise in training would: {experiment.system.type!r} has none. Little overfitting helps."
+    ways = " or ".join(f"{how} ([{table}])" for table, (how, _) in tables.items())
+    on = [f"{table} ({noise.type})" for table, (_, noise) in tables.items() if noise.type != "none"]
+    off = "Neither is" if len(tables) > 1 else "It is not"
+    state = f"On in this experiment: {', '.join(on)}." if on else f"{off} on in this experiment."
+    return f"Noise does: {ways}. {state}"

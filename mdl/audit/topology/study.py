@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from mdl.audit.fitting import fitting
 from mdl.audit.topology.recipe import Recipe, recipe
 from mdl.errors import ConfigError
 from mdl.party import PartyId
@@ -99,7 +100,7 @@ def auditable(system: AnySystem) -> Decentralised:
         case _:
             why = (
                 f"system.type: {system.type!r} has no graph of neighbours. What its parties learn alone and "
-                "together, mdl check says in words; mdl audit collusion and mdl audit inversion attack it"
+                f"together, mdl check says in words; {fitting(system)}"
             )
     raise ConfigError([why])
 

@@ -1,6 +1,8 @@
 """What `mdl audit topology` prints."""
 
 from collections.abc import Sequence
+from fractions import Fraction
+from typing import Final
 
 from rich.console import ConsoleRenderable, Group
 from rich.padding import Padding
@@ -12,6 +14,9 @@ from mdl.audit.topology.study import Audit, Line
 from mdl.party import PartyId
 from mdl.protocols.crowds import Crowd
 from mdl.protocols.exposure import Sized, explain_exposing, listed
+
+_SHORT: Final = 15
+"""A fraction with more characters is shown as a decimal; the record has it as it is."""
 
 
 def rendered(audit: Audit) -> Group:
@@ -60,7 +65,10 @@ def told(crowd: Crowd) -> str:
 
 def _example(line: Line) -> str:
     example = line.sized.example
-    return f"{listed(example.coalition)} expose {listed(example.exposed)}" if example else ""
+    if example is None:
+        return ""
+    verb = "exposes" if len(example.coalition) == 1 else "expose"
+    return f"{listed(example.coalition)} {verb} {listed(example.exposed)}"
 
 
 def explained(audit: Audit) -> Sequence[str]:
@@ -84,13 +92,18 @@ def _recipe(audit: Audit) -> str:
         return ""
     learnt = "sum" if _in_group(audit) else "average"
     parts = [
-        f"{float(factor):.4g} times {party}'s {learnt}" + (f" of epoch {epoch}" if audit.epochs > 1 else "")
+        f"{_written(factor)} times {party}'s {learnt}" + (f" of epoch {epoch}" if audit.epochs > 1 else "")
         for (party, epoch), factor in audit.recipe.factors.items()
     ]
     return (
         f"How: {audit.recipe.victim}'s parameters are {' plus '.join(parts)}, after what the coalition knows "
         "itself is taken off (solved in exact fractions)."
     )
+
+
+def _written(factor: Fraction) -> str:
+    exact = str(factor)
+    return exact if len(exact) <= _SHORT else f"about {float(factor):.4g}"
 
 
 def _threshold(audit: Audit) -> str:

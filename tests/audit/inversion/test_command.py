@@ -73,7 +73,7 @@ def test_where_nobody_manages_it_is_attacked_at_the_first_nodes_model(
     arguments = [*STEP, "--images", "1", "--attack", "analytic", "--out", str(tmp_path)]
     ended = Ended(capsys, "audit", "inversion", str(run), *arguments)
     assert ended.code == 0
-    assert "at node 1's model after epoch 3" in ended.out
+    assert "at the run's model of node 1 after epoch 3" in ended.out
     assert "claims are made for sums of at least 8 (here of 3)" in " ".join(ended.out.split())
 
 
@@ -99,6 +99,17 @@ def test_what_cannot_be_done_is_said_in_words(
     ended = Ended(capsys, "audit", "inversion", QUICKSTART, *arguments)
     assert ended.code == code
     assert said in " ".join(ended.err.split())
+
+
+def test_where_parties_learn_no_gradient_it_is_refused_before_anything_runs(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    secret = str(Path(QUICKSTART).with_name("mpc-quickstart.toml"))
+    ended = Ended(capsys, "audit", "inversion", secret, "--out", str(tmp_path / "a"))
+    assert ended.code == 2
+    assert "parties learn no gradient (docs/security.md#quantised-mpc)" in " ".join(ended.err.split())
+    assert "running the first epochs" not in ended.err
+    assert not (tmp_path / "a").exists()
 
 
 def test_a_folder_that_is_no_runs_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

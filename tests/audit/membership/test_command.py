@@ -139,4 +139,34 @@ def test_where_nobody_manages_the_first_nodes_model_is_attacked(
         plain = ["--set", "epochs=1", "--set", "system.mode=plain", "--alone", "0"]
         ended = Ended(capsys, "audit", "membership", str(what), *plain, "--out", str(tmp_path / "a"))
     assert ended.code == 0
-    assert f"node 1's model after epoch {20 if of_a_run else 1}" in ended.out
+    said = " ".join(ended.out.split())
+    assert f"Losses of the model of node 1 after epoch {20 if of_a_run else 1}" in said
+    assert (
+        f"can do this: the node,{'' if of_a_run else ' its neighbours,'} and whoever it is given to" in said
+    )
+
+
+def test_of_secure_training_all_parties_have_the_model_and_no_noise_is_recommended(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    shutil.copy(Path(QUICKSTART).with_name("mpc-quickstart.toml"), tmp_path / folder.EXPERIMENT)
+    FileJournal(tmp_path, 1).write("model", 20, {"parameters": np.asarray(staged().start, np.float64)})
+    ended = Ended(capsys, "audit", "membership", str(tmp_path), "--alone", "0", "--out", str(tmp_path / "a"))
+    assert ended.code == 0
+    said = " ".join(ended.out.split())
+    assert "Losses of the common model after epoch 20" in said
+    assert "can do this: every party, and whoever it is given to" in said
+    assert "Noise in training would: 'quantised-mpc' has none." in said
+    assert "[system.privacy]" not in said
+
+
+def test_of_a_system_without_noise_on_contributions_only_dp_sgd_is_named(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    shutil.copy(Path(QUICKSTART).with_name("ssddl.toml"), tmp_path / folder.EXPERIMENT)
+    FileJournal(tmp_path, 0).write("model", 20, {"parameters": np.asarray(staged().start, np.float64)})
+    ended = Ended(capsys, "audit", "membership", str(tmp_path), "--alone", "0", "--out", str(tmp_path / "a"))
+    assert ended.code == 0
+    assert "Noise does: by DP-SGD ([learning.privacy]). It is not on in this experiment." in " ".join(
+        ended.out.split()
+    )

@@ -44,7 +44,7 @@ def test_the_ring_is_told_of_with_counts_an_example_and_how_it_is_done(capsys: C
     assert "8 nodes, 8 links, 2 neighbours each; one epoch" in ended.out
     assert "8/28" in ended.out
     assert "1 and 2 expose 3 and 8" in ended.out
-    assert "3's parameters are 3.012 times 2's average" in ended.out
+    assert "3's parameters are 256/85 times 2's average" in ended.out
     assert "Not exposed" not in ended.out
 
 
@@ -61,6 +61,7 @@ def test_a_single_node_that_is_enough_ends_with_code_1(capsys: Capture) -> None:
     assert ended.code == 1
     assert "A SINGLE NODE IS ENOUGH" in ended.out
     assert "7 of 8 do, such as 2 those of 1." in said(ended.out)
+    assert "2 exposes 1" in said(ended.out)
     assert "Exposed by some coalition of up to 1 that was judged: node 1; the others by none." in said(
         ended.out
     )
@@ -137,6 +138,10 @@ def test_ctrl_c_keeps_what_was_judged(
     [
         ([RING, "--set", "system.mode=plain"], "shows every node the parameters of its neighbours"),
         ([str(QUICKSTART)], "'coordinated' has no graph of neighbours"),
+        ([str(QUICKSTART)], "mdl audit collusion tries which gradients"),
+        ([str(QUICKSTART.with_name("mpc-quickstart.toml"))], "parties learn no gradient"),
+        ([RING, "--out", "/dev/null/x"], "--out: cannot write into /dev/null/x: Not a directory"),
+        ([RING, "--out", "/proc"], "--out: cannot write into /proc"),
         ([RING, "--lost", "4"], "without system.threshold the run ends when a node is lost"),
         ([RING, "--coalition", "8"], "of 8 nodes 1 to 7 can collude"),
     ],
