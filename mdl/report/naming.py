@@ -41,9 +41,9 @@ _LAST: Final = ("seed", "torch_threads")
 def labels(runs: Sequence[Run]) -> Sequence[str]:
     """Name each run so that no two are alike and none that ended early can be taken for a complete one.
 
-    By the experiments' names if these differ; else by as few of the settings that differ as suffice, behind
-    the name where that is not the same for all, and without what is as in most runs; else by the folders;
-    else by number. Beside real runs simulated ones are called so.
+    By the experiment's name if no other run has it; else by as few of the settings that differ as suffice,
+    behind the name where that is not the same for all, and without what is as in most runs. Those that are
+    alike in all settings by their folders; else by number. Beside real runs simulated ones are called so.
     """
     return [
         name if run.completed else f"{name} ({run.summary.status})"
@@ -83,11 +83,20 @@ def rank(key: str) -> tuple[int, str]:
 
 def _unlike(runs: Sequence[Run], tails: Sequence[str]) -> Sequence[str]:
     found: Sequence[str] = ()
-    for way in (_by_names, _by_settings, _by_folders):
+    for way in (_by_names, _by_settings):
         found = [f"{name}{tail}" for name, tail in zip(way(runs), tails, strict=True)]
         if len(set(found)) == len(found):
             return found
-    return [f"{name} #{number}" for number, name in enumerate(found, start=1)]
+    folders = [f"{run.folder.resolve().name}{tail}" for run, tail in zip(runs, tails, strict=True)]
+    by_folder = [
+        folder if found.count(name) > 1 else name for name, folder in zip(found, folders, strict=True)
+    ]
+    if len(set(by_folder)) == len(by_folder):
+        return by_folder
+    return [
+        f"{name or run.name} #{found[: index + 1].count(name)}" if found.count(name) > 1 else name
+        for index, (name, run) in enumerate(zip(found, runs, strict=True))
+    ]
 
 
 def _clock(runs: Sequence[Run], run: Run) -> str:
@@ -98,16 +107,15 @@ def _by_names(runs: Sequence[Run]) -> Sequence[str]:
     return [run.name for run in runs]
 
 
-def _by_folders(runs: Sequence[Run]) -> Sequence[str]:
-    return [run.folder.resolve().name for run in runs]
-
-
 def _by_settings(runs: Sequence[Run]) -> Sequence[str]:
     named = len({run.name for run in runs}) > 1
     found = [{**_with_noise(run.settings), "name": run.name if named else ""} for run in runs]
     keys = _telling_apart(found)
+    whole = _written(found, keys, {})
     brief = _written(found, keys, {key: _usual(found, key) for key in keys[1:]})
-    return brief if len(set(brief)) == len(brief) else _written(found, keys, {})
+    chosen = brief if len(set(brief)) == len(set(whole)) else whole
+    counts = Counter(run.name for run in runs)
+    return [run.name if counts[run.name] == 1 else name for run, name in zip(runs, chosen, strict=True)]
 
 
 def told(settings: Mapping[str, Any]) -> str:

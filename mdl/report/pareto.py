@@ -1,12 +1,13 @@
 """What accuracy costs: accuracy against bytes, time and privacy, with the settings that no other beats."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator
+from matplotlib.ticker import FuncFormatter, Locator, LogLocator, MaxNLocator
 
 from mdl.report import drawing, naming, units
 from mdl.report.drawing import EndLabel, Picture
@@ -34,6 +35,9 @@ SAME_COST_RATIO: Final = 1.02
 
 DOT: Final = (0.015, 0.025)
 """Width and height of a dot, as parts of the axes'."""
+
+TICK_GAP_INCHES: Final = 0.08
+"""Between two words at the horizontal axis."""
 
 _BEATEN: Final = "#8d97a3"
 
@@ -105,15 +109,39 @@ def _draw(figure: Figure, found: Sequence[Trade], cost: Quantity) -> None:
     costs, heights = _means(unbeaten)
     axes.plot(costs, heights, color=drawing.BLUE, linewidth=1.6, drawstyle="steps-post", zorder=3)
     prices = sorted(trade.cost.mean for trade in found)
-    if prices[0] > 0 and prices[-1] > LOGARITHMIC_RATIO * prices[0]:
+    logarithmic = prices[0] > 0 and prices[-1] > LOGARITHMIC_RATIO * prices[0]
+    if logarithmic:
         axes.set_xscale("log")
-        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: cost.write(value)))
     axes.margins(x=0.06, y=0.1)
     axes.set_xlabel(cost.title)
     drawing.mark_percent(axes)
     axes.minorticks_off()
     _number(axes, found if len(found) <= MOST_NAMES else _telling(unbeaten))
+    mark_costs(figure, axes, logarithmic=logarithmic)
+
+
+def mark_costs(figure: Figure, axes: Axes, *, logarithmic: bool) -> None:
+    """Mark the horizontal axis as densely as its width, which the names beside it decide, lets one read."""
+    for locator in _locators(logarithmic=logarithmic):
+        axes.xaxis.set_major_locator(locator)
+        figure.draw_without_rendering()
+        low, high = axes.get_xlim()
+        shown = [label for label in axes.get_xticklabels() if low <= label.get_position()[0] <= high]
+        extents = [label.get_window_extent() for label in shown]
+        room = figure.dpi * TICK_GAP_INCHES
+        if all(left.x1 + room <= right.x0 for left, right in pairwise(extents)):
+            return
+
+
+def _locators(*, logarithmic: bool) -> Iterator[Locator]:
+    """Give ways to mark an axis, from dense to sparse."""
+    if logarithmic:
+        for subs in ((1.0, 2.0, 5.0), (1.0, 3.0), (1.0,)):
+            yield LogLocator(subs=subs)
+        yield from (LogLocator(numticks=count) for count in (4, 3, 2))
+    else:
+        yield from (MaxNLocator(nbins=count) for count in (8, 6, 5, 4, 3, 2, 1))
 
 
 def _telling(unbeaten: Sequence[Trade]) -> Sequence[Trade]:

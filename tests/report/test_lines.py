@@ -76,7 +76,7 @@ def test_a_run_that_failed_says_so_in_the_plot(tmp_path: Path) -> None:
 
 def test_twenty_runs_fit_into_one_plot(tmp_path: Path) -> None:
     run = read_run(make_run(tmp_path / "run", epochs=2))
-    assert "run #20" in over_epochs(*[run] * 20)
+    assert "digits-coordinated #20" in over_epochs(*[run] * 20)
 
 
 @pytest.mark.parametrize(("pace", "logarithmic"), [(0.01, True), (2.0, False)])

@@ -105,7 +105,21 @@ def test_runs_of_one_file_are_told_apart_by_their_folders(tmp_path: Path) -> Non
 
 def test_one_run_given_twice_is_told_apart_by_number(tmp_path: Path) -> None:
     run = read_run(make_run(tmp_path / "digits"))
-    assert labels([run, run]) == ["digits #1", "digits #2"]
+    assert labels([run, run]) == ["digits-coordinated #1", "digits-coordinated #2"]
+
+
+def test_only_what_is_alike_in_all_settings_is_called_by_its_folder(tmp_path: Path) -> None:
+    runs = [run_with(tmp_path / f"{n}-digits", "block = 1") for n in (1, 2)]
+    runs.append(run_with(tmp_path / "3-digits", "block = 4"))
+    runs.append(read_run(make_run(tmp_path / "4-mnist", name="mnist")))
+    assert labels(runs) == ["1-digits", "2-digits", "digits, block 4", "mnist"]
+
+
+def test_an_experiment_that_was_run_once_is_called_by_its_name_alone(tmp_path: Path) -> None:
+    runs = [run_with(tmp_path / str(n), f"block = {n}") for n in (1, 2)]
+    other = read_run(make_run(tmp_path / "mnist", name="mnist"))
+    runs.append(replace(other, settings={**other.settings, "workers": 99}))
+    assert labels(runs)[2] == "mnist"
 
 
 @pytest.mark.parametrize("status", ["interrupted", "failed", "unfinished"])

@@ -1,14 +1,17 @@
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.ticker import FuncFormatter
 
 from mdl.report import drawing
+from mdl.report.drawing import EndLabel
 from mdl.report.groups import Estimate, group_runs
-from mdl.report.pareto import MOST_NAMES, Trade, accuracy_for, front
+from mdl.report.pareto import MOST_NAMES, Trade, accuracy_for, front, mark_costs
 from mdl.report.quantities import BYTES, SECONDS
 from tests.report.study_folder import make_study
 
@@ -53,6 +56,25 @@ def test_there_is_no_trade_where_all_cost_the_same_or_few_are_compared(tmp_path:
     with drawing.theme():
         assert accuracy_for(group_runs(runs), SECONDS) is None
         assert accuracy_for(group_runs(runs[:2]), BYTES) is None
+
+
+@pytest.mark.parametrize("logarithmic", [False, True])
+@pytest.mark.parametrize("name", ["short", "a name that is as long as any beside a plot, or longer"])
+def test_words_at_the_axis_keep_off_each_other_however_narrow_it_is(name: str, logarithmic: bool) -> None:
+    with drawing.theme():
+        figure = drawing.frame("Accuracy for bytes", "", height_inches=3.9)
+        axes = figure.add_subplot()
+        if logarithmic:
+            axes.set_xscale("log")
+        axes.set_xlim(1.5e6, 62e6)
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: BYTES.write(value)))
+        drawing.label_ends(axes, [EndLabel(None, 0.5, name, drawing.BLUE)])
+        mark_costs(figure, axes, logarithmic=logarithmic)
+        low, high = axes.get_xlim()
+        shown = [each for each in axes.get_xticklabels() if low <= each.get_position()[0] <= high]
+        extents = [each.get_window_extent() for each in shown]
+    assert len(shown) >= (3 if name == "short" else 2)
+    assert all(left.x1 < right.x0 for left, right in pairwise(extents))
 
 
 def test_dots_on_each_other_show_their_numbers_in_one(tmp_path: Path) -> None:
