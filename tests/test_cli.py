@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from mdl.cli import main
+from mdl.cli.commands import unwrap
 
 QUICKSTART = str(Path(__file__).parent.parent / "configs" / "quickstart.toml")
 FEDAVG = str(Path(__file__).parent.parent / "configs" / "fedavg.toml")
@@ -60,6 +61,18 @@ def test_every_command_has_help_with_an_example_on_a_line_of_its_own(
     first = lines[heading + 1]
     assert first.startswith("mdl keys deal" if command == "node" else f"mdl {command} ")
     assert max(map(len, ended.out.splitlines())) <= 80
+
+
+def test_paragraphs_of_help_break_where_the_terminal_ends(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = [line.rstrip() for line in Ended(capsys, "compare", "--help").out.splitlines()]
+    assert " and the seed; --set changes a key in all of them. How they train may differ," in lines
+    assert "   mdl compare configs/fedavg.toml configs/ssddl.toml configs/dmhe-ring.toml" in lines
+
+
+def test_joining_lines_leaves_paragraphs_and_examples() -> None:
+    assert unwrap("One\ntwo.\n\nThree\nfour.\n\nExamples:\n  mdl a\n  mdl b") == (
+        "One two.\n\nThree four.\n\nExamples:\n  mdl a\n  mdl b"
+    )
 
 
 def test_the_overview_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,5 +1,6 @@
 """All commands, and the way in: `main`."""
 
+import inspect
 import os
 import sys
 from collections.abc import Sequence
@@ -36,6 +37,23 @@ app.command()(node)
 app.add_typer(keys_app, name="keys")
 app.add_typer(audit_app, name="audit")
 app.add_typer(bench_app, name="bench")
+
+
+def unwrap(text: str) -> str:
+    """Join the lines of each paragraph, so that a terminal breaks them where it ends; examples stay."""
+    paragraphs = (part if "\n  " in part else part.replace("\n", " ") for part in text.split("\n\n"))
+    return "\n\n".join(paragraphs)
+
+
+def _unwrap_help(commands: typer.Typer) -> None:
+    for each in commands.registered_commands:
+        each.help = unwrap(inspect.getdoc(each.callback) or "")
+    for group in commands.registered_groups:
+        if group.typer_instance is not None:
+            _unwrap_help(group.typer_instance)
+
+
+_unwrap_help(app)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -68,13 +68,14 @@ def node(
 ) -> None:
     r"""Start one party by hand: what the launcher does for each of them.
 
+    A worker that died comes back with the same command and --rejoin.
+
     [dim]Example:[/dim]
       mdl keys deal configs/quickstart.toml --out keys
       mkdir -m 700 sockets
       mdl node configs/quickstart.toml --party 0 --keys keys/party-0.key \
       --sockets sockets --out runs/by-hand
       (and so on for --party 1 to 8, each in a terminal of its own)
-    A worker that died comes back with the same command and --rejoin.
     """
     from mdl.byhand import start
 
