@@ -41,6 +41,10 @@ def run(
 ) -> None:
     """Train: start all parties of an experiment, show progress, sum up.
 
+    Each epoch has a line: accuracy on the test set, the mean of the workers' training losses, and the bytes
+    that the parties have reported by then. They report an epoch's when they are through with it, which may
+    be a little later; the closing table has all.
+
     [dim]Examples:[/dim]
       mdl run configs/quickstart.toml
       mdl run configs/quickstart.toml --set epochs=1 --set system.scheme.type=plain

@@ -13,6 +13,14 @@ if TYPE_CHECKING:
     from mdl.studies.modes import Mode
     from mdl.studies.sources import Source
 
+
+def _a_name(study: str | None) -> str | None:
+    """Refuse what would lead out of the folder of studies, or deeper into it."""
+    if study is not None and (study in ("", ".", "..") or "/" in study or "\0" in study):
+        raise ConfigError([f"{study!r} is no name of a folder: --out says where it is made"], "--study")
+    return study
+
+
 StudyOut = Annotated[
     Path, typer.Option(metavar="DIR", callback=refuse_file, help="Where study folders are made.")
 ]
@@ -62,7 +70,10 @@ def sweep(
     overrides: Overrides = None,
     out: StudyOut = Path("studies"),
     study: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The study's folder; by default the file's name.")
+        str | None,
+        typer.Option(
+            metavar="NAME", callback=_a_name, help="The study's folder; by default the file's name."
+        ),
     ] = None,
     simulate: Simulate = False,
     schedule: Schedule = 0,
@@ -105,7 +116,9 @@ def compare(
         ),
     ] = None,
     out: StudyOut = Path("studies"),
-    study: Annotated[str, typer.Option(metavar="NAME", help="The study's folder.")] = "comparison",
+    study: Annotated[
+        str, typer.Option(metavar="NAME", callback=_a_name, help="The study's folder.")
+    ] = "comparison",
     simulate: Simulate = False,
     schedule: Schedule = 0,
     latency: Latency = 1.0,

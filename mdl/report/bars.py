@@ -90,22 +90,24 @@ def time_by_activity(runs: Sequence[Run]) -> Picture | None:
 
 
 def contributions_by_worker(runs: Sequence[Run]) -> Picture | None:
-    """Draw how many of each worker's contributions were taken."""
+    """Draw how many of each worker's contributions were taken, in the runs that counted them."""
     title = "Contributions taken, by worker"
+    counting = [run for run in runs if series.accepted(run)]
     panels = [
         [
             Bar(party_name(worker), [count], units.count(count))
             for worker, count in series.accepted(run).items()
         ]
-        for run in runs
+        for run in counting
     ]
-    figure = _stacked(runs, title, panels, [Layer("accepted", drawing.BLUE)])
+    figure = _stacked(counting, title, panels, [Layer("accepted", drawing.BLUE)])
     if figure is None:
         return None
     figure.axes[-1].set_xlabel("contributions: one worker's gradient of one block each")
     caption = (
         "Whose gradients were accepted into a sum: bars of one length are what Jain's index calls 1, and a "
         "single bar among n is 1/n."
+        + (" Runs that counted none are left out." if len(counting) < len(runs) else "")
     )
     return drawing.finish(figure, "contributions", title, caption)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
+from rich.table import Table
 
 from mdl.config import Experiment
 from mdl.errors import ConfigError, DataUnavailable, MdlError
@@ -63,7 +64,7 @@ class Study:
 def plan(study: Study, tell: Tell, *, replace: bool) -> None:
     """Check a study, show what would be done, and say why `perform` would refuse it."""
     points = study.points(tell)
-    Console(highlight=False).print(plan_table([(point, study.standing(point)) for point in points]))
+    Console(highlight=False).print(_plan_table(study, points))
     for error in _hindrances(study, points, replace=replace):
         tell(f"as things are, this study would be refused: {error}")
 
@@ -77,24 +78,28 @@ def perform(study: Study, tell: Tell, *, replace: bool, quiet: bool) -> int:
         DataUnavailable: the data set of a point that is to be run is not there.
     """
     points = study.points(tell)
-    _warn([point.experiment for point in points], tell)
+    _warn(study, [point.experiment for point in points], tell)
     for error in _hindrances(study, points, replace=replace):
         raise error
     jobs = study.jobs or default_jobs(study.mode)
     note_command(study.folder, points, source=study.source, mode=study.mode, jobs=jobs)
-    with _display([point.name for point in points], quiet=quiet) as watch:
+    with _display(State([point.name for point in points], noun=study.source.noun), quiet=quiet) as watch:
         results = run_points(
             points, study.folder, mode=study.mode, jobs=jobs, watch=watch, data_dir=study.data_dir
         )
     return _close(study, list(results.values()), tell)
 
 
-def _warn(experiments: Sequence[Experiment], tell: Tell) -> None:
+def _plan_table(study: Study, points: Sequence[Point]) -> Table:
+    return plan_table([(point, study.standing(point)) for point in points], study.source.noun)
+
+
+def _warn(study: Study, experiments: Sequence[Experiment], tell: Tell) -> None:
     insecure = sum(getattr(experiment.system, "insecure", False) for experiment in experiments)
     if insecure:
         tell(
-            f"warning: system.insecure = true at {insecure} of {len(experiments)} points: runs for study; "
-            "they do not protect anybody's data."
+            f"warning: system.insecure = true at {insecure} of {len(experiments)} {study.source.noun}s: "
+            "runs for study; they do not protect anybody's data."
         )
 
 
@@ -126,11 +131,11 @@ def _in_the_way(study: Study, others: Sequence[str]) -> ConfigError:
     )
 
 
-def _display(names: Sequence[str], *, quiet: bool) -> AbstractContextManager[Watcher]:
+def _display(state: State, *, quiet: bool) -> AbstractContextManager[Watcher]:
     console = Console()
     if quiet:
         return nullcontext(lambda _: None)
-    return (LiveTable if console.is_terminal else Lines)(console, State(names))
+    return (LiveTable if console.is_terminal else Lines)(console, state)
 
 
 def _close(study: Study, results: Sequence[PointResult], tell: Tell) -> int:

@@ -39,6 +39,11 @@ class Grid:
     overrides: Sequence[str]
     axes: Sequence[Axis]
 
+    @property
+    def noun(self) -> str:
+        """See `Source`."""
+        return "point"
+
     def points(self) -> tuple[Sequence[Point], Sequence[str]]:
         """See `Source`."""
         return grid_points(self.file, self.overrides, self.axes)

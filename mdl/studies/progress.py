@@ -26,9 +26,13 @@ class State:
     Args:
         names: of the points, in their order.
         clock: gives seconds.
+        noun: what a point is called.
     """
 
-    def __init__(self, names: Sequence[str], clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, names: Sequence[str], clock: Callable[[], float] = time.monotonic, *, noun: str = "point"
+    ) -> None:
+        self._noun = noun
         self._clock, self._began = clock, clock()
         self.left = dict.fromkeys(names)
         self.going: dict[str, Mapping[str, Any]] = {}
@@ -89,7 +93,7 @@ class State:
             "left": len(self.left),
         }
         told = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
-        return f"{self.count} point{'' if self.count == 1 else 's'}: {told}"
+        return f"{self.count} {self._noun}{'' if self.count == 1 else 's'}: {told}"
 
     def clockline(self) -> str:
         """Say how long it has taken, and how long the rest will take."""

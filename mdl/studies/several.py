@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from mdl.config import Experiment, load
 from mdl.errors import ConfigError
@@ -23,10 +23,21 @@ TRAINING: Final = (
 )
 """Keys of `[learning]` that say how to train. All others say what on which data, and must agree."""
 
+WATCHING: Final = ("evaluate_every",)
+"""Keys that say how training is watched: where they differ, nothing else does."""
+
 LONGEST_NAME: Final = 60
 """Characters of an experiment's name, that leave room for a number behind it."""
 
 _COMMAND: Final = "mdl compare"
+
+_UNSET: Final = "none"
+
+_Settings: TypeAlias = Callable[[Experiment], Mapping[str, Any]]
+"""Gives those settings of an experiment that are compared."""
+
+_Values: TypeAlias = Mapping[str, Mapping[str, Sequence[str]]]
+"""Of each key its values, as written, and of each value the files that have it."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +54,11 @@ class Several:
     overrides: Sequence[str] = ()
     seeds: Sequence[int] = ()
 
+    @property
+    def noun(self) -> str:
+        """See `Source`."""
+        return "run" if self.seeds else "experiment"
+
     def points(self) -> tuple[Sequence[Point], Sequence[str]]:
         """See `Source`. Experiments of one name get numbers behind it.
 
@@ -51,13 +67,15 @@ class Several:
         """
         _refuse_few(self.files)
         experiments, notes = self._load()
-        if problems := _other(experiments, data_settings):
+        if problems := self._unlike(experiments, data_settings):
             raise ConfigError([*problems, "only what is learnt from the same data can be compared"], _COMMAND)
         notes = [
             *notes,
-            *(f"not the same in all: {line}" for line in _other(experiments, _training_settings)),
+            *(f"not the same in all: {line}" for line in self._unlike(experiments, _training_settings)),
         ]
-        named = zip(_unlike([each.name for each in experiments.values()]), experiments.values(), strict=True)
+        named = zip(
+            _numbered([each.name for each in experiments.values()]), experiments.values(), strict=True
+        )
         renamed = [experiment.model_copy(update={"name": name}) for name, experiment in named]
         return [point for each in renamed for point in self._with_seeds(each)], notes
 
@@ -94,6 +112,44 @@ class Several:
                 lines.append("--set holds for all files; what only some systems have is set in their files")
             raise ConfigError(lines, _COMMAND)
         return experiments, list(notes)
+
+    def _unlike(self, experiments: Mapping[str, Experiment], settings: _Settings) -> Sequence[str]:
+        """List the settings that are not the same in all: the key, each value, where, and how to mend it."""
+        found = _other(experiments, settings)
+        common = self._common(found, settings)
+        lines = []
+        for key, files in found.items():
+            values = "; ".join(f"{value} in {', '.join(names)}" for value, names in files.items())
+            mended = f" (for all: --set {key}={common[key]})" if key in common else ""
+            lines.append(f"{key}: {values}{mended}")
+        return lines
+
+    def _common(self, found: _Values, settings: _Settings) -> Mapping[str, str]:
+        """Find values that every file can have: those of one file, if they make all agree, or key by key."""
+        for file in map(str, self.files):
+            of_file = {
+                key: value
+                for key, files in found.items()
+                for value, names in files.items()
+                if file in names and value != _UNSET
+            }
+            changed = self._changed(of_file)
+            if changed and not _other(changed, settings):
+                return of_file
+        common: dict[str, str] = {}
+        for key, files in found.items():
+            working = (value for value in files if value != _UNSET and self._changed({key: value}))
+            if (value := next(working, None)) is not None:
+                common[key] = value
+        return common
+
+    def _changed(self, settings: Mapping[str, str]) -> Mapping[str, Experiment] | None:
+        """Read all files with these settings for all; None if that is wrong for one."""
+        changes = [*self.overrides, *(f"{key}={value}" for key, value in settings.items())]
+        try:
+            return {str(file): load(file, changes)[0] for file in self.files}
+        except ConfigError:
+            return None
 
     def _with_seeds(self, experiment: Experiment) -> Sequence[Point]:
         if not self.seeds:
@@ -138,26 +194,22 @@ def data_settings(experiment: Experiment) -> Mapping[str, Any]:
 
 
 def _training_settings(experiment: Experiment) -> Mapping[str, Any]:
-    settings = experiment.model_dump(exclude={"name", "system"})
+    settings = experiment.model_dump(exclude={"name", "system", *WATCHING})
     return {key: value for key, value in flatten(settings) if key not in data_settings(experiment)}
 
 
-def _other(
-    experiments: Mapping[str, Experiment], settings: Callable[[Experiment], Mapping[str, Any]]
-) -> Sequence[str]:
-    """List the settings that are not the same in all experiments: the key, each value, and where it is."""
+def _other(experiments: Mapping[str, Experiment], settings: _Settings) -> _Values:
+    """Give the settings that are not the same in all experiments: of each key its values, and the files."""
     found = {file: settings(experiment) for file, experiment in experiments.items()}
-    lines = []
+    other: dict[str, Mapping[str, Sequence[str]]] = {}
     for key in dict.fromkeys(key for each in found.values() for key in each):
         files: dict[str, list[str]] = {}
         for file, each in found.items():
             value = each.get(key)
-            files.setdefault("none" if value is None else written(value), []).append(file)
+            files.setdefault(_UNSET if value is None else written(value), []).append(file)
         if len(files) > 1:
-            values = "; ".join(f"{value} in {', '.join(names)}" for value, names in files.items())
-            first = next(value for value in files if value != "none")
-            lines.append(f"{key}: {values} (for all: --set {key}={first})")
-    return lines
+            other[key] = files
+    return other
 
 
 def _refuse_few(files: Sequence[Path]) -> None:
@@ -169,7 +221,7 @@ def _refuse_few(files: Sequence[Path]) -> None:
         raise ConfigError(["give two experiment files or more"], _COMMAND)
 
 
-def _unlike(names: Sequence[str]) -> Sequence[str]:
+def _numbered(names: Sequence[str]) -> Sequence[str]:
     """Put numbers behind names that came before."""
     found: list[str] = []
     for name in names:

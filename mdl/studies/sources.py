@@ -10,6 +10,10 @@ from mdl.studies.points import Point
 class Source(Protocol):
     """What a command was asked to run."""
 
+    @property
+    def noun(self) -> str:
+        """What one of its points is called to a person, in the singular."""
+
     def points(self) -> tuple[Sequence[Point], Sequence[str]]:
         """Make and check all points; give them, and a line for everything that should be told before.
 

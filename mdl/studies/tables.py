@@ -9,7 +9,7 @@ from rich.text import Text
 
 from mdl.progress import human_bytes, human_seconds
 from mdl.report import tables as report
-from mdl.report.runs import read_run
+from mdl.report.runs import is_run, read_run
 from mdl.report.systems import compares_systems, figures_table, traits_table
 from mdl.studies.engine import PointResult
 from mdl.studies.points import Point, short_keys, written
@@ -18,13 +18,14 @@ from mdl.studies.standing import Standing
 _FIGURES: Final = ("epochs", "accuracy", "bytes", "time")
 
 
-def plan_table(standings: Sequence[tuple[Point, Standing]]) -> Table:
+def plan_table(standings: Sequence[tuple[Point, Standing]], noun: str = "point") -> Table:
     """List the points of a study and what is to be done about each."""
     counts = {each: sum(standing is each for _, standing in standings) for each in Standing}
     to_do = len(standings) - counts[Standing.DONE]
-    table = Table(title=f"{len(standings)} points, {to_do} to do", title_justify="left", title_style="bold")
+    title = f"{len(standings)} {noun}{'' if len(standings) == 1 else 's'}, {to_do} to do"
+    table = Table(title=title, title_justify="left", title_style="bold")
     keys = list(standings[0][0].settings)
-    for name in (*short_keys(keys), "", "folder"):
+    for name in (*short_keys(keys), "state", "folder"):
         table.add_column(name, overflow="fold")
     for point, standing in standings:
         values = (written(point.settings[key]) for key in keys)
@@ -33,10 +34,11 @@ def plan_table(standings: Sequence[tuple[Point, Standing]]) -> Table:
 
 
 def closing_tables(results: Sequence[PointResult]) -> Iterator[Table]:
-    """Sum up a study: point by point, or system by system where all of several experiments completed."""
-    runs = [read_run(result.folder) for result in results if result.completed]
+    """Sum up a study: point by point, and system by system all that left a run of several experiments."""
+    begun = [result for result in results if result.status != "unstarted"]
+    runs = [read_run(result.folder) for result in begun if is_run(result.folder)]
     several = compares_systems(runs)
-    if not several or len(runs) < len(results):
+    if not several or not all(result.completed for result in results):
         yield closing_table(results)
     if several:
         yield _printed(figures_table(runs), lines=False)

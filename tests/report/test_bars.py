@@ -106,6 +106,15 @@ def test_each_worker_has_a_bar_with_what_was_taken_of_it(tmp_path: Path) -> None
     assert all(f">{count}<" in svg for count in ("1\u202f200", "0", "34"))
 
 
+def test_a_run_that_counted_no_contributions_has_no_panel_beside_one_that_did(tmp_path: Path) -> None:
+    fairness = {"jain": 1.0, "accepted": {"1": 3}}
+    counted = resummarise(make_run(tmp_path / "counted", name="counted"), fairness=fairness)
+    svg = contributions(counted, read_run(make_run(tmp_path / "other", name="other")))
+    assert ">3<" in svg
+    assert "nothing recorded" not in svg
+    assert ">other<" not in svg
+
+
 def test_where_no_run_counted_contributions_there_is_no_plot_of_them(tmp_path: Path) -> None:
     assert contributions(read_run(make_run(tmp_path / "run"))) == ""
 

@@ -7,9 +7,12 @@ from pathlib import Path
 import pytest
 
 from mdl.cli import main
+from mdl.studies.engine import PointResult
+from mdl.studies.entry import Status
 from mdl.studies.modes import Simulated
 from mdl.studies.several import Several
 from mdl.studies.standing import POINT, record
+from mdl.studies.tables import closing_tables
 
 LEARNING = "[learning]\nmodel = 'digits-mlp'\ntrain_limit = 80\ntest_limit = 40\n"
 SYSTEMS = {
@@ -56,7 +59,8 @@ def test_a_dry_run_lists_the_experiments_and_makes_nothing(
 ) -> None:
     code, out, _, study = compare(capsys, files, "--dry-run")
     assert code == 0
-    assert "3 points, 3 to do" in out
+    assert "3 experiments, 3 to do" in out
+    assert "┃ name   ┃ state ┃ folder ┃" in out
     assert [out.index(name) for name in SYSTEMS] == sorted(out.index(name) for name in SYSTEMS)
     assert not study.exists()
 
@@ -88,6 +92,31 @@ def test_what_is_done_is_not_repeated_and_the_table_is_printed_and_kept(
     runs = json.loads((study / "comparison.json").read_text())["runs"]
     assert runs[2]["traits"]["loss"].startswith("the run ends")
     assert json.loads((study / "study.json").read_text())["commands"][0]["command"] == "compare"
+
+
+def test_a_failed_experiment_stands_in_the_printed_tables_too(files: list[Path]) -> None:
+    complete(files)
+    results = []
+    for point in Several(files).points()[0]:
+        run = files[0].parent / "studies" / "comparison" / point.name
+        status: Status = "failed" if point.name == "ring" else "completed"
+        summary = json.loads((run / "summary.json").read_text()) | {"status": status, "bytes": {}}
+        (run / "summary.json").write_text(json.dumps(summary))
+        results.append(PointResult(point, run, status, "", kept=False, summary=summary))
+    overview, figures, traits = closing_tables(results)
+    assert [str(cell) for cell in overview.columns[1].cells] == ["completed", "completed", "failed"]
+    for table in (figures, traits):
+        assert [str(cell) for cell in table.columns[0].cells] == ["clear", "hidden", "ring (failed)"]
+
+
+@pytest.mark.parametrize("name", ["../escaped", "a/b", "/elsewhere", "..", ""])
+def test_a_study_is_made_nowhere_but_in_the_folder_of_studies(
+    capsys: pytest.CaptureFixture[str], files: list[Path], name: str
+) -> None:
+    code, out, err, study = compare(capsys, files, "--simulate", "--study", name)
+    assert (code, out) == (2, "")
+    assert "--study" in err
+    assert not study.parent.exists()
 
 
 def test_runs_of_several_seeds_are_means(capsys: pytest.CaptureFixture[str], files: list[Path]) -> None:

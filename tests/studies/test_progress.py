@@ -86,6 +86,11 @@ def test_a_plain_line_tells_of_every_end_and_why_a_point_failed() -> None:
     ]
 
 
+def test_points_are_called_as_the_command_calls_them() -> None:
+    assert State(["a", "b"], noun="experiment").headline() == "2 experiments: 2 left"
+    assert State(["a"], noun="run").headline() == "1 run: 1 left"
+
+
 def test_a_plain_line_a_minute_tells_how_far_long_runs_are() -> None:
     state, clock = state_of("a")
     file = io.StringIO()

@@ -83,6 +83,33 @@ def test_other_data_is_refused_with_the_key_and_each_files_value(
     assert problems[-1] == "only what is learnt from the same data can be compared"
 
 
+def test_a_value_is_proposed_only_if_every_file_can_have_it(tmp_path: Path) -> None:
+    few = write(tmp_path, "few", FEDAVG, head=HEAD.replace("workers = 4", "workers = 2"))
+    many = write(tmp_path, "many", COORDINATED)
+    [workers, _] = refused(few, many)
+    assert workers == f"workers: 2 in {few}; 4 in {many} (for all: --set workers=4)"
+    head = f"{HEAD.replace('workers = 4', 'workers = 3')}batch = 32\n"
+    three = write(tmp_path, "three", "[system]\ntype = 'quantised-mpc'\n", head=head)
+    four = write(tmp_path, "four", COORDINATED.replace("3", "4"))
+    assert refused(three, four)[0] == f"workers: 3 in {three}; 4 in {four}"
+
+
+def test_values_that_only_work_together_are_proposed_together(tmp_path: Path) -> None:
+    one = write(tmp_path, "one", FEDAVG, head=f"{HEAD}split = 'shards'\nshards = 2\n")
+    two = write(tmp_path, "two", FEDAVG)
+    problems = refused(one, two)[:-1]
+    assert [problem.partition(" (for all: --set ")[2] for problem in problems] == [
+        "learning.split=shards)",
+        "",  # learning.sample, which there is none of then
+        "learning.shards=2)",
+    ]
+
+
+def test_how_often_models_are_scored_is_no_difference_in_training(tmp_path: Path) -> None:
+    other = write(tmp_path, "two", FEDAVG, head=f"evaluate_every = 1\n{HEAD}")
+    assert Several([write(tmp_path, "one", FEDAVG), other]).points()[1] == []
+
+
 def test_what_is_left_out_is_what_it_stands_for(tmp_path: Path) -> None:
     said = write(tmp_path, "said", FEDAVG, head=f"{HEAD}sample = 0.6\n")
     points, _ = Several([write(tmp_path, "unsaid", FEDAVG), said]).points()
