@@ -5,6 +5,7 @@ PYTHON ?= python3
 CONFIG ?= configs/quickstart.toml
 QUICK  ?= --quick
 SIDE_BY_SIDE ?= -n logical --maxprocesses 8
+TWO_AT_A_TIME ?= -n 2
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
@@ -24,13 +25,14 @@ $(READY): pyproject.toml constraints.txt scripts/bootstrap.py
 train: $(READY)      ## train (CONFIG=configs/quickstart.toml)
 	$(BIN)/mdl run $(CONFIG)
 
-# What needs the machine for itself, whole runs and measurements, goes one after another at the end.
+# Whole runs, of several processes each, go two at a time; what measures goes by itself at the end.
 test: $(READY)      ## run all tests
-	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not alone"
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not whole_run and not alone"
+	$(BIN)/python -m pytest $(TWO_AT_A_TIME) -m whole_run
 	$(BIN)/python -m pytest -m alone
 
 test-fast: $(READY)      ## run the tests that start no processes
-	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not slow and not alone"
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not slow"
 
 check: $(READY)      ## format, lint, types, import contracts
 	$(BIN)/ruff format --check .

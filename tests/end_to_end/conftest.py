@@ -1,4 +1,4 @@
-"""Whole runs have the machine to themselves, and no process outlives its test."""
+"""Whole runs are marked as such, and no process outlives its test."""
 
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
@@ -11,7 +11,7 @@ from tests.end_to_end.runs import stop_all
 def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.alone)
+            item.add_marker(pytest.mark.whole_run)
 
 
 @pytest.fixture(autouse=True)
