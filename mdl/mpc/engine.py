@@ -1,7 +1,7 @@
 """What a security model must do for secrets. Networks, functions and training are written once, on top."""
 
 from collections.abc import Callable
-from typing import Any, Final, Literal, Protocol, TypeAlias
+from typing import Final, Literal, Protocol, TypeAlias
 
 import torch
 from torch import Tensor
@@ -33,9 +33,6 @@ class Engine(Protocol):
 
     def public(self, values: Tensor) -> Secret:
         """Make a secret of what everybody knows."""
-
-    def public_bits(self, values: Tensor) -> Bits:
-        """The same for words of bits."""
 
     def share(self, owner: PartyId, values: Tensor | None, shape: torch.Size) -> Run[Secret]:
         """Share integers that `owner` has, and gives as `values`."""
@@ -74,20 +71,7 @@ class Engine(Protocol):
     def integers(self, bit: Bits) -> Run[Secret]:
         """Make integers of bits, 0 or 1."""
 
-    def check(self) -> Run[None]:
-        """Find out whether anybody has deviated so far; a model that cannot tell does nothing.
-
-        Raises:
-            ProtocolError: somebody has.
-        """
-
 
 def multiply(one: Tensor, two: Tensor) -> Tensor:
     """The product of entries."""
     return one * two
-
-
-def signed_words(values: Any, bits: int) -> Tensor:
-    """Read the lowest bits of integers as signed numbers; for words narrower than the ring."""
-    tensor = torch.as_tensor(values, dtype=torch.int64)
-    return tensor << (WORD_BITS - bits) >> (WORD_BITS - bits)

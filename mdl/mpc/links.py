@@ -94,16 +94,12 @@ class Links:
         numbers: which party of the run is which of the protocol, counted from 0.
         seals: by party of the run.
         within: seconds to wait for a message.
-
-    Attributes:
-        rounds: exchanges so far in which something came.
     """
 
     def __init__(
         self, party: Party, numbers: Sequence[PartyId], seals: Mapping[PartyId, Seal], within: float
     ) -> None:
         self._party, self._numbers, self._seals, self._within = party, numbers, seals, within
-        self.rounds = 0
 
     async def drive(self, protocol: Protocol[T]) -> T:
         """Run a protocol to its end. What it computes, it computes in the party's thread.
@@ -168,7 +164,6 @@ class Links:
                 coming = {peer: tasks.create_task(self._receive(peer, sizes)) for peer, sizes in due.items()}
         except ExceptionGroup as group:
             raise group.exceptions[0] from None
-        self.rounds += bool(coming)
         return {peer: task.result() for peer, task in coming.items()}
 
     def _due(self, wants: Sequence[Wanted]) -> dict[PartyId, list[int]]:

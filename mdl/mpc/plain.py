@@ -21,10 +21,6 @@ class Plain:
         """See `Engine`."""
         return Secret((values,), _UNITS)
 
-    def public_bits(self, values: Tensor) -> Bits:
-        """See `Engine`."""
-        return Bits((values,), _UNITS)
-
     async def share(self, owner: PartyId, values: Tensor | None, shape: torch.Size) -> Secret:
         """See `Engine`."""
         assert values is not None
@@ -55,15 +51,15 @@ class Plain:
 
     async def negative(self, secret: Secret) -> Bits:
         """See `Engine`."""
-        return self.public_bits((secret.parts[0] < 0).to(torch.uint8))
+        return _bits((secret.parts[0] < 0).to(torch.uint8))
 
     async def bits(self, secret: Secret) -> Bits:
         """See `Engine`."""
-        return self.public_bits(secret.parts[0].to(torch.int32))
+        return _bits(secret.parts[0].to(torch.int32))
 
     async def conjunction(self, one: Bits, two: Bits) -> Bits:
         """See `Engine`."""
-        return self.public_bits(one.parts[0] & two.parts[0])
+        return _bits(one.parts[0] & two.parts[0])
 
     async def select(self, bit: Bits, secret: Secret) -> Secret:
         """See `Engine`."""
@@ -73,5 +69,6 @@ class Plain:
         """See `Engine`."""
         return self.public(bit.parts[0].to(torch.int64))
 
-    async def check(self) -> None:
-        """See `Engine`."""
+
+def _bits(values: Tensor) -> Bits:
+    return Bits((values,), _UNITS)

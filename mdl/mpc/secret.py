@@ -108,10 +108,6 @@ class Bits:
     def __getitem__(self, index: Any) -> "Bits":
         return self.map(lambda part: part[index])
 
-    def reshape(self, *shape: int) -> "Bits":
-        """Reshape them."""
-        return self.map(lambda part: part.reshape(*shape))
-
 
 def concatenated(secrets: Sequence[Secret], axis: int = 0) -> Secret:
     """Join secrets along an axis."""

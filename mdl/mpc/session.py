@@ -1,7 +1,7 @@
 """A party's part in one training: engine, network and optimiser, and what is run on them."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor
 from mdl.errors import MdlError
 from mdl.mpc.engine import Engine, Rounding
 from mdl.mpc.fixed import encoded
+from mdl.mpc.keystream import KEY_BYTES
 from mdl.mpc.links import Links
 from mdl.mpc.networks import Network
 from mdl.mpc.optimisers import Sgd
@@ -22,17 +23,15 @@ from mdl.party import PartyId
 from mdl.system import Arrays, Batch, Randomness, Recipe
 from mdl.vectors import Floats
 
-_KEY_BYTES: Final = 16
-
 
 async def begun(number: PartyId, rounding: Rounding, rng: Randomness) -> Rep3:
     """Make a party's engine: each draws the key of its own component, and hands it to the one before.
 
     Party 0 draws the common key.
     """
-    own, common = (_tensor(rng.bytes(_KEY_BYTES)) for _ in range(2))
+    own, common = (_tensor(rng.bytes(KEY_BYTES)) for _ in range(2))
     before, after = (number + 2) % 3, (number + 1) % 3
-    size = torch.Size([_KEY_BYTES])
+    size = torch.Size([KEY_BYTES])
     sends = [(before, own)] + ([(1, common), (2, common)] if number == 0 else [])
     wants = [Wanted(after, size, torch.uint8)] + ([] if number == 0 else [Wanted(0, size, torch.uint8)])
     following, *given = await Exchange(sends, wants)

@@ -48,11 +48,6 @@ class Rep3:
         """See `Engine`."""
         return self._secret((torch.zeros_like(values), torch.zeros_like(values))) + values
 
-    def public_bits(self, values: Tensor) -> Bits:
-        """See `Engine`."""
-        zeros = torch.zeros_like(values)
-        return Bits(tuple(values if unit else zeros for unit in self._units), self._units)
-
     async def share(self, owner: PartyId, values: Tensor | None, shape: torch.Size) -> Secret:
         """See `Engine`: (F, w - F, 0) from the owner's component on; one message, to the party after it."""
         nothing = torch.zeros(shape, dtype=torch.int64)
@@ -75,9 +70,6 @@ class Rep3:
         # The component that the party after lacks is this party's own.
         (lacking,) = await Exchange([(self._after, mine)], [Wanted(self._before, mine.shape, mine.dtype)])
         return mine + following + lacking
-
-    async def check(self) -> None:
-        """See `Engine`: a semi-honest model trusts that all follow the protocol."""
 
     # -------------------------------------------------------------------------------------- products
 
