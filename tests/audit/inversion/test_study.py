@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mdl.audit.inversion.study import GUESS, mount
+from mdl.audit.inversion.study import GUESS, Attempt, mount
 from mdl.audit.inversion.viewing import Point, check_attackable, smaller, sums_of, views
 from mdl.errors import ConfigError
 from tests.audit.inversion.digits import dataset, experiment
@@ -58,15 +58,20 @@ def test_systems_that_share_and_that_gossip_have_their_views(
     assert [view.role for view in views(_point(*overrides))] == roles
 
 
-@pytest.mark.parametrize("overrides", [SSDDL, COMPLETE])
-def test_division_works_in_the_clear_and_on_all_but_one_and_fails_on_sums(overrides: tuple[str, ...]) -> None:
-    point = _point(*overrides)
-    found = {
+def divided(point: Point) -> dict[str, Attempt]:
+    """What division finds in each role's view."""
+    return {
         view.role: attempt
         for view in views(point)
         for attempt in mount(point, view, ["analytic"])
         if attempt.attack == "analytic"
     }
+
+
+@pytest.mark.parametrize("overrides", [SSDDL, COMPLETE])
+def test_division_works_in_the_clear_and_on_all_but_one_and_fails_on_sums(overrides: tuple[str, ...]) -> None:
+    point = _point(*overrides)
+    found = divided(point)
     assert found["server"].decibels.min() > 25
     assert all(np.median(found[role].decibels) < 15 for role in ("manager", "worker") if role in found)
     assert found["eavesdropper"].decibels.max() < 15
@@ -90,12 +95,7 @@ def test_small_sums_of_ssddl_are_of_small_groups() -> None:
 
 def test_division_works_on_the_plain_servers_view_and_fails_on_ours() -> None:
     point = _point(*ALL)
-    found = {
-        view.role: attempt
-        for view in views(point)
-        for attempt in mount(point, view, ["analytic"])
-        if attempt.attack == "analytic"
-    }
+    found = divided(point)
     assert found["server"].decibels.min() > 25
     assert np.median(found["manager"].decibels) < 15
     assert np.median(found["worker"].decibels) < 15

@@ -146,14 +146,19 @@ def test_where_nobody_manages_the_first_nodes_model_is_attacked(
     )
 
 
+def said_of(file: str, party: int, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> str:
+    """What the command says of a run of an experiment, which left a party's model."""
+    shutil.copy(Path(QUICKSTART).with_name(file), tmp_path / folder.EXPERIMENT)
+    FileJournal(tmp_path, party).write("model", 20, {"parameters": np.asarray(staged().start, np.float64)})
+    ended = Ended(capsys, "audit", "membership", str(tmp_path), "--alone", "0", "--out", str(tmp_path / "a"))
+    assert ended.code == 0
+    return " ".join(ended.out.split())
+
+
 def test_of_secure_training_all_parties_have_the_model_and_no_noise_is_recommended(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    shutil.copy(Path(QUICKSTART).with_name("mpc-quickstart.toml"), tmp_path / folder.EXPERIMENT)
-    FileJournal(tmp_path, 1).write("model", 20, {"parameters": np.asarray(staged().start, np.float64)})
-    ended = Ended(capsys, "audit", "membership", str(tmp_path), "--alone", "0", "--out", str(tmp_path / "a"))
-    assert ended.code == 0
-    said = " ".join(ended.out.split())
+    said = said_of("mpc-quickstart.toml", 1, capsys, tmp_path)
     assert "Losses of the common model after epoch 20" in said
     assert "can do this: every party, and whoever it is given to" in said
     assert "Noise in training would: 'quantised-mpc' has none." in said
@@ -163,10 +168,5 @@ def test_of_secure_training_all_parties_have_the_model_and_no_noise_is_recommend
 def test_of_a_system_without_noise_on_contributions_only_dp_sgd_is_named(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    shutil.copy(Path(QUICKSTART).with_name("ssddl.toml"), tmp_path / folder.EXPERIMENT)
-    FileJournal(tmp_path, 0).write("model", 20, {"parameters": np.asarray(staged().start, np.float64)})
-    ended = Ended(capsys, "audit", "membership", str(tmp_path), "--alone", "0", "--out", str(tmp_path / "a"))
-    assert ended.code == 0
-    assert "Noise does: by DP-SGD ([learning.privacy]). It is not on in this experiment." in " ".join(
-        ended.out.split()
-    )
+    said = said_of("ssddl.toml", 0, capsys, tmp_path)
+    assert "Noise does: by DP-SGD ([learning.privacy]). It is not on in this experiment." in said
