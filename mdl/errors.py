@@ -77,6 +77,10 @@ class InvalidShare(ProtocolError):
     """A share, key share or decryption share that fails its check."""
 
 
+class CheatingDetected(ProtocolError):
+    """A check that honest parties always pass has failed: somebody did not follow the protocol."""
+
+
 class PeerLeft(ProtocolError):
     """The link to a party is gone, for whatever cause."""
 

@@ -6,11 +6,11 @@ from typing import Final, Literal, Protocol, TypeAlias
 import torch
 from torch import Tensor
 
+from mdl.mpc.ring import WORD_BITS as WORD_BITS
 from mdl.mpc.rounds import Protocol as Run
 from mdl.mpc.secret import Bits, Secret
 from mdl.party import PartyId
 
-WORD_BITS: Final = 64
 COMPARED_BITS: Final = 32
 """Signs are taken of values in [-2^31, 2^31)."""
 
@@ -31,14 +31,31 @@ class Engine(Protocol):
     def party(self) -> PartyId:
         """Which party this is."""
 
+    @property
+    def holders(self) -> int:
+        """How many parties have shares; they are numbered from 0."""
+
     def public(self, values: Tensor) -> Secret:
         """Make a secret of what everybody knows."""
 
     def share(self, owner: PartyId, values: Tensor | None, shape: torch.Size) -> Run[Secret]:
         """Share integers that `owner` has, and gives as `values`."""
 
+    def check(self) -> Run[None]:
+        """Verify all that was computed since the last time; where parties are trusted to follow, nothing.
+
+        Raises:
+            CheatingDetected: somebody did not follow the protocol.
+        """
+
     def open(self, secret: Secret) -> Run[Tensor]:
-        """Let all parties know a secret."""
+        """Let all parties know a secret, once `check` has passed."""
+
+    def open_to(self, receiver: PartyId, secret: Secret) -> Run[Tensor | None]:
+        """Let one party know a secret, once `check` has passed; None for the others."""
+
+    def random_bits(self, shape: torch.Size) -> Run[Bits]:
+        """Give fair coins that nobody knows: words of one bit, uint8."""
 
     def product(
         self, bilinear: Bilinear, one: Secret, two: Secret, *, plus: Secret | None = None

@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from functools import cache
 from itertools import combinations
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import torch
@@ -90,13 +90,13 @@ async def exponentials(engine: Engine, secret: Secret) -> Secret:
     exponent = await engine.truncate(scaled, FRACTION_BITS) + (shift << FRACTION_BITS)
     word = await engine.bits(exponent)
     places = range(FRACTION_BITS, FRACTION_BITS + _POWER_BITS)
-    digits = await engine.integers(stacked_bits([_digit(word, place) for place in places]))
+    digits = await engine.integers(stacked_bits([word.digit(place) for place in places]))
     fraction = exponent
     for index, place in enumerate(places):
         fraction = fraction - (digits[index] << place)
     whole, part = await together(_whole_power(engine, digits), _fractional_power(engine, fraction))
     power = await engine.scaled_product(multiply, whole, part, _FINE + shift - FRACTION_BITS)
-    return await engine.select(_digit(word, COMPARED_BITS - 1) ^ 1, power)
+    return await engine.select(word.digit(COMPARED_BITS - 1) ^ 1, power)
 
 
 async def _whole_power(engine: Engine, digits: Secret) -> Secret:
@@ -147,10 +147,3 @@ async def reciprocal(engine: Engine, secret: Secret, most: int) -> Secret:
         found = await engine.scaled_product(multiply, found, rest, bits)
         error *= error
     return found
-
-
-def _digit(words: Bits, place: int) -> Bits:
-    def of(part: Any) -> Any:
-        return (part >> place & 1).to(torch.uint8)
-
-    return words.map(of)

@@ -13,9 +13,17 @@ _UNITS: Final = (1,)
 
 
 class Plain:
-    """See `mdl.mpc.engine.Engine`. One party, which exchanges nothing."""
+    """See `mdl.mpc.engine.Engine`. One party, which exchanges nothing.
+
+    Args:
+        seed: of the coins, which nothing hides.
+    """
 
     party: PartyId = 0
+    holders: int = 1
+
+    def __init__(self, seed: int = 0) -> None:
+        self._coins = torch.Generator().manual_seed(seed)
 
     def public(self, values: Tensor) -> Secret:
         """See `Engine`."""
@@ -28,9 +36,21 @@ class Plain:
         del owner
         return self.public(values)
 
+    async def check(self) -> None:
+        """See `Engine`."""
+
     async def open(self, secret: Secret) -> Tensor:
         """See `Engine`."""
         return secret.parts[0]
+
+    async def open_to(self, receiver: PartyId, secret: Secret) -> Tensor | None:
+        """See `Engine`."""
+        assert receiver == self.party
+        return secret.parts[0]
+
+    async def random_bits(self, shape: torch.Size) -> Bits:
+        """See `Engine`."""
+        return _bits(torch.randint(2, shape, generator=self._coins, dtype=torch.uint8))
 
     async def product(
         self, bilinear: Bilinear, one: Secret, two: Secret, *, plus: Secret | None = None

@@ -108,6 +108,17 @@ class Bits:
     def __getitem__(self, index: Any) -> "Bits":
         return self.map(lambda part: part[index])
 
+    def digit(self, place: int) -> "Bits":
+        """Give one binary digit of each word, as words of one bit, uint8."""
+        return self.map(lambda part: (part >> place & 1).to(torch.uint8))
+
+    def shifted(self, places: int) -> "Bits":
+        """Move the digits of 32-bit words up, or down if `places` is negative; what comes in is zero."""
+        if places >= 0:
+            return self.map(lambda part: part << places)
+        kept = (1 << 32 + places) - 1
+        return self.map(lambda part: part >> -places & kept)
+
 
 def concatenated(secrets: Sequence[Secret], axis: int = 0) -> Secret:
     """Join secrets along an axis."""

@@ -1,7 +1,6 @@
 """Three parties compute what one would; messages are uniform, as many as counted, the same for all data."""
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,62 +15,8 @@ from mdl.mpc.engine import TRUNCATED_LIMIT, Engine, multiply
 from mdl.mpc.keystream import Keystream
 from mdl.mpc.rounds import play
 from mdl.mpc.secret import Secret
+from tests.mpc.operations import EDGES, LONG, OPERATIONS, compared, negative, product, scaled, truncated
 from tests.mpc.parties import Program, opened, plainly, replicated, shared, three
-
-EDGES = torch.tensor([0, 1, -1, 2**31 - 1, -(2**31), 2**16, -(2**16), 65535, -65537])
-LONG = 10_001
-"""Long enough to be cut into thirds, and not evenly."""
-
-
-def compared(count: int, seed: int = 0) -> Tensor:
-    """Values that can be compared, the extreme ones first."""
-    generator = torch.Generator().manual_seed(seed)
-    return torch.cat([EDGES, torch.randint(-(2**31), 2**31, (count,), generator=generator)])[:count]
-
-
-async def product(engine: Engine, one: Secret, two: Secret) -> Secret:
-    return await engine.product(multiply, one, two)
-
-
-async def scaled(engine: Engine, one: Secret, two: Secret) -> Secret:
-    return await engine.scaled_product(multiply, one, two, 16, plus=one)
-
-
-async def truncated(engine: Engine, one: Secret, two: Secret) -> Secret:
-    return await engine.truncate(one, 16) + await engine.truncate(two, 29)
-
-
-async def negative(engine: Engine, one: Secret, two: Secret) -> Secret:
-    del two
-    return await engine.integers(await engine.negative(one))
-
-
-async def selected(engine: Engine, one: Secret, two: Secret) -> Secret:
-    bit = await engine.negative(one)
-    return (
-        await engine.select(bit, two) * 3 + await engine.select(bit, one) + await engine.select(bit ^ 1, two)
-    )
-
-
-async def digits(engine: Engine, one: Secret, two: Secret) -> Secret:
-    words = await engine.bits(one + two * 0)
-    total = one * 0
-    for place in (0, 1, 15, 16, 30, 31):
-        total += await engine.integers(words.map(partial(digit, place=place))) << place
-    return total
-
-
-def digit(words: Tensor, place: int) -> Tensor:
-    return (words >> place & 1).to(torch.uint8)
-
-
-async def both(engine: Engine, one: Secret, two: Secret) -> Secret:
-    return await engine.integers(
-        await engine.conjunction(await engine.negative(one), await engine.negative(two))
-    )
-
-
-OPERATIONS = [product, scaled, truncated, negative, selected, digits, both]
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
@@ -93,6 +38,27 @@ def test_matrices_are_multiplied_as_in_the_clear() -> None:
     inputs, outputs = 8 * (one.numel() + two.numel()), 24 * 12 * 7
     # One word a party and entry of the result, whatever the inner length.
     assert sum(traffic.sent_bytes.values()) == inputs + outputs + 24 * 12 * 7
+
+
+def test_one_party_alone_learns_what_is_opened_to_it() -> None:
+    async def program(engine: Engine) -> Tensor | None:
+        return await engine.open_to(1, await shared(engine, EDGES))
+
+    results, _ = play({engine.party: program(engine) for engine in three()})
+    assert results[1] is not None
+    assert torch.equal(results[1], EDGES)
+    assert results[0] is None
+    assert results[2] is None
+
+
+def test_coins_are_fair_and_cost_nothing() -> None:
+    async def program(engine: Engine) -> Tensor:
+        return await engine.open(await engine.integers(await engine.random_bits(torch.Size([60_000]))))
+
+    found, traffic = replicated(program)
+    assert set(found.tolist()) == {0, 1}
+    assert stats.binomtest(int(found.sum()), 60_000).pvalue > 1e-7
+    assert traffic.rounds == 3
 
 
 def test_all_parties_come_to_the_same() -> None:

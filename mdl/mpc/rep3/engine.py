@@ -1,6 +1,7 @@
 """The engine of three parties with replicated shares: whole vectors, by thirds to the roles."""
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
 import torch
 from torch import Tensor
@@ -27,6 +28,8 @@ class Rep3:
         common: a key that all three have.
         rounding: of quotients.
     """
+
+    holders: Final = 3
 
     def __init__(
         self,
@@ -64,12 +67,28 @@ class Rep3:
         await Exchange()
         return self._secret((nothing, mask))
 
+    async def check(self) -> None:
+        """See `Engine`: parties are trusted to follow the protocol."""
+
     async def open(self, secret: Secret) -> Tensor:
         """See `Engine`."""
         mine, following = secret.parts
         # The component that the party after lacks is this party's own.
         (lacking,) = await Exchange([(self._after, mine)], [Wanted(self._before, mine.shape, mine.dtype)])
         return mine + following + lacking
+
+    async def open_to(self, receiver: PartyId, secret: Secret) -> Tensor | None:
+        """See `Engine`: the party before the receiver has what it lacks."""
+        mine, following = secret.parts
+        if self.party == receiver:
+            (lacking,) = await Exchange((), [Wanted(self._before, mine.shape, mine.dtype)])
+            return mine + following + lacking
+        await Exchange([(receiver, mine)] if self._after == receiver else [])
+        return None
+
+    async def random_bits(self, shape: torch.Size) -> Bits:
+        """See `Engine`: of each component both holders draw the same coins; no message."""
+        return self._bits([each.draw(shape, torch.uint8) & 1 for each in (self._mine, self._next)])
 
     # -------------------------------------------------------------------------------------- products
 

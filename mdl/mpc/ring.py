@@ -1,0 +1,40 @@
+"""The ring that secrets live in; narrow in tests, where all its randomness can be enumerated."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Ring:
+    """Integers modulo 2^word_bits, as int64 whose higher bits are of no meaning.
+
+    Sums and products of such words are right whatever the higher bits are; whoever reads a word's sign or
+    shifts it to the right asks for it `signed` first.
+
+    Attributes:
+        word_bits: k.
+        compared_bits: c; signs are taken of values in [-2^(c-1), 2^(c-1)).
+    """
+
+    word_bits: int = 64
+    compared_bits: int = 32
+
+    @property
+    def truncated_limit(self) -> int:
+        """Values that are truncated are below this in absolute value."""
+        return 1 << self.word_bits - 2
+
+    def signed(self, words: Tensor) -> Tensor:
+        """Read words as integers in [-2^(k-1), 2^(k-1))."""
+        if self.word_bits == WORD_BITS:
+            return words
+        above = WORD_BITS - self.word_bits
+        return words << above >> above
+
+
+WORD_BITS: Final = 64
+
+RING_64: Final = Ring()
+"""What is trained in."""
