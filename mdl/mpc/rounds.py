@@ -7,7 +7,7 @@ keystreams in the same order too.
 """
 
 from collections.abc import Coroutine, Generator, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias, TypeVar
 
 import torch
@@ -47,10 +47,12 @@ class Exchange:
     Attributes:
         sends: (to, tensor), in the order in which that party waits for them.
         wants: what is to come.
+        phase: of the program, for who counts what it costs.
     """
 
     sends: Sequence[tuple[PartyId, Tensor]] = ()
     wants: Sequence[Wanted] = ()
+    phase: str = ""
 
     def __await__(self) -> Generator["Exchange", Received, Received]:
         return (yield self)
@@ -86,6 +88,18 @@ async def together(*protocols: Protocol[Any]) -> list[Any]:
             count = len(exchange.wants)
             running.append((index, found[first : first + count]))
             first += count
+
+
+async def phase(name: str, protocol: Protocol[T]) -> T:
+    """Run a protocol, and say of its exchanges which phase of the program they are."""
+    received: Received | None = None
+    while True:
+        try:
+            exchange = protocol.send(received)  # type: ignore[arg-type]
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        received = await replace(exchange, phase=name)
 
 
 @dataclass

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from mdl.mpc.rounds import Exchange, Wanted, play, together
+from mdl.mpc.rounds import Exchange, Wanted, phase, play, together
 
 
 async def swap(party: int, value: int, times: int) -> Tensor:
@@ -69,3 +69,18 @@ def test_an_error_of_one_ends_all_that_runs_with_it() -> None:
 
     with pytest.raises(RuntimeError, match="of its own"):
         play({party: program(party) for party in (0, 1)})
+
+
+def test_a_phase_is_told_of_every_exchange_and_changes_nothing_else() -> None:
+    async def inner() -> int:
+        (got,) = await Exchange([(0, torch.ones(2))], [Wanted(0, torch.Size([2]), torch.float32)])
+        await Exchange()
+        return int(got.sum())
+
+    protocol = phase("forward", inner())
+    first = protocol.send(None)  # type: ignore[arg-type]
+    assert (first.phase, len(first.sends), len(first.wants)) == ("forward", 1, 1)
+    assert protocol.send([torch.ones(2)]).phase == "forward"
+    with pytest.raises(StopIteration) as end:
+        protocol.send([])
+    assert end.value.value == 2
