@@ -78,7 +78,7 @@ def test_a_phase_is_told_of_every_exchange_and_changes_nothing_else() -> None:
         return int(got.sum())
 
     protocol = phase("forward", inner())
-    first = protocol.send(None)  # type: ignore[arg-type]
+    first = protocol.send(None)
     assert (first.phase, len(first.sends), len(first.wants)) == ("forward", 1, 1)
     assert protocol.send([torch.ones(2)]).phase == "forward"
     with pytest.raises(StopIteration) as end:
