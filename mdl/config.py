@@ -174,7 +174,7 @@ class Experiment(Settings):
         late = self.delay.problems(self.workers) if self.delay else []
         found = [*self.system.problems(self.workers), *late]
         if isinstance(self.system, QuantisedMpc):
-            found += _untrainable_in_secret(self.learning)
+            found += _untrainable_in_secret(self.learning, self.workers)
         if not found and self.stop and self.linked and not self.led:
             found.append("stop: there is no common model to score, and nobody who could end the run for all")
         return found
@@ -187,7 +187,8 @@ class Experiment(Settings):
     @property
     def led(self) -> bool:
         """Whether there is a manager, who counts the run's epochs and has the global model."""
-        return any(MANAGER in link for link in self.system.links(self.workers))
+        has = any(MANAGER in link for link in self.system.links(self.workers))
+        return has and getattr(self.system, "leads", True)
 
     def stop_rule(self) -> Stop | None:
         """Give the rule to end early, if there is one."""
@@ -374,12 +375,13 @@ def _drop_unknown(tables: Mapping[str, Any], place: Sequence[str], table: dict[s
     return [f"{name}.type is now {table['type']!r}: dropped {', '.join(f'{name}.{key}' for key in dropped)}"]
 
 
-def _untrainable_in_secret(learning: LearningSettings) -> list[str]:
-    """Say what of local training has no counterpart where three parties train one network together."""
+def _untrainable_in_secret(learning: LearningSettings, workers: int) -> list[str]:
+    """Say what of local training has no counterpart where all parties train one network together."""
     found = []
-    if learning.batch & (learning.batch - 1) or learning.batch < 4:
+    if learning.batch & (learning.batch - 1) or learning.batch < workers:
         found.append(
-            f"learning.batch: {learning.batch}, but a batch of all owners is a power of two from 4 on"
+            f"learning.batch: {learning.batch}, but a batch of all owners is a power of two, and at least "
+            f"{workers}: a row of each"
         )
     if learning.optimiser == "adam":
         found.append('learning.optimiser: "adam" is not computed in secret; there are "sgd" and "momentum"')

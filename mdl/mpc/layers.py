@@ -11,6 +11,7 @@ from torch import Tensor
 
 from mdl.mpc.engine import Bilinear, Engine
 from mdl.mpc.fixed import FRACTION_BITS
+from mdl.mpc.rounds import phase
 from mdl.mpc.secret import Bits, Secret, stacked
 
 
@@ -315,5 +316,11 @@ async def backward(engine: Engine, layers: Sequence[Layer], gradient: Secret) ->
     found: list[tuple[int, Secret]] = []
     for number in range(len(layers) - 1, lowest, -1):
         found.append((number, gradient))
-        gradient = await layers[number].backward(engine, gradient)
+        layer = layers[number]
+        gradient = await phase(f"backward {named(number, layer)}", layer.backward(engine, gradient))
     return [*found, (lowest, gradient)]
+
+
+def named(number: int, layer: Layer) -> str:
+    """Name a layer of a network, for who counts what it costs."""
+    return f"{number} {type(layer).__name__}"

@@ -1,6 +1,6 @@
 """Networks of torch as layers on secrets: an ordinary `torch.nn.Sequential` of layers that are known here."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,9 +9,10 @@ from torch import Tensor, nn
 
 from mdl.mpc.engine import Engine
 from mdl.mpc.fixed import decoded, encoded
-from mdl.mpc.layers import Convolution, Dense, Flatten, Layer, MaxPool, Padding, Relu, Window
-from mdl.mpc.rounds import together
+from mdl.mpc.layers import Convolution, Dense, Flatten, Layer, MaxPool, Padding, Relu, Window, named
+from mdl.mpc.rounds import phase, together
 from mdl.mpc.secret import Secret
+from mdl.party import PartyId
 
 KNOWN: Final = "Linear, Conv2d, MaxPool2d, ReLU, Flatten, ZeroPad2d"
 """Layers that can be computed in secret."""
@@ -43,17 +44,27 @@ class Network:
     async def forward(self, engine: Engine, images: Secret) -> Secret:
         """Give the scores of a batch, shape (n, classes); images as the network takes them, n first."""
         values = images
-        for layer in self.layers:
-            values = await layer.forward(engine, values)
+        for number, layer in enumerate(self.layers):
+            values = await phase(f"forward {named(number, layer)}", layer.forward(engine, values))
         return values
 
     async def opened(self, engine: Engine) -> Tensor:
         """Let all parties know the parameters, as one vector in the order of torch, float64."""
-        named = [(name, secret) for layer in self.layers for name, secret in layer.parameters.items()]
-        found = await together(*(engine.open(secret) for _, secret in named))
-        pairs = zip(named, found, strict=True)
+        return self._vector(await together(*map(engine.open, self._secrets())))
+
+    async def opened_to(self, engine: Engine, receiver: PartyId) -> Tensor | None:
+        """Let one party know the parameters; None for the others."""
+        found = await together(*(engine.open_to(receiver, secret) for secret in self._secrets()))
+        return self._vector(found) if engine.party == receiver else None
+
+    def _secrets(self) -> list[Secret]:
+        return [secret for layer in self.layers for secret in layer.parameters.values()]
+
+    def _vector(self, opened: Sequence[Tensor]) -> Tensor:
+        names = [name for layer in self.layers for name in layer.parameters]
+        pairs = zip(names, opened, strict=True)
         return decoded(
-            torch.cat([(each.t() if name == "weight" else each).reshape(-1) for (name, _), each in pairs])
+            torch.cat([(each.t() if name == "weight" else each).reshape(-1) for name, each in pairs])
         )
 
 

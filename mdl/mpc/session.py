@@ -9,38 +9,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mdl.errors import MdlError
-from mdl.mpc.engine import Engine, Rounding
+from mdl.mpc.engine import Engine
 from mdl.mpc.fixed import encoded
-from mdl.mpc.keystream import KEY_BYTES
 from mdl.mpc.links import Links
 from mdl.mpc.networks import Network
 from mdl.mpc.optimisers import Sgd
-from mdl.mpc.rep3 import Rep3
-from mdl.mpc.rounds import Exchange, Protocol, Wanted, together
+from mdl.mpc.rounds import Protocol, phase, together
 from mdl.mpc.secret import Secret, concatenated
 from mdl.mpc.training import one_hot, right_answers, step
 from mdl.party import PartyId
-from mdl.system import Arrays, Batch, Randomness, Recipe
-from mdl.vectors import Floats
-
-
-async def begun(number: PartyId, rounding: Rounding, rng: Randomness) -> Rep3:
-    """Make a party's engine: each draws the key of its own component, and hands it to the one before.
-
-    Party 0 draws the common key.
-    """
-    own, common = (_tensor(rng.bytes(KEY_BYTES)) for _ in range(2))
-    before, after = (number + 2) % 3, (number + 1) % 3
-    size = torch.Size([KEY_BYTES])
-    sends = [(before, own)] + ([(1, common), (2, common)] if number == 0 else [])
-    wants = [Wanted(after, size, torch.uint8)] + ([] if number == 0 else [Wanted(0, size, torch.uint8)])
-    following, *given = await Exchange(sends, wants)
-    mine, next_one, for_all = (each.numpy().tobytes() for each in (own, following, *given, common)[:3])
-    return Rep3(number, mine, next_one, for_all, rounding)
-
-
-def _tensor(data: bytes) -> Tensor:
-    return torch.frombuffer(bytearray(data), dtype=torch.uint8)
+from mdl.system import Arrays, Batch, Recipe
 
 
 class Session:
@@ -52,13 +30,13 @@ class Session:
         network: on secrets.
         optimiser: of its parameters.
         recipe: how to train.
-        examples: how many each party has, in the order of the engine's numbers.
+        examples: how many each holder has, in the order of the engine's numbers.
         example: the shape of one.
 
     Attributes:
-        number: this party's.
+        number: this party's; a dealer's is that after the holders'.
         steps: in an epoch.
-        own_rows: examples that this party puts into a batch.
+        own_rows: examples that this party puts into a batch; none if it is a dealer.
     """
 
     def __init__(
@@ -74,33 +52,36 @@ class Session:
         self._links, self._engine, self._network, self._optimiser = links, engine, network, optimiser
         self.number, count = engine.party, len(examples)
         self._rows = [recipe.batch // count + (number < recipe.batch % count) for number in range(count)]
-        self.own_rows = self._rows[engine.party]
+        self.own_rows = [*self._rows, 0][engine.party]
         self.steps = recipe.local_steps or max(1, sum(examples) // recipe.batch)
         self._classes = network.layers[-1].parameters["bias"].shape[0]
         self._example = example
         self._right: Secret | None = None
 
-    async def step(self, images: Floats, labels: NDArray[np.int64]) -> None:
-        """Train on a batch, of which these are this party's examples."""
-        await self._links.drive(self._step(images, labels))
+    async def step(self, batch: Batch | None) -> None:
+        """Train on a batch, of which these are this party's examples; a dealer has none."""
+        await self._links.drive(self._step(batch))
 
-    async def _step(self, images: Floats, labels: NDArray[np.int64]) -> None:
-        pixels, targets = self._inputs(images, labels)
-        shared = await together(*self._shares(pixels), *self._shares(targets))
+    async def _step(self, batch: Batch | None) -> None:
+        pixels, targets = self._inputs(batch)
+        shared = await phase(
+            "inputs",
+            together(*self._shares(self._example, pixels), *self._shares([self._classes], targets)),
+        )
         owners = len(self._rows)
-        batch = concatenated(shared[:owners]), concatenated(shared[owners:])
-        await step(self._engine, self._network, self._optimiser, *batch)
+        images, labels = concatenated(shared[:owners]), concatenated(shared[owners:])
+        await step(self._engine, self._network, self._optimiser, images, labels)
 
-    def _inputs(self, images: Floats, labels: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
-        pixels = encoded(torch.from_numpy(np.asarray(images)))
-        return pixels, one_hot(torch.from_numpy(np.asarray(labels)), self._classes)
+    def _inputs(self, batch: Batch | None) -> tuple[Tensor | None, Tensor | None]:
+        if batch is None:
+            return None, None
+        images, labels = (torch.from_numpy(np.asarray(each)) for each in batch)
+        return encoded(images), one_hot(labels, self._classes)
 
-    def _shares(self, own: Tensor) -> list[Protocol[Secret]]:
-        """Share what every party puts in, each as many rows as are due."""
+    def _shares(self, row: Sequence[int], own: Tensor | None) -> list[Protocol[Secret]]:
+        """Share what every holder puts in, each as many rows of a shape as are due."""
         return [
-            self._engine.share(
-                owner, own if owner == self._engine.party else None, torch.Size([rows, *own.shape[1:]])
-            )
+            self._engine.share(owner, own if owner == self.number else None, torch.Size([rows, *row]))
             for owner, rows in enumerate(self._rows)
         ]
 
@@ -116,19 +97,15 @@ class Session:
 
     async def _answer(self, owner: PartyId | None, rows: int, batch: Batch | None) -> None:
         engine = self._engine
-        inputs = None if batch is None else self._inputs(*batch)
+        inputs = self._inputs(batch)
         if owner is None:
-            assert inputs is not None
-            images, labels = (engine.public(each) for each in inputs)
+            images, labels = (engine.public(each) for each in inputs if each is not None)
         else:
             shapes = torch.Size([rows, *self._example]), torch.Size([rows, self._classes])
             images, labels = await together(
-                *(
-                    engine.share(owner, each, shape)
-                    for each, shape in zip(inputs or (None, None), shapes, strict=True)
-                )
+                *(engine.share(owner, each, shape) for each, shape in zip(inputs, shapes, strict=True))
             )
-        found = await right_answers(engine, self._network, images, labels)
+        found = await phase("scoring", right_answers(engine, self._network, images, labels))
         self._right = found if self._right is None else self._right + found
 
     async def right_answers(self) -> int:
@@ -138,10 +115,17 @@ class Session:
         self._right = None
         return int(found)
 
-    async def opened(self) -> NDArray[np.float64]:
-        """Let all know the parameters, shape (t,), in the order of torch."""
-        found = await self._links.drive(self._network.opened(self._engine))
-        return found.numpy()
+    async def opened(self, receiver: PartyId | None = None) -> NDArray[np.float64] | None:
+        """Let all holders, or the one of this number, know the parameters, shape (t,), in the order of torch.
+
+        Returns:
+            The parameters; None for who is not told.
+        """
+        if receiver is None:
+            whole = await self._links.drive(self._network.opened(self._engine))
+            return whole.numpy() if self.number < len(self._rows) else None
+        mine = await self._links.drive(self._network.opened_to(self._engine, receiver))
+        return None if mine is None else mine.numpy()
 
     # -------------------------------------------------------------------------------------- checkpoints
 

@@ -9,6 +9,7 @@ from mdl.mpc.functions import largest, softmax
 from mdl.mpc.layers import backward
 from mdl.mpc.networks import Network
 from mdl.mpc.optimisers import Sgd
+from mdl.mpc.rounds import phase
 from mdl.mpc.secret import Secret
 
 
@@ -23,9 +24,10 @@ async def step(engine: Engine, network: Network, optimiser: Sgd, images: Secret,
         labels: one-hot, shape (n, classes), integers.
     """
     scores = await network.forward(engine, images)
-    found, _ = await softmax(engine, scores)
+    found, _ = await phase("softmax", softmax(engine, scores))
     gradient = found - (labels << FRACTION_BITS)
-    await optimiser.step(engine, network.layers, await backward(engine, network.layers, gradient))
+    back = await backward(engine, network.layers, gradient)
+    await phase("update", optimiser.step(engine, network.layers, back))
 
 
 async def right_answers(engine: Engine, network: Network, images: Secret, labels: Secret) -> Secret:

@@ -96,6 +96,31 @@ def test_rounded_at_random_they_come_near() -> None:
     np.testing.assert_allclose(found.outcomes[1].parameters, by_one_party(experiment(), 2), atol=1e-3)
 
 
+def test_who_is_to_learn_the_model_alone_learns_it() -> None:
+    found = run(experiment({"opening": 2}))
+    assert not found.errors
+    assert fingerprint(found.outcomes[2].parameters) == weights(whole())
+    assert [len(found.outcomes[party].parameters) for party in (1, 3)] == [0, 0]
+    kept = {party: found.journals[party].read("model", 2) for party in (1, 2, 3)}
+    assert ["parameters" in (kept[party] or {}) for party in (1, 2, 3)] == [False, True, False]
+
+
+def test_a_model_that_nobody_is_to_learn_stays_shared() -> None:
+    found = run(experiment({"opening": "none"}))
+    assert not found.errors
+    assert all(len(outcome.parameters) == 0 for outcome in found.outcomes.values())
+    assert all("parameters" not in (found.journals[party].read("model", 2) or {}) for party in (1, 2, 3))
+    first, second = (found.journals[party].read("model", 2) for party in (1, 2))
+    assert first is not None
+    assert second is not None
+    # Party 1 has components 0 and 1, party 2 has 1 and 2.
+    name = "1.weight"
+    np.testing.assert_array_equal(first[f"{name}.1"], second[f"{name}.0"])
+    weight = first[f"{name}.0"] + first[f"{name}.1"] + second[f"{name}.1"]
+    expected = whole().outcomes[1].parameters[: weight.size].reshape(weight.shape[::-1]).T
+    np.testing.assert_allclose(weight * 2.0**-16, expected, rtol=0, atol=1e-7)
+
+
 def test_what_is_scored_is_the_common_model() -> None:
     (scored,) = [event for event in whole().records if event["kind"] == "evaluated"]
     learner = cast(experiment(), None)[1]
@@ -233,7 +258,8 @@ def test_layers_that_are_not_computed_in_secret_are_refused_by_name() -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"workers": 4}, "workers: 4, but secrets are shared among 3"),
+        ({"workers": 4}, 'workers: 4, but 3 share secrets under security = "rep3"'),
+        ({"system": {"opening": 4}}, "system.opening: 4, but there are workers 1 to 3"),
         ({"learning": {"batch": 48}}, "learning.batch: 48"),
         ({"learning": {"batch": 2}}, "learning.batch: 2"),
         ({"learning": {"optimiser": "adam"}}, '"adam" is not computed in secret'),
@@ -244,6 +270,7 @@ def test_what_cannot_be_is_said(changes: dict[str, Any], said: str) -> None:
     tables = {
         **TABLES,
         **changes,
+        "system": {**TABLES["system"], **changes.get("system", {})},
         "learning": {"model": "digits-mlp", "batch": 16, **changes.get("learning", {})},
     }
     with pytest.raises(ConfigError, match=said):
@@ -252,6 +279,6 @@ def test_what_cannot_be_is_said(changes: dict[str, Any], said: str) -> None:
 
 def test_what_a_run_will_do_is_said() -> None:
     said = " ".join(QuantisedMpc().explain(3, 118_282))
-    assert "Any two parties could put them together" in said
+    assert "Any two together know everything" in said
     assert "semi-honest" in said
     assert "5.9 MB" in said

@@ -7,5 +7,6 @@ CCS 2016.
 """
 
 from mdl.mpc.rep3.engine import Rep3
+from mdl.mpc.rep3.setup import begun
 
-__all__ = ["Rep3"]
+__all__ = ["Rep3", "begun"]

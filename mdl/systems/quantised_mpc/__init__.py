@@ -1,10 +1,11 @@
-"""Secure quantised training: three parties train on shares, and nobody sees data, gradients or weights.
+"""Secure quantised training: parties train on shares, and nobody sees data, gradients or weights.
 
 M. Keller, K. Sun, "Secure Quantized Training for Deep Learning", ICML 2022. What is the paper's and what is
 not is in docs/systems/quantised-mpc.md.
 """
 
 from collections.abc import Sequence
+from typing import Final
 
 from mdl.party import Party
 from mdl.system import Learner, Outcome, Task, Traits
@@ -12,22 +13,25 @@ from mdl.systems.quantised_mpc.settings import QuantisedMpcSettings
 
 
 class QuantisedMpc(QuantisedMpcSettings):
-    """Secure quantised training: three parties train one model on shares, and see no data.
+    """Secure quantised training: parties train one model on shares, and see no data.
 
     Its keys are those of `QuantisedMpcSettings`.
     """
 
     def explain(self, workers: int, parameters: int) -> Sequence[str]:
         """See `System`."""
+        model, security = self.model, self.security
         rounded = "up or down at random, right on average"
         if self.rounding == "nearest":
             rounded = "to the nearest, at several times the bytes"
         return [
             f"{workers} parties train one network in secret. Each shares its own images and labels with the "
-            "two others, batch by batch; weights and gradients exist as shares alone. Any two parties could "
-            "put them together; one learns nothing, if all follow the protocol (replicated secret sharing, "
-            "semi-honest). At the end all learn the parameters, and on the way how many test images are "
-            "classified rightly.",
+            "others, batch by batch; weights and gradients exist as shares alone. During the training all "
+            "learn how many test images are classified rightly, and nothing else.",
+            f"Security {security}: {model.title}. {_capital(model.colluding)} know everything. "
+            f"A party that does not follow the protocol {model.deviating}.",
+            *([_DEALT] if model.dealer else []),
+            self._opened,
             "Numbers are multiples of 2^-16 within ±2^14, in the ring of integers modulo 2^64; quotients are "
             f"rounded {rounded}.",
             f"{parameters:,} parameters cost about {50 * parameters / 1e6:.2g} MB in every step, over all, "
@@ -35,11 +39,24 @@ class QuantisedMpc(QuantisedMpcSettings):
             "If a party is lost, the run ends; it can be resumed from the last epoch.",
         ]
 
+    @property
+    def _opened(self) -> str:
+        match self.opening:
+            case "all":
+                return "At the end all workers learn the model."
+            case "none":
+                return (
+                    "At the end nobody learns the model: it stays shared, and answers in secret (mdl infer)."
+                )
+        return f"At the end worker {self.opening} alone learns the model."
+
     def traits(self, workers: int) -> Traits:
         """See `System`."""
         del workers
+        model = {"all": "all: the final model", "none": "nobody: the model"}
+        learns = model.get(str(self.opening), f"worker {self.opening} alone: the final model")
         return Traits(
-            learns="all: the final model, and counts of right answers; any two together: all data",
+            learns=f"{learns}; all: counts of right answers; {self.model.colluding}: all data",
             loss="the run ends, and can be resumed",
         )
 
@@ -49,6 +66,16 @@ class QuantisedMpc(QuantisedMpcSettings):
         from mdl.systems.quantised_mpc.party import MpcParty
 
         return await MpcParty(self, party, learner, task).run()
+
+
+_DEALT: Final = (
+    "Beside them a dealer hands out randomness that fits together. That it tells nobody what it has made is "
+    "an assumption: the dealer and any one party together know everything. Alone it learns nothing."
+)
+
+
+def _capital(text: str) -> str:
+    return text[0].upper() + text[1:]
 
 
 __all__ = ["QuantisedMpc"]

@@ -7,10 +7,11 @@ import msgspec
 import numpy as np
 
 from mdl.errors import ConfigError, PeerTimeout
+from mdl.mpc.engines import begun
 from mdl.mpc.links import Links, Seal
 from mdl.mpc.networks import problems, secretly
 from mdl.mpc.optimisers import Sgd
-from mdl.mpc.session import Session, begun
+from mdl.mpc.session import Session
 from mdl.party import Party, PartyId
 from mdl.protocols.gathering import each
 from mdl.schemes.key_agreement import Agreement, Identity
@@ -18,6 +19,7 @@ from mdl.schemes.randomness import SystemRandomness
 from mdl.system import Arrays, Learner, OpenLearner, Outcome, Randomness, Task
 from mdl.systems.quantised_mpc.messages import Announcement
 from mdl.systems.quantised_mpc.settings import QuantisedMpcSettings
+from mdl.vectors import Floats
 
 _MODEL: Final = "model"
 """The record of this party's shares after an epoch; of the last one, of the parameters too."""
@@ -26,7 +28,7 @@ _TESTED_AT_ONCE: Final = 500
 
 
 class MpcParty:
-    """One of the three. Its keys come from `rng`."""
+    """A holder of shares, or the dealer. Its keys come from `rng`."""
 
     def __init__(
         self,
@@ -51,9 +53,19 @@ class MpcParty:
         session = await self._begin()
         for epoch in range(self._task.resume + 1, self._task.epochs + 1):
             await self._epoch(session, epoch)
-        parameters = (await session.opened()).astype(np.float32)
+        return Outcome(self._task.epochs, "all epochs done", await self._opened(session))
+
+    async def _opened(self, session: Session) -> Floats:
+        """Open the parameters to whom the experiment says; nothing, shape (0,), for the others."""
+        opening = self._system.opening
+        if opening == "none":
+            return np.zeros(0, np.float32)
+        found = await session.opened(None if opening == "all" else self._order.index(opening))
+        if found is None:
+            return np.zeros(0, np.float32)
+        parameters = found.astype(np.float32)
         await self._keep(self._task.epochs, {**session.state(), "parameters": parameters})
-        return Outcome(self._task.epochs, "all epochs done", parameters)
+        return parameters
 
     # -------------------------------------------------------------------------------------- Init
 
@@ -68,16 +80,21 @@ class MpcParty:
         secrets = await self._party.to_thread(
             "cryptography", agreement.agree, {peer: each.signed for peer, each in announced.items()}
         )
-        own, order = self._party.id, tuple(sorted(announced))
+        own, workers = self._party.id, range(1, task.workers + 1)
+        # The dealer, if there is one, comes last.
+        self._order = tuple(sorted(announced, key=lambda party: (party not in workers, party)))
         seals = {peer: Seal(secret, own, peer) for peer, secret in secrets.items()}
-        links = Links(self._party, order, seals, self._system.timeout_seconds)
-        engine = await links.drive(begun(order.index(own), self._system.rounding, self._rng))
+        self._links = Links(self._party, self._order, seals, self._system.timeout_seconds)
+        number = self._order.index(own)
+        engine = await self._links.drive(
+            begun(self._system.security, number, task.workers, self._system.rounding, self._rng)
+        )
         optimiser = Sgd(self._learner.learning_rate, recipe.batch.bit_length() - 1, recipe.momentum)
         network = await self._party.to_thread("training", secretly, engine, self._learner.network)
-        self._tested = [announced[party].tested for party in order]
-        examples = [announced[party].examples for party in order]
+        self._tested = [announced[worker].tested for worker in workers]
+        examples = [announced[worker].examples for worker in workers]
         shape = next(self._learner.test_batches(1))[0].shape[1:]
-        session = Session(links, engine, network, optimiser, recipe, examples, shape)
+        session = Session(self._links, engine, network, optimiser, recipe, examples, shape)
         if task.resume:
             kept = await self._party.to_thread("record", task.journal.read, _MODEL, task.resume)
             assert kept is not None, "a run is resumed where all parties have a record"
@@ -100,12 +117,12 @@ class MpcParty:
     # -------------------------------------------------------------------------------------- training
 
     async def _epoch(self, session: Session, epoch: int) -> None:
-        batches = self._learner.batches(epoch, session.own_rows, session.steps)
+        batches = self._learner.batches(epoch, session.own_rows, session.steps) if session.own_rows else None
         seen = 0
         for _ in range(session.steps):
-            images, labels = await self._party.to_thread("training", next, batches)
-            await session.step(images, labels)
-            seen += len(labels)
+            batch = await self._party.to_thread("training", next, batches) if batches else None
+            await session.step(batch)
+            seen += session.own_rows
         self._party.record("trained", epoch, examples=seen)
         if self._task.delay_seconds:
             await asyncio.sleep(self._task.delay_seconds[(epoch - 1) % len(self._task.delay_seconds)])
@@ -132,7 +149,7 @@ class MpcParty:
                     batch = next(own) if own else None
                     await session.answer(owner, min(_TESTED_AT_ONCE, count - first), batch)
         right = await session.right_answers()
-        if self._party.id == min(self._system.roster(self._task.workers)):  # all have the same
+        if session.number == 0:  # all holders have the same
             self._party.record("evaluated", epoch, model="global", accuracy=right / tested)
 
     async def _keep(self, epoch: int, arrays: Arrays) -> None:

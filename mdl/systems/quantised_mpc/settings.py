@@ -2,33 +2,47 @@
 
 import builtins
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
 import msgspec
-from annotated_types import Gt
+from annotated_types import Ge, Gt
 
 from mdl.mpc.messages import Sealed
+from mdl.mpc.security import SECURITY, Security, SecurityName, counts
 from mdl.party import Message, PartyId
 from mdl.schemes import key_agreement
 from mdl.settings import Settings
 from mdl.system import Crypto, Randomness
 from mdl.systems.quantised_mpc.messages import Announcement
 
-PARTIES: Final = 3
-
 
 class QuantisedMpcSettings(Settings):
     """The `[system]` table for `type = "quantised-mpc"`.
 
     Attributes:
+        security: who shares the secrets, and what that rests on; see `mdl.mpc.security.SECURITY`.
+        opening: who learns the model at the end: ``"all"``, the number of one worker, or ``"none"``: then it
+            stays shared, and answers in secret (``mdl infer``).
         rounding: of what is divided: ``"probabilistic"``, up or down at random and right on average; or
             ``"nearest"``, which needs several times the bytes, and gives the same weights in every run.
         timeout_seconds: how long a party waits for a message of another.
     """
 
     type: Literal["quantised-mpc"] = "quantised-mpc"
+    security: SecurityName = "rep3"
+    opening: Literal["all", "none"] | Annotated[int, Ge(1)] = "all"
     rounding: Literal["probabilistic", "nearest"] = "probabilistic"
     timeout_seconds: Annotated[float, Gt(0)] = 300.0
+
+    @property
+    def model(self) -> Security:
+        """What the run's security rests on."""
+        return SECURITY[self.security]
+
+    @property
+    def leads(self) -> bool:
+        """Nobody counts the epochs for all: a dealer only serves."""
+        return False
 
     @property
     def crypto(self) -> Crypto:
@@ -42,23 +56,33 @@ class QuantisedMpcSettings(Settings):
 
     @property
     def tolerates_loss(self) -> bool:
-        """Each secret needs all three parties."""
+        """Each secret needs all its holders."""
         return False
 
     def problems(self, workers: int) -> Sequence[str]:
         """See `System`."""
-        if workers == PARTIES:
-            return []
-        return [f"workers: {workers}, but secrets are shared among {PARTIES}, each with data of its own"]
+        found = []
+        if workers not in self.model.holders:
+            found.append(
+                f"workers: {workers}, but {counts(self.model.holders)} share secrets under security = "
+                f'"{self.security}", each with data of its own'
+            )
+        if isinstance(self.opening, int) and self.opening > workers:
+            found.append(f"system.opening: {self.opening}, but there are workers 1 to {workers}")
+        return found
 
     def terms(self, workers: int) -> Mapping[str, str]:
         """See `System`."""
         del workers
-        return {"system.rounding": self.rounding}
+        return {
+            "system.rounding": self.rounding,
+            "system.security": self.security,
+            "system.opening": str(self.opening),
+        }
 
     def roster(self, workers: int) -> Sequence[PartyId]:
-        """The three parties: nobody manages them."""
-        return range(1, workers + 1)
+        """The holders, all alike, after a dealer where there is one."""
+        return range(0 if self.model.dealer else 1, workers + 1)
 
     def links(self, workers: int) -> Sequence[tuple[PartyId, PartyId]]:
         """Each with each."""

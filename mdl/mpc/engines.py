@@ -1,0 +1,25 @@
+"""Engines by the names of their security models."""
+
+from mdl.mpc import rep3
+from mdl.mpc.engine import Engine, Rounding
+from mdl.mpc.rounds import Protocol
+from mdl.mpc.security import SecurityName
+from mdl.system import Randomness
+
+
+def begun(
+    security: SecurityName, number: int, holders: int, rounding: Rounding, rng: Randomness
+) -> Protocol[Engine]:
+    """Make a party's engine, and what it has in common with the others'.
+
+    Args:
+        security: which.
+        number: the party's; the dealer, if there is one, comes after the holders.
+        holders: how many there are.
+        rounding: of quotients.
+        rng: of its keys.
+    """
+    del holders
+    match security:
+        case "rep3":
+            return rep3.begun(number, rounding, rng)

@@ -1,0 +1,43 @@
+"""Security models: who may do what before secrets are told or results falsified. Free of torch."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
+
+SecurityName: TypeAlias = Literal["rep3"]
+
+
+@dataclass(frozen=True)
+class Security:
+    """What an engine's security rests on.
+
+    Attributes:
+        title: its usual name.
+        holders: how many parties may share the secrets.
+        colluding: who learns everything if they put together what they have.
+        deviating: what a party that does not follow the protocol can do.
+        dealer: whether one more party, which has no share, hands out randomness.
+    """
+
+    title: str
+    holders: Collection[int]
+    colluding: str
+    deviating: str
+    dealer: bool = False
+
+
+FALSIFIES: Final = "can falsify the result unnoticed"
+IS_NOTICED: Final = "is noticed before anything is opened, and the run ends"
+
+SECURITY: Final[Mapping[SecurityName, Security]] = {
+    "rep3": Security("replicated sharing, semi-honest, honest majority", (3,), "any two together", FALSIFIES),
+}
+"""What there is to choose from, by its name in the experiment file."""
+
+
+def counts(holders: Collection[int]) -> str:
+    """Write down how many holders there may be."""
+    first, last = min(holders), max(holders)
+    if len(holders) > 2 and len(holders) == last - first + 1:
+        return f"{first} to {last}"
+    return " or ".join(str(count) for count in sorted(holders))
