@@ -45,7 +45,8 @@ class State:
         self.began = time.monotonic()
         self.stage = "starting"
         self.epoch = 0
-        self.first_epoch: tuple[int, float] | None = None
+        self._reached = 0.0
+        self._first: tuple[float, float] | None = None
         self.accuracy: float | None = None
         self.size_bytes = size_bytes
         self.budget = Budget(experiment)
@@ -75,6 +76,9 @@ class State:
                 self.size_bytes += _sent(entry)
                 if self.virtual_seconds is None:
                     return self._through[entry["party"]].ends(entry["epoch"]) and self._slowest_ends()
+            case "step":
+                self._came(event["epoch"] - 1 + event["step"] / event["steps"])
+                self.stage = f"epoch {event['epoch']}: step {event['step']:,} of {event['steps']:,}"
             case "trained":
                 self.stage = "training"
                 self._row(event["party"]).update(epoch=event["epoch"], loss=event.get("loss"), state="")
@@ -116,7 +120,7 @@ class State:
         if epoch <= self.epoch:
             return False
         self.epoch = epoch
-        self.first_epoch = self.first_epoch or (epoch, time.monotonic())
+        self._came(epoch)
         if scores := self._scores.get(epoch):
             pooled = scores.get(MANAGER)
             self.accuracy, self._scored = fmean(scores.values()) if pooled is None else pooled, epoch
@@ -130,13 +134,18 @@ class State:
         """Since the start."""
         return time.monotonic() - self.began
 
+    def _came(self, epochs: float) -> None:
+        """Note how far the run is, parts of epochs included."""
+        self._reached = max(self._reached, epochs)
+        self._first = self._first or (epochs, time.monotonic())
+
     @property
     def seconds_left(self) -> float | None:
-        """By the pace of the epochs so far; None while there is none, and when all are done."""
-        if self.first_epoch is None or self.epoch in (self.first_epoch[0], self.experiment.epochs):
+        """By the pace so far; None while there is none, and when all epochs are done."""
+        if self._first is None or self._reached in (self._first[0], self.experiment.epochs):
             return None
-        pace = (time.monotonic() - self.first_epoch[1]) / (self.epoch - self.first_epoch[0])
-        return pace * (self.experiment.epochs - self.epoch)
+        pace = (time.monotonic() - self._first[1]) / (self._reached - self._first[0])
+        return pace * (self.experiment.epochs - self._reached)
 
     def line(self) -> str:
         """Give the epoch's line."""
@@ -233,11 +242,16 @@ def _nothing_yet() -> dict[str, Any]:
     return {"epoch": 0, "loss": None, "state": ""}
 
 
+STEP_LINES_SECONDS: Final = 30.0
+"""How long nothing must have been said before a line tells of a step within an epoch."""
+
+
 class Lines(AbstractContextManager["Lines"]):
     """Plain lines, for logs and pipes."""
 
     def __init__(self, console: Console, state: State) -> None:
         self._console, self._state = console, state
+        self._said = time.monotonic()
 
     def __exit__(self, *_: object) -> None:
         """Nothing is left open: lines are written as they come."""
@@ -247,6 +261,10 @@ class Lines(AbstractContextManager["Lines"]):
         ends_epoch = self._state.take(event)
         if event["kind"] in ("starting", "stopping"):
             self._say(f"[{human_seconds(self._state.seconds)}] {self._state.stage}")
+        elif event["kind"] == "step" and time.monotonic() - self._said >= STEP_LINES_SECONDS:
+            left = self._state.seconds_left
+            rest = "" if left is None else f", {human_seconds(left)} left"
+            self._say(f"[{human_seconds(self._state.seconds)}] {self._state.stage}{rest}")
         elif event["kind"] == "left":
             self._say(
                 f"[{human_seconds(self._state.seconds)}] {party_name(event['worker'])} left: {event['how']}"
@@ -255,6 +273,7 @@ class Lines(AbstractContextManager["Lines"]):
             self._say(self._state.line())
 
     def _say(self, line: str) -> None:
+        self._said = time.monotonic()
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 

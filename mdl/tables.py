@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from textwrap import shorten
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
-from rich.console import Group
+from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -23,6 +23,9 @@ from mdl.systems import AnySystem, QuantisedMpc
 from mdl.systems.decentralised.settings import DecentralisedSettings
 from mdl.systems.promises import explain_spending
 from mdl.systems.visibility import VisibilitySettings
+
+if TYPE_CHECKING:
+    from mdl.learning.sizes import Sized
 
 
 def closing_table(summary: Mapping[str, Any], run: Path) -> Table:
@@ -120,15 +123,25 @@ def explanation(experiment: Experiment, data_dir: Path | None) -> Group:
         ConfigError: the model cannot be made.
         DataUnavailable: the user's own file, whose shape decides the model's, cannot be read.
     """
-    parameters = count_parameters(experiment, data_dir)
+    from mdl.learning.sizes import parameter_count  # brings in torch
+
+    sized = _model(experiment, data_dir)
+    parameters = parameter_count(sized.network)
     learning, system = experiment.learning, experiment.system
     head = (
         f"{experiment.name}: {experiment.workers} workers train {learning.model} ({parameters:,} parameters) "
         f"on {learning.dataset} for {experiment.epochs} epochs, system {system.type!r}, "
         f"seed {experiment.seed}."
     )
-    said = [Text(head, style="bold"), *map(Text, system.explain(experiment.workers, parameters))]
+    said: list[RenderableType] = [
+        Text(head, style="bold"),
+        *map(Text, system.explain(experiment.workers, parameters)),
+    ]
     said += map(Text, _spending(experiment, parameters))
+    if isinstance(system, QuantisedMpc):
+        from mdl.forecast import forecast
+
+        said += forecast(experiment, sized)
     if missing := _missing_data(experiment, data_dir):
         said.append(Text(f"Warning: the data is not here yet. {missing}", style="yellow"))
     return Group(*(Padding(paragraph, (0, 0, 1, 0)) for paragraph in said), Text("The file is valid."))
@@ -166,12 +179,18 @@ def count_parameters(experiment: Experiment, data_dir: Path | None) -> int:
     Raises:
         ConfigError: it cannot be made, or the system cannot train it.
     """
-    from mdl.learning.sizes import model_of, parameter_count  # brings in torch
+    from mdl.learning.sizes import parameter_count  # brings in torch
+
+    return parameter_count(_model(experiment, data_dir).network)
+
+
+def _model(experiment: Experiment, data_dir: Path | None) -> "Sized":
+    from mdl.learning.sizes import model_of  # brings in torch
     from mdl.preparation import check_model
 
-    model = model_of(experiment.learning, data_dir, workers=experiment.workers)
-    check_model(model, in_secret=isinstance(experiment.system, QuantisedMpc))
-    return parameter_count(model)
+    sized = model_of(experiment.learning, data_dir, workers=experiment.workers)
+    check_model(sized.network, in_secret=isinstance(experiment.system, QuantisedMpc))
+    return sized
 
 
 def listing(what: str) -> Table:

@@ -277,3 +277,21 @@ def test_a_size_near_the_next_unit_is_not_written_with_an_exponent() -> None:
 )
 def test_durations_are_written_as_a_person_would(seconds: float, text: str) -> None:
     assert human_seconds(seconds) == text
+
+
+def test_within_a_long_epoch_steps_are_told_and_how_long_the_rest_takes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr("mdl.progress.time.monotonic", lambda: now)
+    output = io.StringIO()
+    mpc = experiment(system={"type": "quantised-mpc"})
+    with Lines(Console(file=output, width=200), State(mpc)) as lines:
+        for step in (20, 40, 60, 80):
+            now += 20.0
+            lines({"kind": "step", "party": 1, "epoch": 1, "step": step, "steps": 100})
+    # 20 steps in 20 seconds; of two epochs of 100 steps 160 and 120 are left.
+    assert output.getvalue().splitlines() == [
+        "[40.0 s] epoch 1: step 40 of 100, 2 min 40 s left",
+        "[1 min 20 s] epoch 1: step 80 of 100, 2 min 00 s left",
+    ]

@@ -1,5 +1,6 @@
 """What can be said of a model and its data before the data set is read."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -19,7 +20,22 @@ _SHAPES: Final[dict[str, tuple[int, ...]]] = {
 }
 
 
-def model_of(settings: LearningSettings, data_dir: Path | None, *, workers: int) -> "nn.Module":
+@dataclass(frozen=True)
+class Sized:
+    """A model, and what it was made for.
+
+    Attributes:
+        network: a `torch.nn.Module`.
+        shape: of an example.
+        classes: how many.
+    """
+
+    network: "nn.Module"
+    shape: tuple[int, ...]
+    classes: int
+
+
+def model_of(settings: LearningSettings, data_dir: Path | None, *, workers: int) -> Sized:
     """Make the model for these settings.
 
     Raises:
@@ -32,7 +48,7 @@ def model_of(settings: LearningSettings, data_dir: Path | None, *, workers: int)
     if shape is None:
         dataset = load(settings, data_dir, workers=range(1, workers + 1))
         shape, classes = dataset.shape, dataset.classes
-    return build(settings, shape, classes, 0)
+    return Sized(build(settings, shape, classes, 0), shape, classes)
 
 
 def parameter_count(model: "nn.Module") -> int:

@@ -7,7 +7,7 @@ keystreams in the same order too.
 """
 
 from collections.abc import Coroutine, Generator, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias, TypeVar
 
 import torch
@@ -103,6 +103,19 @@ async def phase(name: str, protocol: Protocol[T]) -> T:
 
 
 @dataclass
+class PhaseTraffic:
+    """What all parties sent in a phase.
+
+    Attributes:
+        rounds: in which something was sent.
+        sent_bytes: over all.
+    """
+
+    rounds: int = 0
+    sent_bytes: int = 0
+
+
+@dataclass
 class Traffic:
     """What an in-memory run has sent.
 
@@ -110,11 +123,13 @@ class Traffic:
         rounds: in which something was sent.
         sent_bytes: by sender.
         messages: (round, sender, receiver, tensor), in order.
+        phases: by name, in the order in which they began.
     """
 
     rounds: int
     sent_bytes: dict[PartyId, int]
     messages: list[tuple[int, PartyId, PartyId, Tensor]]
+    phases: dict[str, PhaseTraffic] = field(default_factory=dict)
 
 
 def play(protocols: Mapping[PartyId, Protocol[T]]) -> tuple[dict[PartyId, T], Traffic]:
@@ -129,11 +144,17 @@ def play(protocols: Mapping[PartyId, Protocol[T]]) -> tuple[dict[PartyId, T], Tr
     while inbox:
         asked = dict(_steps(protocols, inbox, results))
         waiting: dict[tuple[PartyId, PartyId], list[Tensor]] = {}
+        active = set()
         for sender, exchange in asked.items():
             for receiver, tensor in exchange.sends:
                 waiting.setdefault((sender, receiver), []).append(tensor)
-                traffic.sent_bytes[sender] += tensor.numel() * tensor.dtype.itemsize
+                size_bytes = tensor.numel() * tensor.dtype.itemsize
+                traffic.sent_bytes[sender] += size_bytes
                 traffic.messages.append((traffic.rounds, sender, receiver, tensor))
+                traffic.phases.setdefault(exchange.phase, PhaseTraffic()).sent_bytes += size_bytes
+                active.add(exchange.phase)
+        for name in active:
+            traffic.phases[name].rounds += 1
         traffic.rounds += bool(waiting)
         inbox = {party: _taken(party, exchange, waiting) for party, exchange in asked.items()}
         if any(waiting.values()):

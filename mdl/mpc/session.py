@@ -16,7 +16,7 @@ from mdl.mpc.networks import Network
 from mdl.mpc.optimisers import Sgd
 from mdl.mpc.rounds import Protocol, phase, together
 from mdl.mpc.secret import Secret, concatenated
-from mdl.mpc.training import one_hot, right_answers, step
+from mdl.mpc.training import one_hot, right_answers, rows_of_each, step
 from mdl.party import PartyId
 from mdl.system import Arrays, Batch, Recipe
 
@@ -50,8 +50,8 @@ class Session:
         example: Sequence[int],
     ) -> None:
         self._links, self._engine, self._network, self._optimiser = links, engine, network, optimiser
-        self.number, count = engine.party, len(examples)
-        self._rows = [recipe.batch // count + (number < recipe.batch % count) for number in range(count)]
+        self.number = engine.party
+        self._rows = rows_of_each(recipe.batch, len(examples))
         self.own_rows = [*self._rows, 0][engine.party]
         self.steps = recipe.local_steps or max(1, sum(examples) // recipe.batch)
         self._classes = network.layers[-1].parameters["bias"].shape[0]

@@ -39,3 +39,8 @@ async def right_answers(engine: Engine, network: Network, images: Secret, labels
 def one_hot(labels: Tensor, classes: int) -> Tensor:
     """Write classes as rows with a single one, int64."""
     return torch.nn.functional.one_hot(labels.to(torch.int64), classes)
+
+
+def rows_of_each(batch: int, holders: int) -> list[int]:
+    """Give how many rows of a batch each holder puts in."""
+    return [batch // holders + (number < batch % holders) for number in range(holders)]

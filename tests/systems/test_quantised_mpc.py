@@ -281,4 +281,3 @@ def test_what_a_run_will_do_is_said() -> None:
     said = " ".join(QuantisedMpc().explain(3, 118_282))
     assert "Any two together know everything" in said
     assert "semi-honest" in said
-    assert "5.9 MB" in said

@@ -20,6 +20,7 @@ class QuantisedMpc(QuantisedMpcSettings):
 
     def explain(self, workers: int, parameters: int) -> Sequence[str]:
         """See `System`."""
+        del parameters
         model, security = self.model, self.security
         rounded = "up or down at random, right on average"
         if self.rounding == "nearest":
@@ -34,8 +35,6 @@ class QuantisedMpc(QuantisedMpcSettings):
             self._opened,
             "Numbers are multiples of 2^-16 within ±2^14, in the ring of integers modulo 2^64; quotients are "
             f"rounded {rounded}.",
-            f"{parameters:,} parameters cost about {50 * parameters / 1e6:.2g} MB in every step, over all, "
-            "besides what the values of the layers cost.",
             "If a party is lost, the run ends; it can be resumed from the last epoch.",
         ]
 

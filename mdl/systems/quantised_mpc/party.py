@@ -26,6 +26,9 @@ _MODEL: Final = "model"
 
 _TESTED_AT_ONCE: Final = 500
 
+_TELLS_SECONDS: Final = 5.0
+"""How often a holder tells how far the epoch is."""
+
 
 class MpcParty:
     """A holder of shares, or the dealer. Its keys come from `rng`."""
@@ -118,11 +121,15 @@ class MpcParty:
 
     async def _epoch(self, session: Session, epoch: int) -> None:
         batches = self._learner.batches(epoch, session.own_rows, session.steps) if session.own_rows else None
-        seen = 0
-        for _ in range(session.steps):
+        clock = asyncio.get_running_loop().time
+        seen, told = 0, clock()
+        for number in range(1, session.steps + 1):
             batch = await self._party.to_thread("training", next, batches) if batches else None
             await session.step(batch)
             seen += session.own_rows
+            if session.number == 0 and clock() - told >= _TELLS_SECONDS:
+                self._party.record("step", epoch, step=number, steps=session.steps)
+                told = clock()
         self._party.record("trained", epoch, examples=seen)
         if self._task.delay_seconds:
             await asyncio.sleep(self._task.delay_seconds[(epoch - 1) % len(self._task.delay_seconds)])

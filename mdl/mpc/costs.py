@@ -1,0 +1,118 @@
+"""What a training step costs, before a run: one is tried in memory, on images of zeros."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import torch
+from torch import nn
+
+from mdl.mpc.engine import Engine, Rounding
+from mdl.mpc.engines import begun
+from mdl.mpc.networks import Network, secretly
+from mdl.mpc.optimisers import Sgd
+from mdl.mpc.rounds import PhaseTraffic, Protocol, Traffic, phase, play, together
+from mdl.mpc.secret import Secret, concatenated
+from mdl.mpc.security import SECURITY, SecurityName
+from mdl.mpc.training import rows_of_each, step
+from mdl.party import PartyId
+from mdl.system import Randomness
+
+_SMALL: Final = 16
+"""Examples in a batch that has rows of every holder."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be trained, and how.
+
+    Attributes:
+        network: a `torch.nn.Sequential`.
+        example: the shape of one.
+        classes: how many.
+        batch: examples in a step, of all holders.
+        momentum: in [0, 1).
+        security: the engine's name.
+        holders: how many parties share the secrets.
+        rounding: of quotients.
+    """
+
+    network: nn.Module
+    example: Sequence[int]
+    classes: int
+    batch: int
+    momentum: float
+    security: SecurityName
+    holders: int
+    rounding: Rounding
+
+    @property
+    def parties(self) -> range:
+        """The holders' numbers, and the dealer's if there is one."""
+        return range(self.holders + SECURITY[self.security].dealer)
+
+
+@dataclass(frozen=True)
+class StepCosts:
+    """Of one step.
+
+    Attributes:
+        rounds: in which somebody sends.
+        sent_bytes: by party.
+        phases: by name.
+        cpu_seconds: over all parties, as far as computing goes: without sealing and sending.
+    """
+
+    rounds: int
+    sent_bytes: Mapping[PartyId, int]
+    phases: Mapping[str, PhaseTraffic]
+    cpu_seconds: float
+
+
+def tried(plan: Plan, rng: Randomness) -> StepCosts:
+    """Run a step of all parties in this thread. What is sent is exact: it does not depend on the data."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # as in a party's process
+    try:
+        _run(replace(plan, batch=_SMALL), rng)  # what is done but once is not to be timed
+        return _run(plan, rng)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _run(plan: Plan, rng: Randomness) -> StepCosts:
+    engines = _engines(plan, rng)
+    networks = {party: secretly(engine, plan.network) for party, engine in engines.items()}
+    begin = time.process_time()
+    traffic = _played(plan, engines, networks)
+    return StepCosts(traffic.rounds, traffic.sent_bytes, traffic.phases, time.process_time() - begin)
+
+
+def _engines(plan: Plan, rng: Randomness) -> dict[PartyId, Engine]:
+    found, _ = play(
+        {number: begun(plan.security, number, plan.holders, plan.rounding, rng) for number in plan.parties}
+    )
+    return found
+
+
+def _played(plan: Plan, engines: Mapping[PartyId, Engine], networks: Mapping[PartyId, Network]) -> Traffic:
+    rows = rows_of_each(plan.batch, plan.holders)
+
+    async def program(party: PartyId) -> None:
+        engine = engines[party]
+
+        def shares(*row: int) -> list[Protocol[Secret]]:
+            shapes = [torch.Size([count, *row]) for count in rows]
+            return [
+                engine.share(owner, torch.zeros(shape, dtype=torch.int64) if owner == party else None, shape)
+                for owner, shape in enumerate(shapes)
+            ]
+
+        shared = await phase("inputs", together(*shares(*plan.example), *shares(plan.classes)))
+        batch = concatenated(shared[: plan.holders]), concatenated(shared[plan.holders :])
+        optimiser = Sgd(0.01, plan.batch.bit_length() - 1, plan.momentum)
+        await step(engine, networks[party], optimiser, *batch)
+
+    _, traffic = play({party: program(party) for party in engines})
+    return traffic

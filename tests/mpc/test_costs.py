@@ -1,0 +1,60 @@
+"""What a step costs before a run: what one sends, by phases that add up to the whole."""
+
+from torch import nn, ones, uint8
+
+from mdl.learning.networks_a_to_d import network_a
+from mdl.mpc.costs import Plan, tried
+from mdl.mpc.rounds import Exchange, Wanted, phase, play
+from mdl.mpc.training import rows_of_each
+from mdl.schemes.randomness import SystemRandomness
+
+
+def plan(network: nn.Module, *example: int, batch: int) -> Plan:
+    return Plan(network, example, 10, batch, 0.9, "rep3", 3, "probabilistic")
+
+
+def test_network_a_costs_what_is_documented() -> None:
+    """Three documents give these figures: 13 MB and 100 rounds are the limits."""
+    found = tried(plan(network_a((1, 28, 28), 10), 1, 28, 28, batch=128), SystemRandomness())
+    assert 12.8e6 < sum(found.sent_bytes.values()) < 13e6
+    assert found.rounds <= 96
+    assert max(found.sent_bytes.values()) < 1.05 * min(found.sent_bytes.values())
+    assert 0 < found.cpu_seconds < 20
+
+
+def test_phases_add_up_and_are_named_after_the_layers() -> None:
+    network = nn.Sequential(nn.Flatten(), nn.Linear(64, 20), nn.ReLU(), nn.Linear(20, 10))
+    found = tried(plan(network, 1, 8, 8, batch=16), SystemRandomness())
+    assert list(found.phases) == [
+        *("inputs", "forward 1 Dense", "forward 2 Relu", "forward 3 Dense", "softmax"),
+        *("backward 3 Dense", "backward 2 Relu", "update"),
+    ]
+    assert sum(each.sent_bytes for each in found.phases.values()) == sum(found.sent_bytes.values())
+    assert sum(each.rounds for each in found.phases.values()) == found.rounds
+    # A product of 16 by 20 results with its rounding.
+    assert found.phases["forward 1 Dense"].sent_bytes == 30 * 16 * 20
+
+
+def test_rounds_are_counted_by_phase() -> None:
+    async def program(party: int) -> None:
+        def swap(size: int) -> Exchange:
+            sent = ones(size, dtype=uint8)
+            return Exchange([(1 - party, sent)], [Wanted(1 - party, sent.shape, uint8)])
+
+        async def twice() -> None:
+            await swap(3)
+            await swap(5)
+
+        await phase("first", twice())
+        await swap(7)
+
+    _, traffic = play({0: program(0), 1: program(1)})
+    assert {name: (each.rounds, each.sent_bytes) for name, each in traffic.phases.items()} == {
+        "first": (2, 16),
+        "": (1, 14),
+    }
+
+
+def test_a_batch_has_rows_of_all_holders() -> None:
+    assert rows_of_each(128, 3) == [43, 43, 42]
+    assert sum(rows_of_each(16, 10)) == 16
