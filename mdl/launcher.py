@@ -31,7 +31,7 @@ from mdl.config import Experiment
 from mdl.curves import write_curves
 from mdl.entry import enter
 from mdl.errors import MdlError, WorkerDied
-from mdl.orders import Orders
+from mdl.orders import Orders, Question
 from mdl.party import MANAGER, PartyId
 from mdl.preparation import Preparation, also_preloaded, prepare
 from mdl.protocols.releases import counted
@@ -80,6 +80,7 @@ def launch(
     data_dir: Path | None,
     watch: Watcher,
     resuming: bool = False,
+    question: Question | None = None,
 ) -> Mapping[str, Any]:
     """Run an experiment to its end, in its own processes.
 
@@ -89,6 +90,7 @@ def launch(
         data_dir: where named data sets lie, if known.
         watch: is shown every event.
         resuming: go on from the checkpoints in `run`.
+        question: have it answered by the model of an earlier run of the experiment, instead of training.
 
     Returns:
         The summary, as it stands in ``summary.json``; ``exit_code`` and ``status`` say how the run ended.
@@ -98,7 +100,15 @@ def launch(
     context.set_forkserver_preload(["mdl.node", *also_preloaded(experiment.learning)])
     forkserver.ensure_running()
     with files.locked(run), _private_folder() as private:
-        launcher = _Launcher(experiment, run, private, data_dir=data_dir, watch=watch, resuming=resuming)
+        launcher = _Launcher(
+            experiment,
+            run,
+            private,
+            data_dir=data_dir,
+            watch=watch,
+            resuming=resuming,
+            question=question,
+        )
         return asyncio.run(launcher.run())
 
 
@@ -122,7 +132,9 @@ class _Launcher:
         data_dir: Path | None,
         watch: Watcher,
         resuming: bool,
+        question: Question | None = None,
     ) -> None:
+        self._question = question
         self._experiment, self._run, self._private = experiment, run, private
         self._data_dir, self._watch, self._resuming = data_dir, watch, resuming
         self._context = multiprocessing.get_context("forkserver")
@@ -140,6 +152,9 @@ class _Launcher:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._interrupt)
         resume = self._take_up() if self._resuming else {}
+        if self._question is not None:
+            roster = self._experiment.system.roster(self._experiment.workers)
+            resume = dict.fromkeys(roster, self._question.epoch)
         with (
             (self._run / files.METRICS).open("ab", buffering=0) as self._metrics,
             (self._run / files.LEDGER).open("ab", buffering=0) as self._ledger,
@@ -207,6 +222,7 @@ class _Launcher:
                 resume=resume.get(party, 0),
                 pool=max(1, os.cpu_count() or 1) if party == MANAGER else 1,
                 noise=prepared.noise,
+                question=self._question,
             )
             child.pipe.send_bytes(msgspec.msgpack.encode(orders))
 

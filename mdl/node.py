@@ -17,10 +17,12 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
+import numpy as np
 import torch
 import uvloop
 
 from mdl import __version__
+from mdl.answers import asked, write_answers
 from mdl.config import Experiment, agreed, parse
 from mdl.errors import MdlError, TransportError
 from mdl.folder import FileJournal
@@ -28,10 +30,10 @@ from mdl.learning.dataset import Dataset, open_spool
 from mdl.learning.datasets import load
 from mdl.learning.local import LocalLearner, build_learner
 from mdl.ledger import Ledger
-from mdl.orders import Orders, Report
+from mdl.orders import Orders, Question, Report
 from mdl.party import MANAGER, Party, PartyId
 from mdl.protocols.releases import count_private
-from mdl.system import Journal, Outcome, Task
+from mdl.system import Answering, Journal, Outcome, Task
 from mdl.trained import Trained
 from mdl.transport.codec import Codec
 from mdl.transport.party import PATIENCE_SECONDS, StreamParty
@@ -138,7 +140,10 @@ async def _play(orders: Orders, report: Report) -> None:
             report({"kind": "linked"})
             task = _task(experiment, orders)
             try:
-                outcome = await experiment.system.run(party, learner, task)
+                if orders.question is None:
+                    outcome = await experiment.system.run(party, learner, task)
+                else:
+                    outcome = await _answer(party, learner, task, experiment, orders.question, run)
             finally:
                 trained.write(learner, FileJournal(run, orders.party), run)
             if experiment.alone and orders.party != MANAGER:
@@ -146,6 +151,19 @@ async def _play(orders: Orders, report: Report) -> None:
             watch.cancel()
     report({"kind": "ledger", "entry": msgspec.to_builtins(ledger.turn(outcome.epochs))})
     report({"kind": "finished", **_account(outcome), "loop_lag": lag.figures()})
+
+
+async def _answer(
+    party: Party, learner: LocalLearner, task: Task, experiment: Experiment, question: Question, run: Path
+) -> Outcome:
+    """Have a question answered in secret; who asks writes down what it is told."""
+    system = experiment.system
+    assert isinstance(system, Answering)
+    mine = asked(question.images, learner, question.limit) if party.id == question.asker else None
+    scores = await system.answer(party, learner, task, question.asker, mine.images if mine else None)
+    if mine is not None and scores is not None:
+        write_answers(run, mine, scores)
+    return Outcome(task.resume, "all questions answered", np.zeros(0, np.float32))
 
 
 async def _score_alone(party: Party, learner: LocalLearner, journal: Journal, epochs: int) -> None:
@@ -254,7 +272,8 @@ async def _link(party: StreamParty, experiment: Experiment, orders: Orders, *, p
 
 
 def _task(experiment: Experiment, orders: Orders) -> Task:
-    journal = FileJournal(Path(orders.run_folder), orders.party)
+    records = orders.question.records if orders.question else orders.run_folder
+    journal = FileJournal(Path(records), orders.party)
     resume = orders.resume if orders.rejoin is None else orders.rejoin
     if resume and experiment.system.own_pace and orders.party != MANAGER:
         # Whatever epoch it is told: from an earlier one it would compute, and offer, a gradient that may have

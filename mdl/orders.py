@@ -30,6 +30,24 @@ class Keys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return "Keys(...)"
 
 
+class Question(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a worker asks the shared model of an earlier run.
+
+    Attributes:
+        asker: who asks, and alone learns the answers.
+        images: a file of its own; empty for its test set.
+        limit: as many images at most; 0 for all.
+        records: the folder of the earlier run.
+        epoch: after which the model is asked.
+    """
+
+    asker: PartyId
+    images: str
+    limit: int
+    records: str
+    epoch: int
+
+
 class Orders(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All that a node needs to know.
 
@@ -48,6 +66,7 @@ class Orders(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         pool: processes for cryptography.
         noise: noise multipliers of DP-SGD, by a party's number of examples, as far as they were calculated
             for all parties together. A party calculates what is missing.
+        question: what is to be answered; None to train.
     """
 
     experiment: dict[str, Any]
@@ -61,3 +80,4 @@ class Orders(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rejoin: int | None = None
     pool: int = 1
     noise: dict[int, float] = {}
+    question: Question | None = None

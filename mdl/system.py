@@ -256,6 +256,27 @@ class System(Protocol):
         """Play `party`'s part from the first epoch to the last."""
 
 
+@runtime_checkable
+class Answering(Protocol):
+    """A system whose model can stay shared, and answers without being opened."""
+
+    async def answer(
+        self, party: Party, learner: Learner, task: Task, asker: PartyId, images: Floats | None
+    ) -> Floats | None:
+        """Play `party`'s part in classifying images that one worker has.
+
+        Args:
+            party: the party's door.
+            learner: whose network it is.
+            task: of the run whose model is asked, after `task.resume` epochs.
+            asker: the worker that asks.
+            images: shape (n, ...), at the asker; None at all others, which learn n alone.
+
+        Returns:
+            The scores, shape (n, classes), at the asker; None at all others.
+        """
+
+
 def star(workers: int) -> Sequence[tuple[PartyId, PartyId]]:
     """Every worker calls the manager."""
     return [(0, worker) for worker in range(1, workers + 1)]

@@ -11,6 +11,7 @@ import typer
 
 from mdl.cli.audits import audit_app
 from mdl.cli.benches import bench_app
+from mdl.cli.inference import infer
 from mdl.cli.parties import keys_app, node
 from mdl.cli.reproduction import reproduce
 from mdl.cli.results import list_, report
@@ -29,7 +30,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (run, check, simulate, sweep, compare, report):
+for command in (run, check, simulate, infer, sweep, compare, report):
     app.command()(command)
 app.command(name="list")(list_)
 app.command()(reproduce)

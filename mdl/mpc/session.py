@@ -10,7 +10,7 @@ from torch import Tensor
 
 from mdl.errors import MdlError
 from mdl.mpc.engine import Engine
-from mdl.mpc.fixed import encoded
+from mdl.mpc.fixed import decoded, encoded
 from mdl.mpc.links import Links
 from mdl.mpc.networks import Network
 from mdl.mpc.optimisers import Sgd
@@ -19,6 +19,7 @@ from mdl.mpc.secret import Secret, concatenated
 from mdl.mpc.training import one_hot, right_answers, rows_of_each, step
 from mdl.party import PartyId
 from mdl.system import Arrays, Batch, Recipe
+from mdl.vectors import Floats
 
 
 class Session:
@@ -107,6 +108,26 @@ class Session:
             )
         found = await phase("scoring", right_answers(engine, self._network, images, labels))
         self._right = found if self._right is None else self._right + found
+
+    async def scores(self, owner: PartyId, rows: int, images: Floats | None) -> Floats | None:
+        """Have the network answer so many images of one party, which alone learns the scores.
+
+        Args:
+            owner: the number of the party that shares them.
+            rows: how many.
+            images: shape (rows, ...), for the owner; None for the others.
+
+        Returns:
+            Shape (rows, classes), for the owner.
+        """
+        found = await self._links.drive(self._scores(owner, rows, images))
+        return None if found is None else decoded(found).numpy()
+
+    async def _scores(self, owner: PartyId, rows: int, images: Floats | None) -> Tensor | None:
+        engine = self._engine
+        own = None if images is None else encoded(torch.from_numpy(np.asarray(images)))
+        secret = await phase("inputs", engine.share(owner, own, torch.Size([rows, *self._example])))
+        return await engine.open_to(owner, await self._network.forward(engine, secret))
 
     async def right_answers(self) -> int:
         """Let all know the count, and begin a new one."""

@@ -4,9 +4,14 @@ import os
 import signal
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
+from safetensors.torch import load_file
 
-from tests.end_to_end.runs import Run, all_gone, start
+from mdl.config import load
+from mdl.rehearsal import cast
+from tests.end_to_end.runs import Run, all_gone, command, start
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
@@ -64,3 +69,45 @@ async def test_a_killed_party_ends_it_and_is_named(tmp_path: Path) -> None:
     assert "SIGKILL" in ended.summary["reason"]
     assert not list(ended.folder.glob("model*.safetensors"))
     assert await all_gone(ended.pids) == set()
+
+
+async def test_a_model_that_stays_shared_answers_whoever_asks_and_nobody_else(tmp_path: Path) -> None:
+    file = tmp_path / "mpc.toml"
+    tables = TABLES.format(pause=0.0).replace('rounding = "nearest"', 'rounding = "nearest"\nopening = {}')
+    file.write_text(tables.format('"all"'))
+    opened = await (await start(tmp_path / "opened", str(file))).end()
+    file.write_text(tables.format('"none"'))
+    shared = await (await start(tmp_path / "shared", str(file))).end()
+    assert shared.code == 0, shared.output
+    assert not list(shared.folder.glob("model*.safetensors"))
+    process = await command("infer", str(shared.folder), "--asker", "2", "--limit", "40")
+    said, problems = await process.communicate()
+    assert process.returncode == 0, problems.decode()
+    assert "40 are as labelled" in said.decode()
+    (answers,) = shared.folder.glob("*-answers/answers.csv")
+    found = np.loadtxt(answers, delimiter=",", skiprows=1)
+    learner = cast(load(file)[0], None)[2]
+    learner.network.load_state_dict(load_file(opened.folder / "model-1.safetensors"))
+    images, labels = next(learner.test_batches(40))
+    with torch.no_grad():
+        scores = learner.network(torch.from_numpy(images)).numpy()
+    np.testing.assert_allclose(found[:, 3:], scores, atol=2e-3)
+    np.testing.assert_array_equal(found[:, 2], labels)
+
+
+async def test_who_cannot_be_asked_is_said(tmp_path: Path) -> None:
+    file = tmp_path / "mpc.toml"
+    file.write_text(TABLES.format(pause=0.0))
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / "experiment.toml").write_text(file.read_text())
+    for arguments, said in [
+        ((str(tmp_path),), "no run's folder"),
+        ((str(folder),), "holds no epoch of which all parties have their shares"),
+        ((str(folder), "--asker", "4"), "there are workers 1 to 3"),
+        ((str(folder), "--images", "nowhere.npz"), "no epoch"),
+    ]:
+        process = await command("infer", *arguments)
+        _, problems = await process.communicate()
+        assert process.returncode == 2
+        assert said in problems.decode()

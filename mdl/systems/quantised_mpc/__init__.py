@@ -7,9 +7,10 @@ not is in docs/systems/quantised-mpc.md.
 from collections.abc import Sequence
 from typing import Final
 
-from mdl.party import Party
+from mdl.party import Party, PartyId
 from mdl.system import Learner, Outcome, Task, Traits
 from mdl.systems.quantised_mpc.settings import QuantisedMpcSettings
+from mdl.vectors import Floats
 
 
 class QuantisedMpc(QuantisedMpcSettings):
@@ -65,6 +66,14 @@ class QuantisedMpc(QuantisedMpcSettings):
         from mdl.systems.quantised_mpc.party import MpcParty
 
         return await MpcParty(self, party, learner, task).run()
+
+    async def answer(
+        self, party: Party, learner: Learner, task: Task, asker: PartyId, images: Floats | None
+    ) -> Floats | None:
+        """See `mdl.system.Answering`."""
+        from mdl.systems.quantised_mpc.party import MpcParty
+
+        return await MpcParty(self, party, learner, task).answer(asker, images)
 
 
 _DEALT: Final = (

@@ -53,10 +53,27 @@ class MpcParty:
         """
         if found := problems(self._learner.network):
             raise ConfigError(found)
-        session = await self._begin()
+        tested = sum(len(labels) for _, labels in self._learner.test_batches(_TESTED_AT_ONCE))
+        session = await self._begin(tested)
         for epoch in range(self._task.resume + 1, self._task.epochs + 1):
             await self._epoch(session, epoch)
         return Outcome(self._task.epochs, "all epochs done", await self._opened(session))
+
+    async def answer(self, asker: PartyId, images: Floats | None) -> Floats | None:
+        """Classify images of one worker; see `mdl.system.Answering`."""
+        session = await self._begin(0 if images is None else len(images))
+        number = self._order.index(asker)
+        found = []
+        for first in range(0, self._tested[number], _TESTED_AT_ONCE):
+            rows = min(_TESTED_AT_ONCE, self._tested[number] - first)
+            part = None if images is None else images[first : first + rows]
+            scores = await session.scores(number, rows, part)
+            if scores is not None:
+                found.append(scores)
+        if images is None:
+            return None
+        self._party.record("answered", self._task.resume, examples=len(images))
+        return np.concatenate(found).astype(np.float32)
 
     async def _opened(self, session: Session) -> Floats:
         """Open the parameters to whom the experiment says; nothing, shape (0,), for the others."""
@@ -72,12 +89,11 @@ class MpcParty:
 
     # -------------------------------------------------------------------------------------- Init
 
-    async def _begin(self) -> Session:
-        """Agree on secrets with the others, and translate the network."""
+    async def _begin(self, tested: int) -> Session:
+        """Agree on secrets with the others, and translate the network; with so many images to be scored."""
         task, recipe = self._task, self._learner.recipe
         identity = msgspec.msgpack.decode(task.credentials, type=Identity)
         agreement = Agreement(identity, task.run, 1, rng=self._rng)
-        tested = sum(len(labels) for _, labels in self._learner.test_batches(_TESTED_AT_ONCE))
         mine = Announcement(agreement.announcement, self._learner.examples, tested)
         announced = {self._party.id: mine, **await self._announced(mine)}
         secrets = await self._party.to_thread(
