@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from mdl.mpc.keystream import Keystream
+from mdl.mpc.ring import Ring
 from mdl.mpc.rounds import Exchange, Wanted
 from mdl.party import PartyId
 
@@ -43,12 +44,14 @@ class Seat:
         alone: who is alone.
         mine: the keystream of this party's own component's key, which it has in common with the one before.
         next: that of the next component's, in common with the one after.
+        ring: of the secrets.
     """
 
     role: Role
     alone: PartyId
     mine: Keystream
     next: Keystream
+    ring: Ring
 
     @property
     def near(self) -> PartyId:
@@ -150,6 +153,6 @@ SHORT = 3072
 """Entries below which it does not pay to share the work out."""
 
 
-def seated(party: PartyId, alone: PartyId, mine: Keystream, following: Keystream) -> Seat:
-    """Seat a party where `alone` is alone."""
-    return Seat(_ROLES[(party - alone) % 3], alone, mine, following)
+def seats_of(party: PartyId, mine: Keystream, following: Keystream, ring: Ring) -> tuple[Seat, ...]:
+    """Give a party's seats, by who is alone."""
+    return tuple(Seat(_ROLES[(party - alone) % 3], alone, mine, following, ring) for alone in PARTIES)

@@ -9,7 +9,6 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from mdl.mpc.engine import TRUNCATED_LIMIT, WORD_BITS
 from mdl.mpc.rep3.seats import Pair, Seat
 
 XOR: Final = torch.bitwise_xor
@@ -29,7 +28,7 @@ def known(seat: Seat, held: Pair) -> Tensor:
 async def truncated(
     seat: Seat, part: Tensor, drop: int, *, additive: bool = False, carry: Pair | None = None
 ) -> Pair:
-    """Divide x by 2^drop, |x| < 2^62; up or down at random, or down.
+    """Divide x by 2^drop, |x| < 2^62; up or down at random, or to the nearest.
 
     A = a + 2^62 - 1 and b, read as signed numbers, are shifted each. If A + b, which is in [0, 2^63), has
     wrapped, then both A and b have their topmost bit set, or one of them; the shifts' sum is off by 2^(64 -
@@ -37,46 +36,48 @@ async def truncated(
     bits corrects it, and it never fails. The carry from the bits that are dropped is not looked at: it is
     replaced by 1, so that the quotient is off by less than one, and right on average over b.
 
-    Where the carry is given, a + 2^62 takes the place of A, and the quotient is rounded down.
+    Where the carry is given, a + 2^62 takes the place of A. What is shifted is A + 2^(drop - 1), not reduced
+    modulo 2^64: the half that is to be added for the nearest quotient.
 
     Args:
         seat: the party's.
         part: what it knows, a or b; if `additive`, its own of three summands.
         drop: in [1, 32].
         additive: whether b is still the sum of what each of the pair has.
-        carry: from the dropped bits, shared as an integer.
+        carry: from the dropped bits of a + 2^(drop - 1) and b, shared as an integer.
 
     Returns:
         The quotient, shared: two rounds.
     """
     word = torch.int16 if drop <= 16 else torch.int32
-    places = WORD_BITS - drop
+    ring = seat.ring
+    places, limit = ring.word_bits - drop, ring.truncated_limit
     if seat.role == "alone":
-        shifted = part + (TRUNCATED_LIMIT - (carry is None))
-        topmost = -(shifted >> WORD_BITS - 1)
-        quotient = (shifted >> drop) - (TRUNCATED_LIMIT >> drop) + (carry is None)
-        (of_quotient, _), _ = await seat.told(quotient, topmost.to(word))
-        first, second, _ = await seat.crossed(topmost.to(word))
-        sums = seat.pair(
-            of_quotient[0] + _raised(first, places), of_quotient[1] + _raised(second, places), part
-        )
+        shifted = ring.signed(part + (limit - (carry is None)))
+        topmost = shifted.signbit().to(word)
+        if carry is None:
+            quotient = (shifted >> drop).add_(1 - (limit >> drop))
+        else:
+            quotient = (shifted >> drop - 1).add_(1 - (limit >> drop - 1)).bitwise_right_shift_(1)
+        (of_quotient, _), _ = await seat.told(quotient, topmost)
+        first, second, _ = await seat.crossed(topmost)
+        sums = seat.pair(_added(of_quotient[0], first, places), _added(of_quotient[1], second, places), part)
     else:
         (of_quotient, of_topmost), others = await seat.told(
             part, torch.empty(part.shape, dtype=word), swap=part if additive else None
         )
-        both = part if others is None else part + others
-        topmost = -(both >> WORD_BITS - 1)
-        first, second, third = await seat.crossed(of_topmost[0] * topmost.to(word))
+        both = ring.signed(part if others is None else part + others)
+        first, second, third = await seat.crossed(of_topmost[0] * both.signbit())
         sums = seat.pair(
-            of_quotient[0] + _raised(first, places),
-            of_quotient[1] + _raised(second, places),
-            (both >> drop) + _raised(third, places),
+            _added(of_quotient[0], first, places),
+            _added(of_quotient[1], second, places),
+            _added(both >> drop, third, places),
         )
     return sums if carry is None else (sums[0] + carry[0], sums[1] + carry[1])
 
 
-def _raised(words: Tensor, places: int) -> Tensor:
-    return words.to(torch.int64) << places
+def _added(whole: Tensor, words: Tensor, places: int) -> Tensor:
+    return (words.to(torch.int64) << places).add_(whole)
 
 
 async def generated(seat: Seat, word: Tensor) -> tuple[Pair, Pair]:
@@ -110,13 +111,15 @@ async def selected(seat: Seat, x: Pair, bit: Pair, told: Pair | None) -> tuple[P
         The selection, and the shares of u: two rounds.
     """
     a_or_b, u_or_v = known(seat, x), _known_bit(seat, bit)
-    parts, _ = await seat.told(a_or_b * u_or_v, *([] if told else [u_or_v]))
+    own = a_or_b * u_or_v  # a u, or b v
+    parts, _ = await seat.told(own, *([] if told else [u_or_v]))
     of_au, of_u = parts[0], told or parts[1]
-    # For `alone` it has no meaning.
+    if seat.role == "alone":
+        first, second, _ = await seat.crossed(own)
+        return (of_au[0] + first, of_au[1] + second), of_u
     of_a = x[0] if seat.role == "near" else x[1]
-    product = u_or_v * (of_a - 2 * of_au[0]) + of_u[0] * a_or_b * (1 - 2 * u_or_v)
+    product = u_or_v * (of_a - 2 * of_au[0]) + of_u[0] * (a_or_b - 2 * own)
     first, second, third = await seat.crossed(product)
-    own = a_or_b * u_or_v  # b v, for the pair
     return seat.pair(of_au[0] + first, of_au[1] + second, own + third), of_u
 
 
