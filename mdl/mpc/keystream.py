@@ -35,6 +35,6 @@ class Keystream:
         whole = -(-count * dtype.itemsize // _BLOCK_BYTES) * _BLOCK_BYTES
         buffer = np.empty(whole + _BLOCK_BYTES, np.uint8)  # the cipher asks for room to spare
         for first in range(0, whole, len(_ZEROS)):
-            self._cipher.update_into(_ZEROS[: whole - first], buffer[first:])
+            self._cipher.update_into(_ZEROS[: whole - first], buffer[first:])  # type: ignore[arg-type]  # an array is a buffer
         self.drawn_bytes += whole
         return torch.frombuffer(buffer, dtype=dtype, count=count).view(shape)

@@ -36,7 +36,9 @@ def _swaps(bits: int) -> list[tuple[int, int]]:
     return [
         (
             (1 << digits - 1 - low) - (1 << low),
-            sum(1 << place for place in range(bits) if place >> low & 1 and not place >> digits - 1 - low & 1),
+            sum(
+                1 << place for place in range(bits) if place >> low & 1 and not place >> digits - 1 - low & 1
+            ),
         )
         for low in range(digits // 2)
     ]

@@ -222,9 +222,7 @@ class Rep3:
 
     # -------------------------------------------------------------------------------------- roles
 
-    async def _by_thirds(
-        self, step: Callable[..., Protocol[tuple[Tensor, ...]]], *tensors: Tensor
-    ) -> Tensor:
+    async def _by_thirds(self, step: Callable[..., Protocol[tuple[Tensor, ...]]], *tensors: Tensor) -> Tensor:
         """Run a step over the thirds of vectors at once, each with another party alone.
 
         Returns:
