@@ -120,8 +120,10 @@ class Rep3:
     def _multiplied(self, bilinear: Bilinear, one: Secret, two: Secret, plus: Secret | None) -> Tensor:
         """Give this party's summand of a product: random, but for their sum."""
         (x, after_x), (y, after_y) = one.parts, two.parts
-        own = bilinear(x, y + after_y) + bilinear(after_x, y)
-        own += self._mine.draw(own.shape) - self._next.draw(own.shape)
+        own = bilinear(x, y + after_y)
+        own += bilinear(after_x, y)
+        own += self._mine.draw(own.shape)
+        own -= self._next.draw(own.shape)
         return own if plus is None else own + plus.parts[0]
 
     async def truncate(self, secret: Secret, drop: int) -> Secret:
@@ -231,7 +233,7 @@ class Rep3:
         flat = [tensor.reshape(-1) for tensor in tensors]
         cuts = thirds(flat[0].numel())
         found = await together(
-            *(step(self._seats[alone], *(each[cut] for each in flat)) for alone, cut in enumerate(cuts))
+            *(step(seat, *(each[cut] for each in flat)) for seat, cut in zip(self._seats, cuts, strict=False))
         )
         joined = torch.cat([part for parts in zip(*found, strict=True) for part in parts])
         return joined.view(len(found[0]), *tensors[0].shape)

@@ -76,15 +76,15 @@ class Seat:
         """Draw what `alone` and `near` have in common."""
         return (self.next if self.role == "alone" else self.mine).draw(shape, dtype)
 
-    def pair(self, first: Tensor, second: Tensor, third: Tensor) -> Pair:
-        """Give the components that this party holds, of x_r, x_{r+1} and x_{r+2}."""
+    def pair(self, told: Pair, third: Tensor) -> Pair:
+        """Give the components that this party holds, of those that were told and x_{r+2}, which the pair knows."""
         match self.role:
             case "alone":
-                return first, second
+                return told
             case "near":
-                return second, third
+                return told[1], third
             case "far":
-                return third, first
+                return third, told[0]
 
     async def told(
         self, *values: Tensor, apart: Apart = torch.sub, swap: Tensor | None = None
@@ -119,7 +119,7 @@ class Seat:
         others = received.pop() if swap is not None else None
         return parts or [(rest, rest) for rest in received], others
 
-    async def crossed(self, product: Tensor, *, apart: Apart = torch.sub) -> tuple[Tensor, Tensor, Tensor]:
+    async def crossed(self, product: Tensor, *, apart: Apart = torch.sub) -> Pair:
         """Share the sum of what `near` and `far` have computed locally; in one round.
 
         Args:
@@ -127,18 +127,18 @@ class Seat:
             apart: takes a mask off: subtraction, or exclusive or.
 
         Returns:
-            The components r, r + 1 and r + 2; those that this party does not hold are of no meaning.
+            The components that this party holds.
         """
         shape, dtype = product.shape, product.dtype
         if self.role == "alone":
-            first, second = self.with_far(shape, dtype), self.with_near(shape, dtype)
+            masks = self.with_far(shape, dtype), self.with_near(shape, dtype)
             await Exchange()
-            return first, second, second
+            return masks
         mask = (self.with_near if self.role == "near" else self.with_far)(shape, dtype)
         masked = apart(product, mask)
         (others,) = await Exchange([(self.other, masked)], [Wanted(self.other, shape, dtype)])
-        together = masked ^ others if apart is torch.bitwise_xor else masked + others
-        return mask, mask, together
+        third = masked ^ others if apart is torch.bitwise_xor else masked + others
+        return (mask, third) if self.role == "near" else (third, mask)
 
 
 def thirds(size: int) -> Sequence[slice]:

@@ -51,7 +51,7 @@ async def truncated(
     """
     word = torch.int16 if drop <= 16 else torch.int32
     ring = seat.ring
-    places, limit = ring.word_bits - drop, ring.truncated_limit
+    limit = ring.truncated_limit
     if seat.role == "alone":
         shifted = ring.signed(part + (limit - (carry is None)))
         topmost = shifted.signbit().to(word)
@@ -60,24 +60,20 @@ async def truncated(
         else:
             quotient = (shifted >> drop - 1).add_(1 - (limit >> drop - 1)).bitwise_right_shift_(1)
         (of_quotient, _), _ = await seat.told(quotient, topmost)
-        first, second, _ = await seat.crossed(topmost)
-        sums = seat.pair(_added(of_quotient[0], first, places), _added(of_quotient[1], second, places), part)
+        corrections = await seat.crossed(topmost)
     else:
         (of_quotient, of_topmost), others = await seat.told(
             part, torch.empty(part.shape, dtype=word), swap=part if additive else None
         )
         both = ring.signed(part if others is None else part + others)
-        first, second, third = await seat.crossed(of_topmost[0] * both.signbit())
-        sums = seat.pair(
-            _added(of_quotient[0], first, places),
-            _added(of_quotient[1], second, places),
-            _added(both >> drop, third, places),
-        )
-    return sums if carry is None else (sums[0] + carry[0], sums[1] + carry[1])
-
-
-def _added(whole: Tensor, words: Tensor, places: int) -> Tensor:
-    return (words.to(torch.int64) << places).add_(whole)
+        corrections = await seat.crossed(of_topmost[0] * both.signbit())
+        quotient = both >> drop
+    places = ring.word_bits - drop
+    one, two = (
+        correction.to(torch.int64).bitwise_left_shift_(places).add_(component)
+        for correction, component in zip(corrections, seat.pair(of_quotient, quotient), strict=True)
+    )
+    return (one, two) if carry is None else (one.add_(carry[0]), two.add_(carry[1]))
 
 
 async def generated(seat: Seat, word: Tensor) -> tuple[Pair, Pair]:
@@ -91,8 +87,7 @@ async def generated(seat: Seat, word: Tensor) -> tuple[Pair, Pair]:
         g = a AND b and p = a XOR b, shared: two rounds.
     """
     (of_a,), _ = await seat.told(word, apart=XOR)
-    g = seat.pair(*await seat.crossed(of_a[0] & word, apart=XOR))
-    return g, seat.pair(of_a[0], of_a[1], word)
+    return await seat.crossed(of_a[0] & word, apart=XOR), seat.pair(of_a, word)
 
 
 async def selected(seat: Seat, x: Pair, bit: Pair, told: Pair | None) -> tuple[Pair, Pair]:
@@ -115,20 +110,21 @@ async def selected(seat: Seat, x: Pair, bit: Pair, told: Pair | None) -> tuple[P
     parts, _ = await seat.told(own, *([] if told else [u_or_v]))
     of_au, of_u = parts[0], told or parts[1]
     if seat.role == "alone":
-        first, second, _ = await seat.crossed(own)
-        return (of_au[0] + first, of_au[1] + second), of_u
-    of_a = x[0] if seat.role == "near" else x[1]
-    product = u_or_v * (of_a - 2 * of_au[0]) + of_u[0] * (a_or_b - 2 * own)
-    first, second, third = await seat.crossed(product)
-    return seat.pair(of_au[0] + first, of_au[1] + second, own + third), of_u
+        product = own
+    else:
+        of_a = x[0] if seat.role == "near" else x[1]
+        product = torch.sub(of_a, of_au[0], alpha=2).mul_(u_or_v)
+        product += torch.sub(a_or_b, own, alpha=2).mul_(of_u[0])
+    crossed, rest = await seat.crossed(product), seat.pair(of_au, own)
+    return (crossed[0] + rest[0], crossed[1] + rest[1]), of_u
 
 
 async def counted(seat: Seat, bit: Pair) -> Pair:
     """Make an integer of a bit, u + v - 2 u v: two rounds."""
     part = _known_bit(seat, bit)
     (of_u,), _ = await seat.told(part)
-    first, second, third = await seat.crossed(-2 * of_u[0] * part)
-    return seat.pair(of_u[0] + first, of_u[1] + second, part + third)
+    crossed, rest = await seat.crossed((of_u[0] * part).mul_(-2)), seat.pair(of_u, part)
+    return crossed[0] + rest[0], crossed[1] + rest[1]
 
 
 def _known_bit(seat: Seat, bit: Pair) -> Tensor:
