@@ -37,4 +37,5 @@ class Keystream:
         for first in range(0, whole, len(_ZEROS)):
             self._cipher.update_into(_ZEROS[: whole - first], buffer[first:])  # type: ignore[arg-type]  # an array is a buffer
         self.drawn_bytes += whole
-        return torch.frombuffer(buffer, dtype=dtype, count=count).view(shape)
+        words = torch.frombuffer(buffer, dtype=dtype, count=count)
+        return words if len(shape) == 1 else words.view(shape)

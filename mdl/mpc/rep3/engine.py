@@ -53,7 +53,7 @@ class Rep3:
 
     def public(self, values: Tensor) -> Secret:
         """See `Engine`."""
-        return self._secret((torch.zeros_like(values), torch.zeros_like(values))) + values
+        return Secret((torch.zeros_like(values), torch.zeros_like(values)), self._units) + values
 
     async def share(self, owner: PartyId, values: Tensor | None, shape: torch.Size) -> Secret:
         """See `Engine`: (F, w - F, 0) from the owner's component on; one message, to the party after it."""
@@ -63,13 +63,13 @@ class Rep3:
             mask = self._mine.draw(shape)
             rest = values - mask
             await Exchange([(self._after, rest)])
-            return self._secret((mask, rest))
+            return Secret((mask, rest), self._units)
         if self.party == (owner + 1) % 3:
             (rest,) = await Exchange((), [Wanted(owner, shape, torch.int64)])
-            return self._secret((rest, nothing))
+            return Secret((rest, nothing), self._units)
         mask = self._next.draw(shape)
         await Exchange()
-        return self._secret((nothing, mask))
+        return Secret((nothing, mask), self._units)
 
     async def check(self) -> None:
         """See `Engine`: parties are trusted to follow the protocol."""
@@ -92,7 +92,8 @@ class Rep3:
 
     async def random_bits(self, shape: torch.Size) -> Bits:
         """See `Engine`: of each component both holders draw the same coins; no message."""
-        return self._bits([each.draw(shape, torch.uint8) & 1 for each in (self._mine, self._next)])
+        mine, following = (each.draw(shape, torch.uint8) & 1 for each in (self._mine, self._next))
+        return Bits((mine, following), self._units)
 
     # -------------------------------------------------------------------------------------- products
 
@@ -102,7 +103,7 @@ class Rep3:
         """See `Engine`."""
         own = self._multiplied(bilinear, one, two, plus)
         (others,) = await Exchange([(self._before, own)], [Wanted(self._after, own.shape, own.dtype)])
-        return self._secret((own, others))
+        return Secret((own, others), self._units)
 
     async def scaled_product(
         self, bilinear: Bilinear, one: Secret, two: Secret, drop: int, *, plus: Secret | None = None
@@ -232,17 +233,18 @@ class Rep3:
         """
         flat = [tensor.reshape(-1) for tensor in tensors]
         cuts = thirds(flat[0].numel())
-        found = await together(
-            *(step(seat, *(each[cut] for each in flat)) for seat, cut in zip(self._seats, cuts, strict=False))
-        )
-        joined = torch.cat([part for parts in zip(*found, strict=True) for part in parts])
+        parts = [
+            step(seat, *(each[cut] for each in flat)) for seat, cut in zip(self._seats, cuts, strict=False)
+        ]
+        found = [await parts[0]] if len(parts) == 1 else await together(*parts)
+        joined = torch.cat([piece for pieces in zip(*found, strict=True) for piece in pieces])
         return joined.view(len(found[0]), *tensors[0].shape)
 
-    def _secret(self, parts: Iterable[Tensor]) -> Secret:
-        return Secret(tuple(parts), self._units)
+    def _secret(self, parts: Tensor) -> Secret:
+        return Secret(parts.unbind(), self._units)
 
-    def _bits(self, parts: Iterable[Tensor]) -> Bits:
-        return Bits(tuple(parts), self._units)
+    def _bits(self, parts: Tensor) -> Bits:
+        return Bits(parts.unbind(), self._units)
 
 
 def dealt(

@@ -77,7 +77,7 @@ class Seat:
         return (self.next if self.role == "alone" else self.mine).draw(shape, dtype)
 
     def pair(self, told: Pair, third: Tensor) -> Pair:
-        """Give the components that this party holds, of those that were told and x_{r+2}, which the pair knows."""
+        """Give the components that this party holds, from those told and the one that the pair knows."""
         match self.role:
             case "alone":
                 return told
