@@ -2,13 +2,14 @@
 
 from typing import Final
 
+import numpy as np
 import torch
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from torch import Tensor
 
 KEY_BYTES: Final = 16
 _BLOCK_BYTES: Final = 16
-_ZEROS: Final = bytes(1 << 20)
+_ZEROS: Final = memoryview(bytes(1 << 20))
 
 
 class Keystream:
@@ -27,14 +28,14 @@ class Keystream:
 
     def draw(self, shape: torch.Size, dtype: torch.dtype = torch.int64) -> Tensor:
         """Draw uniform words of an integer type."""
-        wanted = shape.numel() * dtype.itemsize
+        count = shape.numel()
+        if not count:
+            return torch.empty(shape, dtype=dtype)
         # Whole blocks, so that where a draw begins does not depend on what was drawn before.
-        whole = -(-wanted // _BLOCK_BYTES) * _BLOCK_BYTES
-        words = torch.empty(whole + _BLOCK_BYTES, dtype=torch.uint8)  # the cipher asks for room to spare
-        view = memoryview(words.numpy())  # type: ignore[arg-type]  # an array is a buffer
+        whole = -(-count * dtype.itemsize // _BLOCK_BYTES) * _BLOCK_BYTES
+        buffer = np.empty(whole + _BLOCK_BYTES, np.uint8)  # the cipher asks for room to spare
         for first in range(0, whole, len(_ZEROS)):
-            count = min(len(_ZEROS), whole - first)
-            zeros = _ZEROS if count == len(_ZEROS) else _ZEROS[:count]
-            self._cipher.update_into(zeros, view[first : first + count + _BLOCK_BYTES])
+            self._cipher.update_into(_ZEROS[: whole - first], buffer[first:])  # type: ignore[arg-type]  # an array is a buffer
         self.drawn_bytes += whole
-        return words[:wanted].view(dtype).reshape(shape)
+        words = torch.frombuffer(buffer, dtype=dtype, count=count)
+        return words if len(shape) == 1 else words.view(shape)

@@ -7,7 +7,7 @@ keystreams in the same order too.
 """
 
 from collections.abc import Coroutine, Generator, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias, TypeVar
 
 import torch
@@ -99,7 +99,7 @@ async def phase(name: str, protocol: Protocol[T]) -> T:
         except StopIteration as end:
             result: T = end.value
             return result
-        received = await replace(exchange, phase=name)
+        received = await Exchange(exchange.sends, exchange.wants, name)
 
 
 @dataclass

@@ -43,6 +43,9 @@ class Secret:
         return type(self)(tuple(part + unit * other for part, unit in pairs_of_units), self.units)
 
     def __sub__(self, other: "Secret | Tensor | int") -> Self:
+        if isinstance(other, Secret):
+            pairs = zip(self.parts, other.parts, strict=True)
+            return type(self)(tuple(one - two for one, two in pairs), self.units)
         return self + -other
 
     def __neg__(self) -> Self:

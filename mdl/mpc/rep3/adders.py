@@ -1,68 +1,82 @@
-"""Carries of an addition in binary, over replicated bits; no roles here, all three parties do the same."""
+"""Carries of an addition in binary, over replicated bits; no roles here, all three parties do the same.
+
+Tensors have a first axis of two, for the components that a party holds. Words are of `bits` binary digits, a
+power of two; what is above these has no meaning.
+"""
 
 from collections.abc import Awaitable, Callable
+from functools import cache
 from typing import Final, TypeAlias
 
 import torch
+from torch import Tensor
 
-from mdl.mpc.secret import Bits, stacked_bits
-
-And: TypeAlias = Callable[[Bits, Bits], Awaitable[Bits]]
-"""The bitwise and of words, of their own type."""
-
-_SWAPS: Final = ((15, 0x0000AAAA), (6, 0x00CC00CC))
-"""Exchanges of bits (distance, mask) that reverse the five digits of every bit's position in a word."""
+And: TypeAlias = Callable[[Tensor, Tensor], Awaitable[Tensor]]
+"""The bitwise and of shared words, of their own type; fresh memory."""
 
 _WORDS: Final = {16: torch.int16, 8: torch.uint8, 4: torch.uint8, 2: torch.uint8}
 """By h, a type that holds h bits."""
 
 
-async def carried(g: Bits, p: Bits, conjunction: And) -> Bits:
-    """Give the carry out of 32-bit words, as uint8 words of one bit: five rounds.
+def ordered(words: Tensor, bits: int) -> Tensor:
+    """Put the digits of words, int32, where `carried` wants them: positions' digits are reversed.
 
-    Neighbouring bits (g, p) and (g', p') merge to (g OR p g', p p'), which is (g XOR p g', p p'), in a tree.
-    With positions' digits reversed, the bits to merge in a level are a word's upper and lower half, and one
-    conjunction of half words does both products.
+    The first and the last stay where they are.
     """
-    g, p = g.map(_reversed), p.map(_reversed)
-    for half, word in _WORDS.items():
-        reach = _upper(p, half)
-        before = _lower(g, half) ^ _moved(_lower(p, half), half)
-        product = await conjunction(reach ^ _moved(reach, half), before)
-        g, p = _as(_upper(g, half) ^ _lower(product, half), word), _as(_upper(product, half), word)
-    return _upper(g, 1) ^ _lower(await conjunction(_upper(p, 1), _lower(g, 1)), 1)
-
-
-async def summed(g: Bits, p: Bits, conjunction: And) -> Bits:
-    """Give all 32 bits of a sum of words, int32: five rounds (Kogge and Stone)."""
-    carries, reach = g, p
-    for distance in (1, 2, 4, 8):
-        both = reach.map(lambda part: torch.stack((part, part)))
-        before = stacked_bits([_moved(carries, distance), _moved(reach, distance)])
-        product = await conjunction(both, before)
-        carries, reach = carries ^ product[0], product[1]
-    carries ^= await conjunction(reach, _moved(carries, 16))
-    return p ^ _moved(carries, 1)
-
-
-def _reversed(words: torch.Tensor) -> torch.Tensor:
-    for distance, mask in _SWAPS:
-        moved = (words ^ words >> distance) & mask
-        words = words ^ moved ^ moved << distance
+    for distance, mask in _swaps(bits):
+        moved = (words >> distance).bitwise_xor_(words).bitwise_and_(mask)
+        words = moved.mul_(1 + (1 << distance)).bitwise_xor_(words)
     return words
 
 
-def _as(bits: Bits, word: torch.dtype) -> Bits:
-    return bits.map(lambda part: part.to(word))
+@cache
+def _swaps(bits: int) -> list[tuple[int, int]]:
+    """Give exchanges of bits (distance, mask) that reverse the digits of every bit's position in a word."""
+    digits = bits.bit_length() - 1
+    return [
+        (
+            (1 << digits - 1 - low) - (1 << low),
+            sum(
+                1 << place for place in range(bits) if place >> low & 1 and not place >> digits - 1 - low & 1
+            ),
+        )
+        for low in range(digits // 2)
+    ]
 
 
-def _upper(bits: Bits, half: int) -> Bits:
-    return bits.map(lambda part: part >> half & (1 << half) - 1)
+async def carried(g: Tensor, p: Tensor, conjunction: And, bits: int) -> Tensor:
+    """Give the carry out of words, uint8 of one bit: log2 bits rounds.
+
+    Neighbouring bits (g, p) and (g', p') merge to (g OR p g', p p'), which is (g XOR p g', p p'), in a tree.
+    With positions' digits reversed, the bits to merge in a level are a word's upper and lower half, and one
+    conjunction of words does both products.
+
+    Args:
+        g: where a carry is generated, int32, its digits `ordered`.
+        p: where one is handed on.
+        conjunction: of shared words.
+        bits: of a word.
+    """
+    half = bits // 2
+    while half > 1:
+        lower = (1 << half) - 1
+        reach = (p >> half).bitwise_and_(lower).mul_(1 + (1 << half))
+        product = await conjunction(reach, (p << half).bitwise_xor_(g & lower))
+        g = (g >> half).bitwise_xor_(product).to(_WORDS[half])
+        p = (product >> half).to(_WORDS[half])
+        half //= 2
+    product = await conjunction((p >> 1).to(torch.uint8), g.to(torch.uint8))
+    return ((g >> 1).to(torch.uint8) ^ product).bitwise_and_(1)
 
 
-def _lower(bits: Bits, half: int) -> Bits:
-    return bits.map(lambda part: part & (1 << half) - 1)
-
-
-def _moved(bits: Bits, places: int) -> Bits:
-    return bits.map(lambda part: part << places)
+async def summed(g: Tensor, p: Tensor, conjunction: And, bits: int) -> Tensor:
+    """Give all bits of a sum of words, int32: log2 bits rounds (Kogge and Stone)."""
+    spans = torch.stack((g, p), 1)  # from a place down: is a carry generated, or handed on?
+    distance = 1
+    while distance < bits // 2:
+        product = await conjunction(spans[:, 1:], spans << distance)
+        product[:, 0] ^= spans[:, 0]
+        spans, distance = product, 2 * distance
+    carries, reach = spans.unbind(1)
+    carries = await conjunction(reach, carries << distance) ^ carries
+    return p ^ carries << 1

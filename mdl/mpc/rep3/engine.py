@@ -1,15 +1,16 @@
 """The engine of three parties with replicated shares: whole vectors, by thirds to the roles."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 import torch
 from torch import Tensor
 
-from mdl.mpc.engine import COMPARED_BITS, Bilinear, Rounding
+from mdl.mpc.engine import Bilinear, Rounding
 from mdl.mpc.keystream import Keystream
 from mdl.mpc.rep3 import adders, steps
-from mdl.mpc.rep3.seats import Pair, Seat, seated, thirds
+from mdl.mpc.rep3.seats import Pair, Seat, seats_of, thirds
+from mdl.mpc.ring import RING_64, Ring
 from mdl.mpc.rounds import Exchange, Protocol, Wanted, together
 from mdl.mpc.secret import Bits, Secret
 from mdl.party import PartyId
@@ -27,6 +28,7 @@ class Rep3:
         following: the key of the next component, which the party after has too.
         common: a key that all three have.
         rounding: of quotients.
+        ring: that secrets are in.
     """
 
     holders: Final = 3
@@ -38,18 +40,20 @@ class Rep3:
         following: bytes,
         common: bytes,
         rounding: Rounding = "probabilistic",
+        ring: Ring = RING_64,
     ) -> None:
         self.party = party
         self._before, self._after = (party + 2) % 3, (party + 1) % 3
         self._mine, self._next, self._common = Keystream(mine), Keystream(following), Keystream(common)
+        self._seats = seats_of(party, self._mine, self._next, ring)
         self._units = _UNITS[party]
-        self._rounding = rounding
+        self._rounding, self._ring = rounding, ring
 
     # -------------------------------------------------------------------------------------- in and out
 
     def public(self, values: Tensor) -> Secret:
         """See `Engine`."""
-        return self._secret((torch.zeros_like(values), torch.zeros_like(values))) + values
+        return Secret((torch.zeros_like(values), torch.zeros_like(values)), self._units) + values
 
     async def share(self, owner: PartyId, values: Tensor | None, shape: torch.Size) -> Secret:
         """See `Engine`: (F, w - F, 0) from the owner's component on; one message, to the party after it."""
@@ -59,13 +63,13 @@ class Rep3:
             mask = self._mine.draw(shape)
             rest = values - mask
             await Exchange([(self._after, rest)])
-            return self._secret((mask, rest))
+            return Secret((mask, rest), self._units)
         if self.party == (owner + 1) % 3:
             (rest,) = await Exchange((), [Wanted(owner, shape, torch.int64)])
-            return self._secret((rest, nothing))
+            return Secret((rest, nothing), self._units)
         mask = self._next.draw(shape)
         await Exchange()
-        return self._secret((nothing, mask))
+        return Secret((nothing, mask), self._units)
 
     async def check(self) -> None:
         """See `Engine`: parties are trusted to follow the protocol."""
@@ -75,20 +79,21 @@ class Rep3:
         mine, following = secret.parts
         # The component that the party after lacks is this party's own.
         (lacking,) = await Exchange([(self._after, mine)], [Wanted(self._before, mine.shape, mine.dtype)])
-        return mine + following + lacking
+        return self._ring.signed(mine + following + lacking)
 
     async def open_to(self, receiver: PartyId, secret: Secret) -> Tensor | None:
         """See `Engine`: the party before the receiver has what it lacks."""
         mine, following = secret.parts
         if self.party == receiver:
             (lacking,) = await Exchange((), [Wanted(self._before, mine.shape, mine.dtype)])
-            return mine + following + lacking
+            return self._ring.signed(mine + following + lacking)
         await Exchange([(receiver, mine)] if self._after == receiver else [])
         return None
 
     async def random_bits(self, shape: torch.Size) -> Bits:
         """See `Engine`: of each component both holders draw the same coins; no message."""
-        return self._bits([each.draw(shape, torch.uint8) & 1 for each in (self._mine, self._next)])
+        mine, following = (each.draw(shape, torch.uint8) & 1 for each in (self._mine, self._next))
+        return Bits((mine, following), self._units)
 
     # -------------------------------------------------------------------------------------- products
 
@@ -98,7 +103,7 @@ class Rep3:
         """See `Engine`."""
         own = self._multiplied(bilinear, one, two, plus)
         (others,) = await Exchange([(self._before, own)], [Wanted(self._after, own.shape, own.dtype)])
-        return self._secret((own, others))
+        return Secret((own, others), self._units)
 
     async def scaled_product(
         self, bilinear: Bilinear, one: Secret, two: Secret, drop: int, *, plus: Secret | None = None
@@ -116,79 +121,99 @@ class Rep3:
     def _multiplied(self, bilinear: Bilinear, one: Secret, two: Secret, plus: Secret | None) -> Tensor:
         """Give this party's summand of a product: random, but for their sum."""
         (x, after_x), (y, after_y) = one.parts, two.parts
-        own = bilinear(x, y + after_y) + bilinear(after_x, y)
-        own += self._mine.draw(own.shape) - self._next.draw(own.shape)
+        own = bilinear(x, y + after_y)
+        own += bilinear(after_x, y)
+        own += self._mine.draw(own.shape)
+        own -= self._next.draw(own.shape)
         return own if plus is None else own + plus.parts[0]
 
     async def truncate(self, secret: Secret, drop: int) -> Secret:
         """See `Engine`."""
-        nearest = self._rounding == "nearest"
+        if self._rounding == "nearest":
+            return await self._truncated_to_the_nearest(secret, drop)
 
         async def third(seat: Seat, mine: Tensor, following: Tensor) -> Pair:
             part = steps.known(seat, (mine, following))
-            if not nearest:
-                # Rounding is unbiased if b is uniform, which it need not be: of a fresh input it is zero.
-                moved = self._common.draw(part.shape)
-                part = part + moved if seat.role == "alone" else part - moved
-                return await steps.truncated(seat, part, drop)
-            low = (part << (COMPARED_BITS - drop)).to(torch.int32)
-            carry = await self._carried(*await steps.generated(seat, low))
+            # Rounding is unbiased if b is uniform, which it need not be: of a fresh input it is zero.
+            moved = self._common.draw(part.shape)
+            part = part + moved if seat.role == "alone" else part - moved
+            return await steps.truncated(seat, part, drop)
+
+        return self._secret(await self._by_thirds(third, *secret.parts))
+
+    async def _truncated_to_the_nearest(self, secret: Secret, drop: int) -> Secret:
+        bits = self._ring.compared_bits
+
+        async def generated(seat: Seat, mine: Tensor, following: Tensor) -> tuple[Tensor, ...]:
+            part = steps.known(seat, (mine, following))
+            low = part + (1 << drop - 1) if seat.role == "alone" else part
+            word = (low << bits - drop).to(torch.int32)
+            g, p = await steps.generated(seat, adders.ordered(word, bits))
+            return *g, *p
+
+        async def third(seat: Seat, *parts: Tensor) -> Pair:
+            part, carry = steps.known(seat, (parts[0], parts[1])), (parts[2], parts[3])
             return await steps.truncated(seat, part, drop, carry=await steps.counted(seat, carry))
 
-        half = secret + (1 << drop - 1) if nearest else secret
-        return self._secret(await self._by_thirds(third, *half.parts))
+        planes = await self._by_thirds(generated, *secret.parts)
+        carry = await adders.carried(planes[:2], planes[2:], self._and, bits)
+        return self._secret(await self._by_thirds(third, *secret.parts, *carry))
 
     # -------------------------------------------------------------------------------------- bits
 
     async def negative(self, secret: Secret) -> Bits:
-        """See `Engine`."""
+        """See `Engine`: the topmost bits of a and b, and the carry from those below."""
+        bits = self._ring.compared_bits
 
-        async def third(seat: Seat, mine: Tensor, following: Tensor) -> Pair:
+        async def third(seat: Seat, mine: Tensor, following: Tensor) -> tuple[Tensor, ...]:
             word = steps.known(seat, (mine, following)).to(torch.int32)
-            g, p = await steps.generated(seat, word)
-            shifted = [(each[0] << 1, each[1] << 1) for each in (g, p)]
-            carry = await self._carried(shifted[0], shifted[1])
-            topmost = [(part >> COMPARED_BITS - 1 & 1).to(torch.uint8) for part in p]
-            return topmost[0] ^ carry[0], topmost[1] ^ carry[1]
+            # The topmost digit goes to the place of the lowest.
+            turned = (word >> bits - 1).bitwise_and_(1).bitwise_xor_(word << 1)
+            g, p = await steps.generated(seat, adders.ordered(turned, bits))
+            return *g, *p
 
-        return self._bits(await self._by_thirds(third, *secret.parts))
+        planes = await self._by_thirds(third, *secret.parts)
+        g, p = planes[:2], planes[2:]
+        carry = await adders.carried(g & -2, p, self._and, bits)
+        return self._bits(carry.bitwise_xor_((p & 1).to(torch.uint8)))
 
     async def bits(self, secret: Secret) -> Bits:
         """See `Engine`."""
 
-        async def third(seat: Seat, mine: Tensor, following: Tensor) -> Pair:
+        async def third(seat: Seat, mine: Tensor, following: Tensor) -> tuple[Tensor, ...]:
             word = steps.known(seat, (mine, following)).to(torch.int32)
             g, p = await steps.generated(seat, word)
-            found = await adders.summed(self._bits(g), self._bits(p), self.conjunction)
-            return found.parts[0], found.parts[1]
+            return *g, *p
 
-        return self._bits(await self._by_thirds(third, *secret.parts))
-
-    async def _carried(self, g: Pair, p: Pair) -> Pair:
-        found = await adders.carried(self._bits(g), self._bits(p), self.conjunction)
-        return found.parts[0], found.parts[1]
+        planes = await self._by_thirds(third, *secret.parts)
+        return self._bits(await adders.summed(planes[:2], planes[2:], self._and, self._ring.compared_bits))
 
     async def conjunction(self, one: Bits, two: Bits) -> Bits:
         """See `Engine`."""
-        (x, after_x), (y, after_y) = one.parts, two.parts
-        own = x & (y ^ after_y) ^ after_x & y
-        own ^= self._mine.draw(own.shape, own.dtype) ^ self._next.draw(own.shape, own.dtype)
+        return self._bits(await self._and(one.parts, two.parts))
+
+    async def _and(self, one: Iterable[Tensor], two: Iterable[Tensor]) -> Tensor:
+        """Give the components of the bitwise and, along a new first axis."""
+        (x, after_x), (y, after_y) = one, two
+        own = (y ^ after_y).bitwise_and_(x).bitwise_xor_(after_x & y)
+        for stream in (self._mine, self._next):
+            own ^= stream.draw(own.shape, own.dtype)
         (others,) = await Exchange([(self._before, own)], [Wanted(self._after, own.shape, own.dtype)])
-        return self._bits((own, others))
+        return torch.stack((own, others))
 
     async def select(self, bit: Bits, secret: Secret) -> Secret:
         """See `Engine`. A second selection by the same bits sends a quarter less."""
         assert bit.shape == secret.shape
-        told: Sequence[Tensor] = bit.kept.get("told", ())
+        told: Iterable[Tensor] = bit.kept.get("told", ())
 
         async def third(seat: Seat, *parts: Tensor) -> tuple[Tensor, ...]:
             x, by, kept = (parts[0], parts[1]), (parts[2], parts[3]), parts[4:]
             found, of_u = await steps.selected(seat, x, by, (kept[0], kept[1]) if kept else None)
             return *found, *of_u
 
-        mine, following, *of_u = await self._by_thirds(third, *secret.parts, *bit.parts, *told)
-        bit.kept["told"] = of_u
-        return self._secret((mine, following))
+        found = await self._by_thirds(third, *secret.parts, *bit.parts, *told)
+        bit.kept["told"] = found[2:]
+        return self._secret(found[:2])
 
     async def integers(self, bit: Bits) -> Secret:
         """See `Engine`."""
@@ -200,35 +225,33 @@ class Rep3:
 
     # -------------------------------------------------------------------------------------- roles
 
-    async def _by_thirds(
-        self, step: Callable[..., Protocol[tuple[Tensor, ...]]], *tensors: Tensor
-    ) -> tuple[Tensor, ...]:
-        """Run a step over the thirds of vectors at once, each with another party alone; join the results."""
-        shape = tensors[0].shape
+    async def _by_thirds(self, step: Callable[..., Protocol[tuple[Tensor, ...]]], *tensors: Tensor) -> Tensor:
+        """Run a step over the thirds of vectors at once, each with another party alone.
+
+        Returns:
+            What it gives, along a new first axis.
+        """
         flat = [tensor.reshape(-1) for tensor in tensors]
-        cuts = thirds(shape.numel())
-        found = await together(
-            *(
-                step(seated(self.party, alone, self._mine, self._next), *(each[cut] for each in flat))
-                for alone, cut in enumerate(cuts)
-            )
-        )
-        if len(cuts) == 1:
-            return tuple(part.reshape(shape) for part in found[0])
-        return tuple(torch.cat(parts).reshape(shape) for parts in zip(*found, strict=True))
+        cuts = thirds(flat[0].numel())
+        parts = [
+            step(seat, *(each[cut] for each in flat)) for seat, cut in zip(self._seats, cuts, strict=False)
+        ]
+        found = [await parts[0]] if len(parts) == 1 else await together(*parts)
+        joined = torch.cat([piece for pieces in zip(*found, strict=True) for piece in pieces])
+        return joined.view(len(found[0]), *tensors[0].shape)
 
-    def _secret(self, parts: Sequence[Tensor]) -> Secret:
-        return Secret(tuple(parts), self._units)
+    def _secret(self, parts: Tensor) -> Secret:
+        return Secret(parts.unbind(), self._units)
 
-    def _bits(self, parts: Sequence[Tensor]) -> Bits:
-        return Bits(tuple(parts), self._units)
+    def _bits(self, parts: Tensor) -> Bits:
+        return Bits(parts.unbind(), self._units)
 
 
 def dealt(
-    keys: Sequence[bytes], common: bytes, rounding: Rounding = "probabilistic"
+    keys: Sequence[bytes], common: bytes, rounding: Rounding = "probabilistic", ring: Ring = RING_64
 ) -> tuple[Rep3, Rep3, Rep3]:
     """Give all three parties' engines, from the components' keys and the common one."""
     one, two, three = (
-        Rep3(party, keys[party], keys[(party + 1) % 3], common, rounding) for party in range(3)
+        Rep3(party, keys[party], keys[(party + 1) % 3], common, rounding, ring) for party in range(3)
     )
     return one, two, three

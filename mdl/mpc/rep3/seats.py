@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from mdl.mpc.keystream import Keystream
+from mdl.mpc.ring import Ring
 from mdl.mpc.rounds import Exchange, Wanted
 from mdl.party import PartyId
 
@@ -43,12 +44,14 @@ class Seat:
         alone: who is alone.
         mine: the keystream of this party's own component's key, which it has in common with the one before.
         next: that of the next component's, in common with the one after.
+        ring: of the secrets.
     """
 
     role: Role
     alone: PartyId
     mine: Keystream
     next: Keystream
+    ring: Ring
 
     @property
     def near(self) -> PartyId:
@@ -73,15 +76,15 @@ class Seat:
         """Draw what `alone` and `near` have in common."""
         return (self.next if self.role == "alone" else self.mine).draw(shape, dtype)
 
-    def pair(self, first: Tensor, second: Tensor, third: Tensor) -> Pair:
-        """Give the components that this party holds, of x_r, x_{r+1} and x_{r+2}."""
+    def pair(self, told: Pair, third: Tensor) -> Pair:
+        """Give the components that this party holds, from those told and the one that the pair knows."""
         match self.role:
             case "alone":
-                return first, second
+                return told
             case "near":
-                return second, third
+                return told[1], third
             case "far":
-                return third, first
+                return third, told[0]
 
     async def told(
         self, *values: Tensor, apart: Apart = torch.sub, swap: Tensor | None = None
@@ -116,7 +119,7 @@ class Seat:
         others = received.pop() if swap is not None else None
         return parts or [(rest, rest) for rest in received], others
 
-    async def crossed(self, product: Tensor, *, apart: Apart = torch.sub) -> tuple[Tensor, Tensor, Tensor]:
+    async def crossed(self, product: Tensor, *, apart: Apart = torch.sub) -> Pair:
         """Share the sum of what `near` and `far` have computed locally; in one round.
 
         Args:
@@ -124,18 +127,18 @@ class Seat:
             apart: takes a mask off: subtraction, or exclusive or.
 
         Returns:
-            The components r, r + 1 and r + 2; those that this party does not hold are of no meaning.
+            The components that this party holds.
         """
         shape, dtype = product.shape, product.dtype
         if self.role == "alone":
-            first, second = self.with_far(shape, dtype), self.with_near(shape, dtype)
+            masks = self.with_far(shape, dtype), self.with_near(shape, dtype)
             await Exchange()
-            return first, second, second
+            return masks
         mask = (self.with_near if self.role == "near" else self.with_far)(shape, dtype)
         masked = apart(product, mask)
         (others,) = await Exchange([(self.other, masked)], [Wanted(self.other, shape, dtype)])
-        together = masked ^ others if apart is torch.bitwise_xor else masked + others
-        return mask, mask, together
+        third = masked ^ others if apart is torch.bitwise_xor else masked + others
+        return (mask, third) if self.role == "near" else (third, mask)
 
 
 def thirds(size: int) -> Sequence[slice]:
@@ -150,6 +153,6 @@ SHORT = 3072
 """Entries below which it does not pay to share the work out."""
 
 
-def seated(party: PartyId, alone: PartyId, mine: Keystream, following: Keystream) -> Seat:
-    """Seat a party where `alone` is alone."""
-    return Seat(_ROLES[(party - alone) % 3], alone, mine, following)
+def seats_of(party: PartyId, mine: Keystream, following: Keystream, ring: Ring) -> tuple[Seat, ...]:
+    """Give a party's seats, by who is alone."""
+    return tuple(Seat(_ROLES[(party - alone) % 3], alone, mine, following, ring) for alone in PARTIES)

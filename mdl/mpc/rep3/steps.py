@@ -9,7 +9,6 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from mdl.mpc.engine import TRUNCATED_LIMIT, WORD_BITS
 from mdl.mpc.rep3.seats import Pair, Seat
 
 XOR: Final = torch.bitwise_xor
@@ -29,7 +28,7 @@ def known(seat: Seat, held: Pair) -> Tensor:
 async def truncated(
     seat: Seat, part: Tensor, drop: int, *, additive: bool = False, carry: Pair | None = None
 ) -> Pair:
-    """Divide x by 2^drop, |x| < 2^62; up or down at random, or down.
+    """Divide x by 2^drop, |x| < 2^62; up or down at random, or to the nearest.
 
     A = a + 2^62 - 1 and b, read as signed numbers, are shifted each. If A + b, which is in [0, 2^63), has
     wrapped, then both A and b have their topmost bit set, or one of them; the shifts' sum is off by 2^(64 -
@@ -37,46 +36,44 @@ async def truncated(
     bits corrects it, and it never fails. The carry from the bits that are dropped is not looked at: it is
     replaced by 1, so that the quotient is off by less than one, and right on average over b.
 
-    Where the carry is given, a + 2^62 takes the place of A, and the quotient is rounded down.
+    Where the carry is given, a + 2^62 takes the place of A. What is shifted is A + 2^(drop - 1), not reduced
+    modulo 2^64: the half that is to be added for the nearest quotient.
 
     Args:
         seat: the party's.
         part: what it knows, a or b; if `additive`, its own of three summands.
         drop: in [1, 32].
         additive: whether b is still the sum of what each of the pair has.
-        carry: from the dropped bits, shared as an integer.
+        carry: from the dropped bits of a + 2^(drop - 1) and b, shared as an integer.
 
     Returns:
         The quotient, shared: two rounds.
     """
     word = torch.int16 if drop <= 16 else torch.int32
-    places = WORD_BITS - drop
+    ring = seat.ring
+    limit = ring.truncated_limit
     if seat.role == "alone":
-        shifted = part + (TRUNCATED_LIMIT - (carry is None))
-        topmost = -(shifted >> WORD_BITS - 1)
-        quotient = (shifted >> drop) - (TRUNCATED_LIMIT >> drop) + (carry is None)
-        (of_quotient, _), _ = await seat.told(quotient, topmost.to(word))
-        first, second, _ = await seat.crossed(topmost.to(word))
-        sums = seat.pair(
-            of_quotient[0] + _raised(first, places), of_quotient[1] + _raised(second, places), part
-        )
+        shifted = ring.signed(part + (limit - (carry is None)))
+        topmost = shifted.signbit().to(word)
+        if carry is None:
+            quotient = (shifted >> drop).add_(1 - (limit >> drop))
+        else:
+            quotient = (shifted >> drop - 1).add_(1 - (limit >> drop - 1)).bitwise_right_shift_(1)
+        (of_quotient, _), _ = await seat.told(quotient, topmost)
+        corrections = await seat.crossed(topmost)
     else:
         (of_quotient, of_topmost), others = await seat.told(
             part, torch.empty(part.shape, dtype=word), swap=part if additive else None
         )
-        both = part if others is None else part + others
-        topmost = -(both >> WORD_BITS - 1)
-        first, second, third = await seat.crossed(of_topmost[0] * topmost.to(word))
-        sums = seat.pair(
-            of_quotient[0] + _raised(first, places),
-            of_quotient[1] + _raised(second, places),
-            (both >> drop) + _raised(third, places),
-        )
-    return sums if carry is None else (sums[0] + carry[0], sums[1] + carry[1])
-
-
-def _raised(words: Tensor, places: int) -> Tensor:
-    return words.to(torch.int64) << places
+        both = ring.signed(part if others is None else part + others)
+        corrections = await seat.crossed(of_topmost[0] * both.signbit())
+        quotient = both >> drop
+    places = ring.word_bits - drop
+    one, two = (
+        correction.to(torch.int64).bitwise_left_shift_(places).add_(component)
+        for correction, component in zip(corrections, seat.pair(of_quotient, quotient), strict=True)
+    )
+    return (one, two) if carry is None else (one.add_(carry[0]), two.add_(carry[1]))
 
 
 async def generated(seat: Seat, word: Tensor) -> tuple[Pair, Pair]:
@@ -90,8 +87,7 @@ async def generated(seat: Seat, word: Tensor) -> tuple[Pair, Pair]:
         g = a AND b and p = a XOR b, shared: two rounds.
     """
     (of_a,), _ = await seat.told(word, apart=XOR)
-    g = seat.pair(*await seat.crossed(of_a[0] & word, apart=XOR))
-    return g, seat.pair(of_a[0], of_a[1], word)
+    return await seat.crossed(of_a[0] & word, apart=XOR), seat.pair(of_a, word)
 
 
 async def selected(seat: Seat, x: Pair, bit: Pair, told: Pair | None) -> tuple[Pair, Pair]:
@@ -110,22 +106,25 @@ async def selected(seat: Seat, x: Pair, bit: Pair, told: Pair | None) -> tuple[P
         The selection, and the shares of u: two rounds.
     """
     a_or_b, u_or_v = known(seat, x), _known_bit(seat, bit)
-    parts, _ = await seat.told(a_or_b * u_or_v, *([] if told else [u_or_v]))
+    own = a_or_b * u_or_v  # a u, or b v
+    parts, _ = await seat.told(own, *([] if told else [u_or_v]))
     of_au, of_u = parts[0], told or parts[1]
-    # For `alone` it has no meaning.
-    of_a = x[0] if seat.role == "near" else x[1]
-    product = u_or_v * (of_a - 2 * of_au[0]) + of_u[0] * a_or_b * (1 - 2 * u_or_v)
-    first, second, third = await seat.crossed(product)
-    own = a_or_b * u_or_v  # b v, for the pair
-    return seat.pair(of_au[0] + first, of_au[1] + second, own + third), of_u
+    if seat.role == "alone":
+        product = own
+    else:
+        of_a = x[0] if seat.role == "near" else x[1]
+        product = torch.sub(of_a, of_au[0], alpha=2).mul_(u_or_v)
+        product += torch.sub(a_or_b, own, alpha=2).mul_(of_u[0])
+    crossed, rest = await seat.crossed(product), seat.pair(of_au, own)
+    return (crossed[0] + rest[0], crossed[1] + rest[1]), of_u
 
 
 async def counted(seat: Seat, bit: Pair) -> Pair:
     """Make an integer of a bit, u + v - 2 u v: two rounds."""
     part = _known_bit(seat, bit)
     (of_u,), _ = await seat.told(part)
-    first, second, third = await seat.crossed(-2 * of_u[0] * part)
-    return seat.pair(of_u[0] + first, of_u[1] + second, part + third)
+    crossed, rest = await seat.crossed((of_u[0] * part).mul_(-2)), seat.pair(of_u, part)
+    return crossed[0] + rest[0], crossed[1] + rest[1]
 
 
 def _known_bit(seat: Seat, bit: Pair) -> Tensor:
