@@ -381,8 +381,6 @@ def _untrainable_in_secret(learning: LearningSettings) -> list[str]:
         found.append(
             f"learning.batch: {learning.batch}, but a batch of all owners is a power of two from 4 on"
         )
-    if learning.optimiser == "adam":
-        found.append('learning.optimiser: "adam" is not computed in secret; there are "sgd" and "momentum"')
     if not isinstance(learning.privacy, NoRecordPrivacy):
         found.append("learning.privacy: no party sees gradients that it could add noise to; leave it out")
     return found

@@ -28,7 +28,7 @@ class Gradient:
     one: Secret
     two: Secret
 
-    async def divided(self, engine: Engine, drop: int, plus: Secret) -> Secret:
+    async def divided(self, engine: Engine, drop: int, *, plus: Secret | None = None) -> Secret:
         """Add `plus` and divide by 2^drop."""
         return await engine.scaled_product(self.bilinear, self.one, self.two, drop, plus=plus)
 
@@ -39,9 +39,10 @@ class Sum:
 
     whole: Secret
 
-    async def divided(self, engine: Engine, drop: int, plus: Secret) -> Secret:
+    async def divided(self, engine: Engine, drop: int, *, plus: Secret | None = None) -> Secret:
         """See `Gradient`."""
-        return await engine.truncate((self.whole << FRACTION_BITS) + plus, drop)
+        raised = self.whole << FRACTION_BITS
+        return await engine.truncate(raised if plus is None else raised + plus, drop)
 
 
 class Layer(Protocol):

@@ -1,7 +1,7 @@
 """A party's part in one training: engine, network and optimiser, and what is run on them."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ from mdl.mpc.fixed import encoded
 from mdl.mpc.keystream import KEY_BYTES
 from mdl.mpc.links import Links
 from mdl.mpc.networks import Network
-from mdl.mpc.optimisers import Sgd
+from mdl.mpc.optimisers import Optimiser
 from mdl.mpc.rep3 import Rep3
 from mdl.mpc.rounds import Exchange, Protocol, Wanted, together
 from mdl.mpc.secret import Secret, concatenated
@@ -22,6 +22,9 @@ from mdl.mpc.training import one_hot, right_answers, step
 from mdl.party import PartyId
 from mdl.system import Arrays, Batch, Randomness, Recipe
 from mdl.vectors import Floats
+
+_OPTIMISER: Final = "optimiser"
+_STEPS: Final = "steps"
 
 
 async def begun(number: PartyId, rounding: Rounding, rng: Randomness) -> Rep3:
@@ -66,7 +69,7 @@ class Session:
         links: Links,
         engine: Engine,
         network: Network,
-        optimiser: Sgd,
+        optimiser: Optimiser,
         recipe: Recipe,
         examples: Sequence[int],
         example: Sequence[int],
@@ -79,6 +82,7 @@ class Session:
         self._classes = network.layers[-1].parameters["bias"].shape[0]
         self._example = example
         self._right: Secret | None = None
+        self._taken = 0
 
     async def step(self, images: Floats, labels: NDArray[np.int64]) -> None:
         """Train on a batch, of which these are this party's examples."""
@@ -90,6 +94,7 @@ class Session:
         owners = len(self._rows)
         batch = concatenated(shared[:owners]), concatenated(shared[owners:])
         await step(self._engine, self._network, self._optimiser, *batch)
+        self._taken += 1
 
     def _inputs(self, images: Floats, labels: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
         pixels = encoded(torch.from_numpy(np.asarray(images)))
@@ -146,12 +151,13 @@ class Session:
     # -------------------------------------------------------------------------------------- checkpoints
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """Give this party's shares of all parameters and momenta."""
-        return {
+        """Give this party's shares of all parameters, and of what the optimiser remembers."""
+        shares = {
             f"{name}.{part}": values.numpy()
             for name, secret in self._secrets().items()
             for part, values in enumerate(secret.parts)
         }
+        return {**shares, _STEPS: np.array(self._taken)}
 
     def restore(self, kept: Arrays) -> None:
         """Take up the shares of a checkpoint.
@@ -159,22 +165,28 @@ class Session:
         Raises:
             MdlError: it is one of another network.
         """
-        for number, layer in enumerate(self._network.layers):
+        layers = self._network.layers
+        self._taken = int(kept[_STEPS])
+        before = self._optimiser.state(layers)
+        self._optimiser.restore(
+            {name: _read(kept, f"{_OPTIMISER}.{name}", secret) for name, secret in before.items()},
+            self._taken,
+        )
+        for number, layer in enumerate(layers):
             for name, secret in layer.parameters.items():
                 layer.parameters[name] = _read(kept, f"{number}.{name}", secret)
-                if f"{number}.{name}.moved.0" in kept:
-                    self._optimiser.momenta[number, name] = _read(kept, f"{number}.{name}.moved", secret)
 
     def _secrets(self) -> Mapping[str, Secret]:
+        layers = self._network.layers
         found = {
             f"{number}.{name}": secret
-            for number, layer in enumerate(self._network.layers)
+            for number, layer in enumerate(layers)
             for name, secret in layer.parameters.items()
         }
-        moved = {
-            f"{number}.{name}.moved": secret for (number, name), secret in self._optimiser.momenta.items()
+        remembered = {
+            f"{_OPTIMISER}.{name}": secret for name, secret in self._optimiser.state(layers).items()
         }
-        return {**found, **moved}
+        return {**found, **remembered}
 
 
 def _read(kept: Arrays, name: str, like: Secret) -> Secret:

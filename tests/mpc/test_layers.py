@@ -6,12 +6,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from mdl.mpc.engine import Engine
-from mdl.mpc.fixed import decoded
 from mdl.mpc.layers import Window
-from mdl.mpc.networks import problems, secretly
-from mdl.mpc.training import right_answers
-from tests.mpc.parties import plainly, replicated, shared
+from mdl.mpc.networks import problems
+from tests.mpc.parties import plainly, replicated
 from tests.mpc.trained import Batch, convolutional, dense, in_floats, padded, pooling_ties, training
 
 Make = Callable[[], tuple[nn.Sequential, list[Batch]]]
@@ -42,19 +39,6 @@ def test_rounded_at_random_they_train_nearly_so(make: Make) -> None:
     network, batches = make()
     found, _ = replicated(training(network, batches, 0.1))
     torch.testing.assert_close(found, in_floats(network, batches, 0.1), rtol=0, atol=5e-4)
-
-
-def test_right_answers_are_counted() -> None:
-    network, batches = convolutional()
-
-    async def program(engine: Engine) -> Tensor:
-        images, labels = batches[0]
-        values, targets = await shared(engine, images), await shared(engine, labels, 1)
-        return await engine.open(await right_answers(engine, secretly(engine, network), values, targets))
-
-    scores = network.double()(decoded(batches[0][0]))
-    expected = int((scores.argmax(1) == batches[0][1].argmax(1)).sum())
-    assert replicated(program)[0].tolist() == [expected]
 
 
 class Twice(nn.Module):

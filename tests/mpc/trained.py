@@ -1,6 +1,7 @@
 """Small trainings that every engine must do as one would in the clear."""
 
 import copy
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -10,7 +11,7 @@ from torch.nn.utils import parameters_to_vector
 from mdl.mpc.engine import Engine
 from mdl.mpc.fixed import decoded
 from mdl.mpc.networks import secretly
-from mdl.mpc.optimisers import Sgd
+from mdl.mpc.optimisers import Optimiser, Sgd
 from mdl.mpc.training import step
 from tests.mpc.parties import Program, shared
 
@@ -20,11 +21,16 @@ BITS = 4
 Batch = tuple[Tensor, Tensor]
 
 
-def training(network: nn.Sequential, batches: list[Batch], rate: float) -> Program[Tensor]:
+def training(
+    network: nn.Sequential,
+    batches: list[Batch],
+    rate: float,
+    rule: Callable[[float, int], Optimiser] = Sgd,
+) -> Program[Tensor]:
     """Train in secret; open the parameters."""
 
     async def program(engine: Engine) -> Tensor:
-        secret, optimiser = secretly(engine, network), Sgd(rate, BITS)
+        secret, optimiser = secretly(engine, network), rule(rate, BITS)
         for images, labels in batches:
             values, targets = await shared(engine, images), await shared(engine, labels, 1)
             await step(engine, secret, optimiser, values, targets)

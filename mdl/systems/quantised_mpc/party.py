@@ -9,7 +9,7 @@ import numpy as np
 from mdl.errors import ConfigError, PeerTimeout
 from mdl.mpc.links import Links, Seal
 from mdl.mpc.networks import problems, secretly
-from mdl.mpc.optimisers import Sgd
+from mdl.mpc.optimisers import chosen
 from mdl.mpc.session import Session, begun
 from mdl.party import Party, PartyId
 from mdl.protocols.gathering import each
@@ -72,7 +72,7 @@ class MpcParty:
         seals = {peer: Seal(secret, own, peer) for peer, secret in secrets.items()}
         links = Links(self._party, order, seals, self._system.timeout_seconds)
         engine = await links.drive(begun(order.index(own), self._system.rounding, self._rng))
-        optimiser = Sgd(self._learner.learning_rate, recipe.batch.bit_length() - 1, recipe.momentum)
+        optimiser = chosen(recipe, self._learner.learning_rate)
         network = await self._party.to_thread("training", secretly, engine, self._learner.network)
         self._tested = [announced[party].tested for party in order]
         examples = [announced[party].examples for party in order]
