@@ -6,7 +6,7 @@ from typing import Any, Final
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from mdl.errors import MdlError
 from mdl.mpc.engine import Engine, Rounding
@@ -148,10 +148,14 @@ class Session:
         found = await self._links.drive(self._network.opened(self._engine))
         return found.numpy()
 
+    async def settle(self, network: nn.Module) -> None:
+        """Let all know the running statistics, and put them into the network that was translated."""
+        await self._links.drive(self._network.settle(self._engine, network))
+
     # -------------------------------------------------------------------------------------- checkpoints
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """Give this party's shares of all parameters, and of what the optimiser remembers."""
+        """Give this party's shares: parameters, running statistics, what the optimiser remembers."""
         shares = {
             f"{name}.{part}": values.numpy()
             for name, secret in self._secrets().items()
@@ -173,15 +177,15 @@ class Session:
             self._taken,
         )
         for number, layer in enumerate(layers):
-            for name, secret in layer.parameters.items():
-                layer.parameters[name] = _read(kept, f"{number}.{name}", secret)
+            for held in (layer.parameters, layer.statistics):
+                held.update({name: _read(kept, f"{number}.{name}", each) for name, each in held.items()})
 
     def _secrets(self) -> Mapping[str, Secret]:
         layers = self._network.layers
         found = {
             f"{number}.{name}": secret
             for number, layer in enumerate(layers)
-            for name, secret in layer.parameters.items()
+            for name, secret in {**layer.parameters, **layer.statistics}.items()
         }
         remembered = {
             f"{_OPTIMISER}.{name}": secret for name, secret in self._optimiser.state(layers).items()

@@ -42,7 +42,7 @@ async def step(
     Returns:
         What the network said before it was moved; see `loss`.
     """
-    scores = await network.forward(engine, images)
+    scores = await network.forward(engine, images, training=True)
     found = await softmax(engine, scores)
     gradient = found.probabilities - (labels << FRACTION_BITS)
     await optimiser.step(engine, network.layers, await backward(engine, network.layers, gradient))

@@ -90,3 +90,25 @@ def pooling_ties() -> tuple[nn.Sequential, list[Batch]]:
         nn.MaxPool2d(3, 2), nn.Conv2d(1, 3, 3), nn.MaxPool2d(2, 1), nn.Flatten(), nn.Linear(27, 10)
     )
     return network, batches_of(1, 13, 13, levels=2)
+
+
+def averaging() -> tuple[nn.Sequential, list[Batch]]:
+    """Windows that overlap, and whose places are no power of two; and others."""
+    network = nn.Sequential(
+        *(nn.AvgPool2d(3, 2), nn.Conv2d(1, 3, 3), nn.ReLU(), nn.AvgPool2d(2), nn.Flatten()),
+        nn.Linear(12, 10),
+    )
+    return network, batches_of(1, 13, 13)
+
+
+def normalising() -> tuple[nn.Sequential, list[Batch]]:
+    """Of images and of rows, with weights of their own, and the number of places no power of two."""
+    network = nn.Sequential(
+        *(nn.BatchNorm2d(2), nn.Conv2d(2, 4, 3), nn.BatchNorm2d(4, momentum=0.25), nn.ReLU()),
+        *(nn.Flatten(), nn.Linear(100, 20), nn.BatchNorm1d(20), nn.ReLU(), nn.Linear(20, 10)),
+    )
+    for layer in network:
+        if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
+            nn.init.uniform_(layer.weight, 0.5, 1.5)
+            nn.init.uniform_(layer.bias, -0.5, 0.5)
+    return network, batches_of(2, 7, 7)

@@ -168,6 +168,37 @@ def test_moments_are_resumed_too(optimiser: str) -> None:
     assert weights(rest) != weights(whole())
 
 
+class Normalising(torch.nn.Sequential):
+    """With running statistics."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            *(torch.nn.Flatten(), torch.nn.Linear(64, 16), torch.nn.BatchNorm1d(16), torch.nn.ReLU()),
+            torch.nn.Linear(16, 10),
+        )
+
+
+def test_running_statistics_are_resumed_and_opened_at_the_end() -> None:
+    found = experiment(model=f"{__name__}:Normalising")
+
+    def trained(**options: Any) -> tuple[Simulation, Mapping[PartyId, LocalLearner]]:
+        learners = cast(found, None)
+        epochs = options.pop("epochs")
+        simulation = simulate(
+            found.system, learners.__getitem__, workers=3, epochs=epochs, seed=found.seed, **options
+        )
+        return simulation, learners
+
+    first, _ = trained(epochs=1)
+    rest, learners = trained(epochs=2, resume=1, journals=first.journals)
+    once, others = trained(epochs=2)
+    assert weights(rest) == weights(once)
+    for name, buffer in learners[1].network.named_buffers():
+        for learner in (learners[3], others[2]):
+            assert torch.equal(learner.network.get_buffer(name), buffer)
+    assert float(learners[1].network.get_buffer("2.running_mean").abs().max()) > 0.01
+
+
 def test_moments_of_another_optimiser_are_refused() -> None:
     first = run(experiment(), epochs=1)
     other = run(experiment(optimiser="amsgrad"), epochs=2, resume=1, journals=first.journals)

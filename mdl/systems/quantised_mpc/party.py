@@ -52,6 +52,7 @@ class MpcParty:
         for epoch in range(self._task.resume + 1, self._task.epochs + 1):
             await self._epoch(session, epoch)
         parameters = (await session.opened()).astype(np.float32)
+        await session.settle(self._learner.network)
         await self._keep(self._task.epochs, {**session.state(), "parameters": parameters})
         return Outcome(self._task.epochs, "all epochs done", parameters)
 

@@ -106,7 +106,7 @@ def test_the_largest_moment_so_far_divides_and_is_kept(amsgrad: bool, expected: 
             moments["largest"] = moments["largest"] * 0 + (1 << 20) * 100
         optimiser.restore(moments, 10_000)
         none = [(number, ones[:1, :1].expand(16, size) * 0) for number, size in ((3, 10), (1, 20))]
-        await secret.forward(engine, await shared(engine, images))
+        await secret.forward(engine, await shared(engine, images), training=True)
         await optimiser.step(engine, secret.layers, none)
         found.update({name: each.parts[0] for name, each in optimiser.state(secret.layers).items()})
         return await secret.opened(engine)
