@@ -33,14 +33,13 @@ def forecast(experiment: Experiment, sized: Sized) -> list[RenderableType]:
     """
     from mdl.mpc.costs import Plan, tried  # brings in torch
 
-    system, recipe = experiment.system, experiment.learning
+    system, learning = experiment.system, experiment.learning
     assert isinstance(system, QuantisedMpc)
     plan = Plan(
         network=sized.network,
         example=sized.shape,
         classes=sized.classes,
-        batch=recipe.batch,
-        momentum=recipe.momentum_factor if recipe.optimiser == "momentum" else 0.0,
+        recipe=learning.recipe,
         security=system.security,
         holders=experiment.workers,
         rounding=system.rounding,

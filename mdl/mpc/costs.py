@@ -11,13 +11,13 @@ from torch import nn
 from mdl.mpc.engine import Engine, Rounding
 from mdl.mpc.engines import begun
 from mdl.mpc.networks import Network, secretly
-from mdl.mpc.optimisers import Sgd
+from mdl.mpc.optimisers import chosen
 from mdl.mpc.rounds import PhaseTraffic, Protocol, Traffic, phase, play, together
 from mdl.mpc.secret import Secret, concatenated
 from mdl.mpc.security import SECURITY, SecurityName
 from mdl.mpc.training import rows_of_each, step
 from mdl.party import PartyId
-from mdl.system import Randomness
+from mdl.system import Randomness, Recipe
 
 _SMALL: Final = 16
 """Examples in a batch that has rows of every holder."""
@@ -31,8 +31,7 @@ class Plan:
         network: a `torch.nn.Sequential`.
         example: the shape of one.
         classes: how many.
-        batch: examples in a step, of all holders.
-        momentum: in [0, 1).
+        recipe: how; its batch is that of all holders.
         security: the engine's name.
         holders: how many parties share the secrets.
         rounding: of quotients.
@@ -41,8 +40,7 @@ class Plan:
     network: nn.Module
     example: Sequence[int]
     classes: int
-    batch: int
-    momentum: float
+    recipe: Recipe
     security: SecurityName
     holders: int
     rounding: Rounding
@@ -75,7 +73,9 @@ def tried(plan: Plan, rng: Randomness) -> StepCosts:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # as in a party's process
     try:
-        _run(replace(plan, batch=_SMALL), rng)  # what is done but once is not to be timed
+        _run(
+            replace(plan, recipe=replace(plan.recipe, batch=_SMALL)), rng
+        )  # what is done but once is not to be timed
         return _run(plan, rng)
     finally:
         torch.set_num_threads(threads)
@@ -97,7 +97,7 @@ def _engines(plan: Plan, rng: Randomness) -> dict[PartyId, Engine]:
 
 
 def _played(plan: Plan, engines: Mapping[PartyId, Engine], networks: Mapping[PartyId, Network]) -> Traffic:
-    rows = rows_of_each(plan.batch, plan.holders)
+    rows = rows_of_each(plan.recipe.batch, plan.holders)
 
     async def program(party: PartyId) -> None:
         engine = engines[party]
@@ -111,7 +111,7 @@ def _played(plan: Plan, engines: Mapping[PartyId, Engine], networks: Mapping[Par
 
         shared = await phase("inputs", together(*shares(*plan.example), *shares(plan.classes)))
         batch = concatenated(shared[: plan.holders]), concatenated(shared[plan.holders :])
-        optimiser = Sgd(0.01, plan.batch.bit_length() - 1, plan.momentum)
+        optimiser = chosen(plan.recipe, 0.01)
         await step(engine, networks[party], optimiser, *batch)
 
     _, traffic = play({party: program(party) for party in engines})

@@ -7,10 +7,11 @@ from mdl.mpc.costs import Plan, tried
 from mdl.mpc.rounds import Exchange, Wanted, phase, play
 from mdl.mpc.training import rows_of_each
 from mdl.schemes.randomness import SystemRandomness
+from mdl.system import Recipe
 
 
 def plan(network: nn.Module, *example: int, batch: int) -> Plan:
-    return Plan(network, example, 10, batch, 0.9, "rep3", 3, "probabilistic")
+    return Plan(network, example, 10, Recipe(batch, 0.9, None, True, "momentum"), "rep3", 3, "probabilistic")
 
 
 def test_network_a_costs_what_is_documented() -> None:
