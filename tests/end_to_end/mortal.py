@@ -1,8 +1,8 @@
 """Runs in which a party kills its own process at a step of the protocol.
 
 The launcher is the real one, and so is every process. Only the way into a party's process is another: there
-what a victim sends and receives is counted. When its moment has come it falls silent, and is killed by SIGKILL
-once what it sent before is out. So nothing is left to the clock.
+what a victim sends and receives is counted. When its moment has come it falls silent, and once what it sent
+before is out it is killed by SIGKILL. So nothing is left to the clock.
 """
 
 import asyncio
@@ -69,12 +69,12 @@ class Ended:
 
     def epochs_done(self, party: PartyId) -> set[int]:
         """The epochs that a party has done."""
-        return {event["epoch"] for event in self.events if (event["kind"], event.get("party")) == ("done", party)}
+        return {
+            event["epoch"] for event in self.events if (event["kind"], event.get("party")) == ("done", party)
+        }
 
 
-def run(
-    tables: Mapping[str, Any], place: Path, patch: "pytest.MonkeyPatch", *moments: Moment
-) -> Ended:
+def run(tables: Mapping[str, Any], place: Path, patch: "pytest.MonkeyPatch", *moments: Moment) -> Ended:
     """Launch an experiment in which these moments are the last of their parties."""
     patch.setattr(launcher, "enter", partial(enter, moments))
     events: list[Mapping[str, Any]] = []
@@ -87,7 +87,7 @@ def run(
 def enter(moments: Sequence[Moment], pipe: Connection) -> None:
     """Become a party that is mortal; see `mdl.entry.enter`."""
     Mortal.moments = moments
-    node.StreamParty = Mortal  # type: ignore[misc]
+    node.StreamParty = Mortal  # type: ignore[attr-defined]
     entry.enter(pipe)
 
 
