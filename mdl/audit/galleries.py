@@ -16,6 +16,8 @@ from mdl.report.drawing import INK, MUTED, theme
 _TITLE_INCHES: Final = 0.1
 """What a letter of a title takes, at most but for a row of capitals."""
 
+_KEY: Final = "Under each its PSNR: above 20 dB one sees what it shows"
+
 
 @dataclass(frozen=True, eq=False)
 class Cell:
@@ -56,9 +58,10 @@ def png(gallery: Gallery) -> bytes:
     """Draw a gallery."""
     count = len(gallery.rows[0][1])
     with theme():
-        width = max(2.1 + 0.95 * count, 0.2 + _TITLE_INCHES * len(gallery.title))
-        figure = Figure(figsize=(width, 0.7 + 1.2 * len(gallery.rows)), layout="constrained")
+        width = max(2.1 + 0.95 * count, 0.2 + _TITLE_INCHES * max(len(gallery.title), len(_KEY)))
+        figure = Figure(figsize=(width, 0.9 + 1.2 * len(gallery.rows)), layout="constrained")
         figure.suptitle(gallery.title, x=0.01, ha="left", size=11, weight="bold", color=INK)
+        figure.supxlabel(_KEY, x=0.01, ha="left", size=9, color=MUTED)
         axes = figure.subplots(len(gallery.rows), count, squeeze=False)
         for line, (name, cells) in zip(axes, gallery.rows, strict=True):
             line[0].set_ylabel(name, rotation=0, ha="right", va="center", size=9, color=INK)

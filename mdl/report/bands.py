@@ -2,16 +2,21 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 from statistics import fmean
+from typing import Final
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from mdl.report import drawing, series, units
+from mdl.report import drawing, naming, series, units
 from mdl.report.drawing import EndLabel, Picture
 from mdl.report.emphasis import Stroke, strokes, told
 from mdl.report.groups import Group
 from mdl.report.series import Spread
+
+_MOST_WORDS: Final = 3
+"""Of settings in a title."""
 
 
 @dataclass(frozen=True)
@@ -40,17 +45,17 @@ def bands(groups: Sequence[Group]) -> Sequence[Band]:
 
 def accuracy_by_setting(groups: Sequence[Group]) -> Picture | None:
     """Draw each setting's accuracy against the epoch: mean and range over its seeds."""
-    title = "Accuracy over epochs, by setting"
+    title = f"Accuracy over epochs, by {_varied(groups)}"
     found = bands(groups)
     if not found:
         return None
-    figure = drawing.frame(title, _subtitle(found), height_inches=3.9)
+    figure = drawing.frame(title, _subtitle(groups, found), height_inches=3.9)
     axes = figure.add_subplot()
     ends: list[EndLabel] = []
     for band, stroke in zip(found, strokes([_height(band) for band in found]), strict=True):
         ends += _draw(axes, band, stroke)
     axes.margins(x=0.03, y=0.08)
-    axes.set_xlabel("epoch")
+    axes.set_xlabel(_epoch(groups))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     drawing.mark_percent(axes)
     drawing.label_ends(axes, ends)
@@ -58,11 +63,33 @@ def accuracy_by_setting(groups: Sequence[Group]) -> Picture | None:
     return drawing.finish(figure, "accuracy-settings", title, caption)
 
 
-def _subtitle(found: Sequence[Band]) -> str:
+def _varied(groups: Sequence[Group]) -> str:
+    """Say in what the groups differ, if that is not too much for a title."""
+    words = list(dict.fromkeys(naming.called(key) for key in groups[0].settings))
+    if not 1 <= len(words) <= _MOST_WORDS:
+        return "setting"
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+
+
+def _common(groups: Sequence[Group], key: str) -> str | None:
+    """Give a setting of `[learning]` that all runs have; None if they differ, or none has it."""
+    values = {str(run.settings.get("learning", {}).get(key, "")) for group in groups for run in group.runs}
+    return next(iter(values)) or None if len(values) == 1 else None
+
+
+def _epoch(groups: Sequence[Group]) -> str:
+    """Call the horizontal axis, and say how long an epoch is where that is not one pass over the data."""
+    steps = _common(groups, "local_steps")
+    return f"epoch (of {steps} step{'' if steps == '1' else 's'})" if steps else "epoch"
+
+
+def _subtitle(groups: Sequence[Group], found: Sequence[Band]) -> str:
+    dataset, model = _common(groups, "dataset"), _common(groups, "model")
+    what = ", ".join(filter(None, (dataset and PurePath(dataset).stem, model)))
     counts = {band.seeds for band in found}
     many = f"{'up to ' if len(counts) > 1 else ''}{max(counts)} seeds"
     over = f"mean of {many}, shaded from worst to best" if max(counts) > 1 else ""
-    return " · ".join(filter(None, ("on the test set", over, told(len(found), "settings"))))
+    return " · ".join(filter(None, (what, over, told(len(found), "settings"))))
 
 
 def _height(band: Band) -> float:

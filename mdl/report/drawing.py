@@ -194,7 +194,7 @@ def mark_percent(axes: Axes) -> None:
     digits = 0 if high - low > 0.06 else 1
     axes.yaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: units.percent(round(value, 6), digits)))
-    axes.set_ylabel("accuracy")
+    axes.set_ylabel("accuracy on the test set")
 
 
 def spread_out(wanted: Sequence[float], sizes: Sequence[float], low: float, high: float) -> Sequence[float]:

@@ -102,7 +102,7 @@ def _accuracy(runs: Sequence[Run], title: str, clock: Clock, *, logarithmic: boo
     if not any(_has_a_line(run) for run in runs):
         return None
     names = naming.labels(runs)
-    said = [units.shorten(names[0], 60) if len(runs) == 1 else "", "on the test set", naming.clock(runs)]
+    said = [units.shorten(names[0], 60) if len(runs) == 1 else "", naming.clock(runs)]
     subtitle = " · ".join(filter(None, said))
     figure = drawing.frame(title, subtitle, height_inches=3.7)
     axes = figure.add_subplot()

@@ -176,9 +176,13 @@ def part(key: str, settings: Mapping[str, Any]) -> str:
         return ""
     if key in _NOISE:
         return _NOISE[key] if value == "none" else str(value)
-    table, _, last = key.rpartition(".")
     written = str(value).lower() if isinstance(value, bool) else str(value).removesuffix(".0")
-    if key in _SPEAK_FOR_THEMSELVES:
-        return written
-    called = table.rpartition(".")[2] if last == "type" else _SYMBOLS.get(last, last)
-    return f"{called} {written}"
+    return written if key in _SPEAK_FOR_THEMSELVES else f"{called(key)} {written}"
+
+
+def called(key: str) -> str:
+    """Give the word for a setting."""
+    if key in _NOISE:
+        return "noise"
+    table, _, last = key.rpartition(".")
+    return table.rpartition(".")[2] if last == "type" else _SYMBOLS.get(last, last)

@@ -65,7 +65,7 @@ def accuracy_against(groups: Sequence[Group], key: str) -> Picture | None:
     places = sorted({place for curve in found for place, _ in curve.points})
     if len(places) < FEWEST_VALUES:
         return None
-    said = ("after the last epoch, on the test set", told(len(found), "lines"))
+    said = ("after the last epoch", told(len(found), "lines"))
     figure = drawing.frame(title, " · ".join(filter(None, said)), height_inches=3.9)
     axes = figure.add_subplot()
     ends: list[EndLabel] = []

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,3 +41,26 @@ def test_runs_without_a_score_make_no_picture(tmp_path: Path) -> None:
     runs = make_study(tmp_path, {"seed": [1, 2]}, lambda _: float("nan"))
     with drawing.theme():
         assert accuracy_by_setting(group_runs(runs)) is None
+
+
+def test_the_title_says_what_the_settings_differ_in(tmp_path: Path) -> None:
+    varied: dict[str, list[Any]] = {"batch": [8, 16], "split": ["disjoint", "shards"], "seed": [1, 2]}
+    common: dict[str, list[Any]] = {"local_steps": [1], "dataset": ["data/own.npz"]}
+    runs = make_study(tmp_path, {**common, **varied}, lambda _: 0.5)
+    with drawing.theme():
+        picture = accuracy_by_setting(group_runs(runs))
+    assert picture is not None
+    assert picture.title == "Accuracy over epochs, by batch and split"
+    assert "epoch (of 1 step)" in picture.svg
+    assert "own · mean of 2 seeds" in picture.svg
+    assert "accuracy on the test set" in picture.svg
+
+
+def test_settings_that_are_too_many_for_a_title_are_not_listed(tmp_path: Path) -> None:
+    values = {key: [1, 2] for key in ("batch", "rate", "limit", "local_steps")}
+    runs = make_study(tmp_path, values, lambda _: 0.5)
+    with drawing.theme():
+        picture = accuracy_by_setting(group_runs(runs))
+    assert picture is not None
+    assert picture.title == "Accuracy over epochs, by setting"
+    assert "epoch (of" not in picture.svg

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mdl.report.naming import clock, flatten, labels, part, told
+from mdl.report.naming import called, clock, flatten, labels, part, told
 from mdl.report.runs import Run, read_run
 from tests.report.run_folder import make_run
 
@@ -55,6 +55,11 @@ def test_the_two_kinds_of_noise_are_named_as_one(tmp_path: Path) -> None:
     assert labels([runs[1], runs[3]]) == ["laplace", "dp-sgd"]
     mixed = ["no noise", "laplace", "laplace, ε 3", "dp-sgd", "laplace and dp-sgd"]
     assert labels(runs) == mixed
+
+
+def test_a_setting_has_a_word() -> None:
+    keys = ("system.graph.type", "learning.split", "system.privacy.epsilon", "learning.privacy.type", "seed")
+    assert [called(key) for key in keys] == ["graph", "split", "ε", "noise", "seed"]
 
 
 def test_a_kind_of_noise_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -16,6 +16,8 @@ from mdl.audit.page import Page, Table, write_all
 
 NAME: Final = "audit-inversion"
 
+_SHOWN: Final = "Images recovered from the view of"
+
 
 def write(audit: Audit, out: Path, *, date: str) -> Sequence[Path]:
     """Write page, galleries and figures into a folder, over those of an earlier audit.
@@ -35,9 +37,10 @@ def galleries(audit: Audit) -> Iterator[Gallery]:
     for role, title in titles(audit.experiment.system).items():
         if mine := [attempt for attempt in audit.attempts if attempt.seen.role == role]:
             what = mine[0].seen.what if len({id(a.seen) for a in mine}) == 1 else ""
-            yield gallery(role, f"{title}: {what}" if what else title, mine, audit.dataset)
+            yield gallery(role, f"{_SHOWN}: {title}{f': {what}' if what else ''}", mine, audit.dataset)
     for workers, attempts in audit.small.items():
-        yield gallery(f"sum-of-{workers}", f"manager, sums of {workers}", attempts, audit.dataset)
+        seen = f"manager, sums of {workers} workers"
+        yield gallery(f"sum-of-{workers}", f"{_SHOWN}: {seen}", attempts, audit.dataset)
 
 
 def render(audit: Audit, shown: Sequence[Gallery], date: str) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter
 from rich.console import ConsoleRenderable, Group
 from rich.padding import Padding
 from rich.table import Table as RichTable
@@ -15,7 +16,7 @@ from rich.text import Text
 from mdl.audit.membership.scores import FEW_FALSE
 from mdl.audit.membership.study import Audit, Finding, explained
 from mdl.audit.page import Page, Table, write_all
-from mdl.report import drawing
+from mdl.report import drawing, units
 from mdl.report.drawing import Picture
 
 NAME: Final = "audit-membership"
@@ -85,7 +86,7 @@ def write(audit: Audit, out: Path, *, date: str) -> Sequence[Path]:
 
 def curves(audit: Audit) -> Picture:
     """Draw true against false positives; models that were trained alone as thin lines."""
-    title = "Members found against false alarms"
+    title = "Who was in the training data: examples found, against false alarms"
     keys = []
     if audit.shared:
         named = f"{audit.shared.model}, AUC {audit.shared.score.auc.value:.3f}"
@@ -93,14 +94,19 @@ def curves(audit: Audit) -> Picture:
     if audit.alone:
         keys.append(Line2D([], [], color=drawing.ORANGE, linewidth=1, label="workers' models, trained alone"))
     with drawing.theme():
-        figure = drawing.frame(title, "above the diagonal: losses give members away", 4.2, keys)
+        subtitle = "told by the model's loss on an example; the diagonal: by guessing"
+        figure = drawing.frame(title, subtitle, 4.2, keys)
         axes = figure.subplots()
         axes.plot([0, 1], [0, 1], color=drawing.IDLE, linewidth=1)
         for finding in audit.alone:
             axes.plot(finding.curve.false, finding.curve.true, color=drawing.ORANGE, linewidth=0.8)
         if audit.shared:
             axes.plot(audit.shared.curve.false, audit.shared.curve.true, color=drawing.BLUE, linewidth=2)
-        axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="others taken for members", ylabel="members found")
+        axes.set(xlim=(0, 1), ylim=(0, 1))
+        axes.set_xlabel("others wrongly taken for training examples")
+        axes.set_ylabel("training examples found")
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_formatter(FuncFormatter(lambda value, _: units.percent(value, 0)))
         axes.set_aspect("equal")
         return drawing.finish(
             figure, "roc", title, "Each point is a threshold on the loss; on the diagonal is who guesses."
