@@ -35,13 +35,13 @@ class Ledger:
     def __init__(self, party: int) -> None:
         self._entry = LedgerEntry(party=party)
 
-    def count_sent(self, kind: str, size_bytes: int) -> None:
-        """Note one message (or one frame of it) that left."""
-        _count(self._entry.sent, kind, size_bytes)
+    def count_sent(self, kind: str, size_bytes: int, messages: int = 1) -> None:
+        """Note messages that left, and their bytes in all."""
+        _count(self._entry.sent, kind, size_bytes, messages)
 
-    def count_received(self, kind: str, size_bytes: int) -> None:
-        """Note one message that arrived."""
-        _count(self._entry.received, kind, size_bytes)
+    def count_received(self, kind: str, size_bytes: int, messages: int = 1) -> None:
+        """Note messages that arrived, and their bytes in all."""
+        _count(self._entry.received, kind, size_bytes, messages)
 
     def spend(self, activity: str, seconds: float) -> None:
         """Note time spent on an activity."""
@@ -55,7 +55,7 @@ class Ledger:
         return closed
 
 
-def _count(table: dict[str, Traffic], kind: str, size_bytes: int) -> None:
+def _count(table: dict[str, Traffic], kind: str, size_bytes: int, messages: int) -> None:
     traffic = table.setdefault(kind, Traffic())
-    traffic.messages += 1
+    traffic.messages += messages
     traffic.size_bytes += size_bytes

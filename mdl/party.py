@@ -5,7 +5,7 @@ A system's coroutines see the world through `Party` alone. Two drivers implement
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Generic, ParamSpec, Protocol, TypeAlias, TypeVar
@@ -36,6 +36,42 @@ class Envelope(Generic[M_co]):
 
     sender: PartyId
     message: M_co
+
+
+class Rounds(Protocol):
+    """Exchanges with peers by whoever computes in the party's thread: they block it, and nothing else.
+
+    What is due, and how large it is, both ends know.
+    """
+
+    def room(self, to: PartyId, size_bytes: int) -> memoryview:
+        """Give room for this round's message to a peer, to be filled before `swap`; one a peer and round."""
+
+    def swap(self, sizes: Mapping[PartyId, int], within: float) -> Mapping[PartyId, memoryview]:
+        """Send what was written, and wait for a message of each of these sizes.
+
+        Args:
+            sizes: in bytes, by sender.
+            within: seconds that all of it may take.
+
+        Returns:
+            The messages; their memory is used again in the next round.
+
+        Raises:
+            PeerLeft: a peer that is needed has left; with all others that have.
+            PeerTimeout: one is there, and silent; or takes nothing.
+            ProtocolError: a message is not of the size that was due.
+        """
+
+
+class Lanes(Protocol):
+    """Connections to peers beside the links, for protocols that exchange many short rounds."""
+
+    async def run(self, activity: str, fn: Callable[[Rounds], R]) -> R:
+        """Run `fn` in the party's thread: where it waits for others, that counts as *waiting*.
+
+        Cancelling ends the lanes, and with them `fn` at its next exchange; this returns when it has ended.
+        """
 
 
 class Party(Protocol):
@@ -80,6 +116,19 @@ class Party(Protocol):
 
     async def to_thread(self, activity: str, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run a method of something this party owns, one at a time, off the loop. Counts as `activity`."""
+
+    async def lanes(self, peers: Collection[PartyId], kind: type[Message], within: float) -> Lanes | None:
+        """Open lanes to peers that open theirs to this party; None if there are none here, but only messages.
+
+        Args:
+            peers: with whom this party is linked.
+            kind: as what the messages on them are counted.
+            within: seconds that it may take.
+
+        Raises:
+            PeerLeft: one is not there any more.
+            PeerTimeout: one has opened none.
+        """
 
     def record(self, kind: str, epoch: int, **values: float | int | str) -> None:
         """Put a public fact into this party's metrics: never a gradient, share or secret. Returns at once."""

@@ -1,89 +1,34 @@
-"""Exchanges over a party's links: each round one message to each other party, sealed by a key of the pair.
+"""Exchanges over a party's links: each round one sealed message to each other party.
 
-What is sent has no header: both ends know what comes. Messages of a direction are numbered, and the number is
-the nonce of AES-256-GCM, so one that is changed, left out, repeated or put in another's place does not open.
+Where the party has lanes, its thread exchanges rounds over these, from a protocol's beginning to its end.
+Where it has none (virtual links), each round is computed in the thread, and goes as messages.
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Final, Generic, TypeVar
+import time
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Final, Generic, TypeAlias, TypeVar
 
-import torch
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 from torch import Tensor
 
-from mdl.errors import InvalidShare, PeerTimeout, ProtocolError
+from mdl.errors import PeerTimeout, ProtocolError
 from mdl.mpc.messages import Sealed
 from mdl.mpc.rounds import Exchange, Protocol, Received, Wanted
-from mdl.party import Party, PartyId
+from mdl.mpc.seals import Seal, by_sender, open_tensors, seal_tensors, sealed_bytes
+from mdl.mpc.tally import Cost, Tally
+from mdl.party import Lanes, Party, PartyId, Rounds
 
-PIECE_BYTES: Final = 8 << 20
-"""A message's longest part; longer ones are sent in several."""
-
-_TAG_BYTES: Final = 16
+MESSAGE_BYTES: Final = 8 << 20
+"""What goes as messages is cut to this length."""
 
 T = TypeVar("T")
 
-
-class Seal:
-    """One party's side of a pair's secrecy.
-
-    Args:
-        secret: the pair's, 32 bytes, of this start of the run alone.
-        own: this party.
-        peer: the other one.
-    """
-
-    def __init__(self, secret: bytes, own: PartyId, peer: PartyId) -> None:
-        self._peer = peer
-        self._out, self._in = _Direction(secret, own, peer), _Direction(secret, peer, own)
-
-    def seal(self, data: bytes) -> bytes:
-        """Encrypt the next message to the peer."""
-        return self._out.cipher.encrypt(self._out.nonce(), data, None)
-
-    def open(self, data: bytes) -> bytes:
-        """Decrypt the next message from the peer.
-
-        Raises:
-            InvalidShare: it is not that.
-        """
-        try:
-            return self._in.cipher.decrypt(self._in.nonce(), data, None)
-        except InvalidTag:
-            raise InvalidShare(
-                "a message that the party did not seal, or not as the next one", [self._peer]
-            ) from None
-
-
-class _Direction:
-    def __init__(self, secret: bytes, sender: PartyId, receiver: PartyId) -> None:
-        info = b"mdl: shares from %d to %d" % (sender, receiver)
-        self.cipher = AESGCM(HKDFExpand(SHA256(), 32, info).derive(secret))
-        self._count = 0
-
-    def nonce(self) -> bytes:
-        self._count += 1
-        return self._count.to_bytes(12, "big")
-
-
-@dataclass(frozen=True)
-class _Turn(Generic[T]):
-    """Where a protocol has come to: an exchange and its messages, or its end.
-
-    Attributes:
-        exchange: None if it has ended.
-        outgoing: by receiver, sealed.
-        result: if it has ended.
-    """
-
-    exchange: Exchange | None
-    outgoing: Mapping[PartyId, Sequence[bytes]] = field(default_factory=dict)
-    result: T | None = None
+_Room: TypeAlias = Callable[[PartyId, int], memoryview]
+_Sizes: TypeAlias = Mapping[PartyId, int]
+_Turns: TypeAlias = Generator[_Sizes, Mapping[PartyId, memoryview], T]
+"""A protocol on its way: it yields what is due when it has written what it sends, and is sent what came."""
 
 
 class Links:
@@ -94,12 +39,24 @@ class Links:
         numbers: which party of the run is which of the protocol, counted from 0.
         seals: by party of the run.
         within: seconds to wait for a message.
+        lanes: to the others, if there are any.
     """
 
     def __init__(
-        self, party: Party, numbers: Sequence[PartyId], seals: Mapping[PartyId, Seal], within: float
+        self,
+        party: Party,
+        numbers: Sequence[PartyId],
+        seals: Mapping[PartyId, Seal],
+        within: float,
+        lanes: Lanes | None = None,
     ) -> None:
         self._party, self._numbers, self._seals, self._within = party, numbers, seals, within
+        self._lanes, self._tally = lanes, Tally()
+
+    @property
+    def costs(self) -> Mapping[str, Cost]:
+        """What has been driven until now, by phase; what ends a protocol is of its last phase."""
+        return self._tally.costs
 
     async def drive(self, protocol: Protocol[T]) -> T:
         """Run a protocol to its end. What it computes, it computes in the party's thread.
@@ -110,101 +67,128 @@ class Links:
             InvalidShare: what came is not what was sent.
             ProtocolError: it is not of the size that was due.
         """
-        before: Exchange | None = None
-        arrived: dict[PartyId, list[bytes]] = {}
         try:
-            while True:
-                turn = await self._party.to_thread("cryptography", self._advance, protocol, before, arrived)
-                if turn.exchange is None:
-                    return turn.result  # type: ignore[return-value]
-                before, arrived = turn.exchange, await self._swap(turn)
+            if self._lanes is None:
+                return await self._by_messages(protocol)
+            return await self._lanes.run("cryptography", partial(self._by_rounds, protocol))
         finally:
             protocol.close()
 
-    def _advance(
-        self, protocol: Protocol[T], before: Exchange | None, arrived: Mapping[PartyId, Sequence[bytes]]
-    ) -> _Turn[T]:
-        received = None if before is None else self._unpacked(before, arrived)
+    def _by_rounds(self, protocol: Protocol[T], rounds: Rounds) -> T:
+        turns = self._turns(protocol, rounds.room)
         try:
-            exchange = protocol.send(received)  # type: ignore[arg-type]
+            due = next(turns)
+            while True:
+                due = turns.send(rounds.swap(due, self._within))
         except StopIteration as end:
-            return _Turn(None, result=end.value)
-        return _Turn(exchange, self._packed(exchange))
+            result: T = end.value
+            return result
 
-    def _packed(self, exchange: Exchange) -> dict[PartyId, list[bytes]]:
-        joined: dict[PartyId, list[memoryview]] = {}
+    def _turns(self, protocol: Protocol[T], room: _Room) -> _Turns[T]:
+        received: Received | None = None
+        phase, began = "", time.perf_counter()
+        while True:
+            try:
+                # What a coroutine is first sent is None.
+                exchange = protocol.send(received)  # type: ignore[arg-type]
+            except StopIteration as end:
+                self._tally.add(phase, Cost(computing_seconds=time.perf_counter() - began))
+                result: T = end.value
+                return result
+            phase, sent_bytes = exchange.phase, self._write(exchange, room)
+            wanted = by_sender(exchange.wants, self._numbers)
+            due = {
+                peer: sealed_bytes(sum(want.size_bytes for want in wants)) for peer, wants in wanted.items()
+            }
+            computed = time.perf_counter()
+            arrived = yield due
+            waited = time.perf_counter()
+            self._tally.add(phase, Cost(1, sent_bytes, computed - began, waited - computed))
+            began = waited
+            received = self._read(exchange, wanted, arrived)
+
+    def _write(self, exchange: Exchange, room: _Room) -> int:
+        outgoing: dict[PartyId, list[Tensor]] = {}
         for number, tensor in exchange.sends:
-            joined.setdefault(self._numbers[number], []).append(_bytes_of(tensor))
-        return {
-            peer: [self._seals[peer].seal(piece) for piece in _pieces(b"".join(parts))]
-            for peer, parts in joined.items()
+            outgoing.setdefault(self._numbers[number], []).append(tensor)
+        total = 0
+        for peer, tensors in outgoing.items():
+            size = sum(tensor.nbytes for tensor in tensors)
+            seal_tensors(self._seals[peer], tensors, room(peer, sealed_bytes(size)))
+            total += size
+        return total
+
+    def _read(
+        self,
+        exchange: Exchange,
+        wanted: Mapping[PartyId, Sequence[Wanted]],
+        arrived: Mapping[PartyId, memoryview],
+    ) -> Received:
+        opened = {
+            peer: iter(open_tensors(self._seals[peer], arrived[peer], wants))
+            for peer, wants in wanted.items()
         }
+        return [next(opened[self._numbers[want.sender]]) for want in exchange.wants]
 
-    def _unpacked(self, exchange: Exchange, arrived: Mapping[PartyId, Sequence[bytes]]) -> Received:
-        opened = {}
-        for peer, pieces in arrived.items():
-            opened[peer] = bytearray(b"".join(self._seals[peer].open(piece) for piece in pieces))
-        first = dict.fromkeys(opened, 0)
-        found = []
-        for want in exchange.wants:
-            peer = self._numbers[want.sender]
-            part = memoryview(opened[peer])[first[peer] : first[peer] + want.size_bytes]
-            first[peer] += want.size_bytes
-            found.append(torch.frombuffer(part, dtype=want.dtype).reshape(want.shape))
-        return found
+    # -------------------------------------------------------------------------------------- as messages
 
-    async def _swap(self, turn: _Turn[T]) -> dict[PartyId, list[bytes]]:
+    async def _by_messages(self, protocol: Protocol[T]) -> T:
+        outgoing: dict[PartyId, memoryview] = {}
+        turns = self._turns(protocol, partial(_room, outgoing))
+        arrived: Mapping[PartyId, memoryview] | None = None
+        while True:
+            turn = await self._party.to_thread("cryptography", _advance, turns, arrived)
+            if isinstance(turn, _End):
+                return turn.result
+            arrived = await self._swap(outgoing, turn)
+            outgoing.clear()
+
+    async def _swap(self, outgoing: Mapping[PartyId, memoryview], due: _Sizes) -> dict[PartyId, memoryview]:
         """Send and receive what a round asks for, at once."""
-        assert turn.exchange is not None
-        due = self._due(turn.exchange.wants)
         try:
             async with asyncio.TaskGroup() as tasks:
-                for peer, pieces in turn.outgoing.items():
-                    tasks.create_task(self._send(peer, pieces))
-                coming = {peer: tasks.create_task(self._receive(peer, sizes)) for peer, sizes in due.items()}
+                for peer, message in outgoing.items():
+                    tasks.create_task(self._send(peer, message))
+                coming = {peer: tasks.create_task(self._receive(peer, size)) for peer, size in due.items()}
         except ExceptionGroup as group:
             raise group.exceptions[0] from None
         return {peer: task.result() for peer, task in coming.items()}
 
-    def _due(self, wants: Sequence[Wanted]) -> dict[PartyId, list[int]]:
-        """Give the sizes of the messages that must come, by sender."""
-        totals: dict[PartyId, int] = {}
-        for want in wants:
-            peer = self._numbers[want.sender]
-            totals[peer] = totals.get(peer, 0) + want.size_bytes
-        return {
-            peer: [
-                min(PIECE_BYTES, total - start) + _TAG_BYTES for start in range(0, max(1, total), PIECE_BYTES)
-            ]
-            for peer, total in totals.items()
-        }
+    async def _send(self, peer: PartyId, message: memoryview) -> None:
+        for first in range(0, len(message), MESSAGE_BYTES):
+            await self._party.send(peer, Sealed(bytes(message[first : first + MESSAGE_BYTES])))
 
-    async def _send(self, peer: PartyId, pieces: Sequence[bytes]) -> None:
-        for piece in pieces:
-            await self._party.send(peer, Sealed(piece))
-
-    async def _receive(self, peer: PartyId, sizes: Sequence[int]) -> list[bytes]:
-        found = []
-        for size in sizes:
+    async def _receive(self, peer: PartyId, size: int) -> memoryview:
+        found = bytearray()
+        for first in range(0, size, MESSAGE_BYTES):
             try:
                 async with asyncio.timeout(self._within):
                     data = (await self._party.receive(Sealed, sender=peer)).message.data
             except TimeoutError:
                 within = f"timeout_seconds = {self._within:g}"
                 raise PeerTimeout(f"no message within {within}", [peer]) from None
-            if len(data) != size:
-                raise ProtocolError(f"a message of {len(data)} bytes where {size} were due", [peer])
-            found.append(data)
-        return found
+            part = min(MESSAGE_BYTES, size - first)
+            if len(data) != part:
+                raise ProtocolError(f"a message of {len(data)} bytes where {part} were due", [peer])
+            found += data
+        return memoryview(found)
 
 
-def _bytes_of(tensor: Tensor) -> memoryview:
-    return memoryview(tensor.contiguous().reshape(-1).numpy()).cast("B")  # type: ignore[arg-type]
+@dataclass(frozen=True)
+class _End(Generic[T]):
+    """What a protocol has come to."""
+
+    result: T
 
 
-def _pieces(data: bytes) -> Iterator[bytes]:
-    if len(data) <= PIECE_BYTES:
-        yield data
-        return
-    for start in range(0, len(data), PIECE_BYTES):
-        yield data[start : start + PIECE_BYTES]
+def _room(outgoing: dict[PartyId, memoryview], to: PartyId, size_bytes: int) -> memoryview:
+    outgoing[to] = memoryview(bytearray(size_bytes))
+    return outgoing[to]
+
+
+def _advance(turns: _Turns[T], arrived: Mapping[PartyId, memoryview] | None) -> _Sizes | _End[T]:
+    """Compute to the next exchange. A future cannot hold the end's own `StopIteration`."""
+    try:
+        return turns.send(arrived)  # type: ignore[arg-type]
+    except StopIteration as end:
+        return _End(end.value)

@@ -6,12 +6,12 @@ over.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from typing import ParamSpec, TypeVar
 
 from mdl.errors import PeerLeft
-from mdl.party import Envelope, Message, Party, PartyId
+from mdl.party import Envelope, Lanes, Message, Party, PartyId
 
 M = TypeVar("M", bound=Message)
 P = ParamSpec("P")
@@ -73,6 +73,10 @@ class _Attendance:
     async def to_thread(self, activity: str, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """See `Party`."""
         return await self._party.to_thread(activity, fn, *args, **kwargs)
+
+    async def lanes(self, peers: Collection[PartyId], kind: type[Message], within: float) -> Lanes | None:
+        """See `Party`."""
+        return await self._party.lanes(peers, kind, within)
 
     def record(self, kind: str, epoch: int, **values: float | int | str) -> None:
         """See `Party`."""

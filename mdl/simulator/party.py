@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, MutableSequence, Sequence
+from collections.abc import Callable, Collection, Mapping, MutableSequence, Sequence
 from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
 
@@ -152,6 +152,9 @@ class SimulatedParty:
         """See `Party`."""
         async with self._thread:
             return await self._compute(activity, lambda: fn(*args, **kwargs))
+
+    async def lanes(self, peers: Collection[PartyId], kind: type[Message], within: float) -> None:
+        """See `Party`: rounds go as messages, so that a party can leave between any two."""
 
     async def _compute(self, activity: str, work: Callable[[], R]) -> R:
         start = time.perf_counter()

@@ -70,6 +70,12 @@ class FrameReader:
         del self._buffer[:end]
         return body
 
+    def rest(self) -> bytes:
+        """Give up what was fed and not pulled: what follows is no frame any more."""
+        rest = bytes(self._buffer)
+        self._buffer.clear()
+        return rest
+
     def finish(self) -> None:
         """Note that the stream has ended.
 

@@ -3,13 +3,15 @@
 ::
 
     caller                                      listener
-    Hello      who, whom, nonce, terms   ──▶    the same terms? else Refused, by name
+    Hello      who, whom, what for,      ──▶    the same terms? else Refused, by name
+               nonce, terms
     Challenge                            ◀──    nonce
     Proof      MAC under the secret      ──▶    right? not linked yet? else Refused
     Welcome                              ◀──    MAC under the secret
 
 The secret is the link's: known to both of its ends, and to nobody else. Each MAC covers both nonces, both
-ids, the terms and the role of who made it, so none can be replayed, reflected or moved to another link. The
+ids, the terms, what the connection is for and the role of who made it, so none can be replayed, reflected or
+moved to another link. The
 caller proves itself first: until then the listener answers the same way whatever it knows of that caller. The
 proof authenticates the ends, not the bytes that follow; those are protected by where the link runs (a socket
 in a directory of mode 0700).
@@ -57,13 +59,23 @@ _Mac: TypeAlias = Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
 
 
 class Hello(Message, frozen=True):
-    """The caller says who it is, whom it wants, what it would run, and whether it has been linked before."""
+    """The caller says who it is, whom it wants, and what it would run.
+
+    Attributes:
+        caller: who it is.
+        listener: whom it wants.
+        nonce: fresh.
+        terms: what it would run.
+        again: whether it has been linked before, and comes back.
+        lane: whether this is to be a lane beside the link that stands (`mdl.transport.lanes`), not a link.
+    """
 
     caller: PartyId
     listener: PartyId
     nonce: _Nonce
     terms: dict[str, str]
     again: bool
+    lane: bool
 
 
 class Challenge(Message, frozen=True):
@@ -102,6 +114,7 @@ def call(
     secret: bytes,
     terms: Terms,
     again: bool = False,
+    lane: bool = False,
     nonce: bytes | None = None,
 ) -> Conversation[None]:
     """Play the caller's side.
@@ -112,6 +125,7 @@ def call(
         secret: the link's, `SECRET_BYTES` long.
         terms: what to run.
         again: whether the caller was in this run before, and comes back.
+        lane: whether it wants a lane beside the link that it has.
         nonce: fresh and unpredictable; given only in tests.
 
     Raises:
@@ -119,7 +133,8 @@ def call(
         LinkedAlready: by the listener, because an earlier link of the caller's still stands.
         MalformedMessage: what came is no part of a handshake.
     """
-    hello = Hello(caller, listener, nonce or randomness.token_bytes(NONCE_BYTES), dict(terms), again)
+    fresh = nonce or randomness.token_bytes(NONCE_BYTES)
+    hello = Hello(caller, listener, fresh, dict(terms), again, lane)
     yield from _say(hello)
     challenge = yield from _hear_answer(Challenge, listener)
     yield from _say(Proof(_mac(secret, "caller", hello, challenge)))
@@ -133,21 +148,21 @@ def answer(
     *,
     secrets: Mapping[PartyId, bytes],
     terms: Terms,
-    admit: Callable[[PartyId, bool], str],
+    admit: Callable[[Hello], str],
     nonce: bytes | None = None,
-) -> Conversation[PartyId]:
+) -> Conversation[Hello]:
     """Play the listener's side.
 
     Args:
         listener: who this is.
         secrets: of the link with each party that may call, `SECRET_BYTES` long.
         terms: what to run.
-        admit: asked once the caller has proved itself: who, and whether it says that it comes back. Gives the
-            reason to refuse it (`LINKED_ALREADY` or another), or nothing.
+        admit: asked once the caller has proved that it said this. Gives the reason to refuse it
+            (`LINKED_ALREADY` or another), or nothing.
         nonce: fresh and unpredictable; given only in tests.
 
     Returns:
-        The caller.
+        What the caller said.
 
     Raises:
         HandshakeRefused: the caller was refused; it has been told, as far as that is its business.
@@ -165,11 +180,11 @@ def answer(
         yield from _say(Refused("you are not who you say you are"))
         known = "could not prove it" if hello.caller in secrets else "which is not known here"
         raise HandshakeRefused(f"a caller said that it was {name}, {known}")
-    if reason := admit(hello.caller, hello.again):
+    if reason := admit(hello):
         yield from _say(Refused(reason))
         raise HandshakeRefused(f"{name} was told: {reason}")
     yield from _say(Welcome(_mac(secret, "listener", hello, challenge)))
-    return hello.caller
+    return hello
 
 
 def _agree(hello: Hello, listener: PartyId, terms: Terms) -> Conversation[None]:
@@ -217,7 +232,8 @@ def _mac(secret: bytes, role: str, hello: Hello, challenge: Challenge) -> bytes:
     assert len(secret) == SECRET_BYTES
     terms = hashlib.sha256(msgspec.msgpack.encode(sorted(hello.terms.items()))).digest()
     # MessagePack writes every length, so no two different tuples give the same bytes.
-    who, nonces = (hello.caller, hello.listener, hello.again), (hello.nonce, challenge.nonce)
+    who = (hello.caller, hello.listener, hello.again, hello.lane)
+    nonces = (hello.nonce, challenge.nonce)
     said = ("mdl handshake", role, who, nonces, terms)
     return hmac.digest(secret, msgspec.msgpack.encode(said), "sha256")
 

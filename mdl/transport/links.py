@@ -7,7 +7,7 @@ import stat
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 from mdl.errors import HandshakeRefused, TransportError
 from mdl.ledger import Ledger
@@ -89,6 +89,23 @@ class Link:
         """Iterate over the bodies that come until the other end closes. Raises like `next`."""
         while (body := await self.next()) is not None:
             yield body
+
+    async def detach(self) -> tuple[socket.socket, bytes]:
+        """Take the connection away from the event loop, after what was put has gone out.
+
+        Returns:
+            The socket, blocking, for the caller to close; and what had been read from it already.
+        """
+        kept = self._spare.dup()
+        try:
+            cast(asyncio.Transport, self._writer.transport).pause_reading()
+            await self.close()
+            early = self._frames.rest() + await self._reader.read()
+            kept.setblocking(True)
+        except BaseException:
+            kept.close()
+            raise
+        return kept, early
 
     def finish(self) -> None:
         """Say that nothing more will be sent. What was put before still goes out."""

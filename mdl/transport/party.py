@@ -23,7 +23,9 @@ from mdl.ledger import Ledger
 from mdl.party import Envelope, Message, PartyId
 from mdl.transport.codec import Codec, kind_of
 from mdl.transport.frames import PREFIX_BYTES
-from mdl.transport.handshake import LINKED_ALREADY, Conversation, Terms, answer, call
+from mdl.transport.handshake import LINKED_ALREADY, Conversation, Hello, Terms, answer, call
+from mdl.transport.lane_desk import LaneCall, LaneDesk
+from mdl.transport.lanes import Lane, StreamLanes
 from mdl.transport.links import HANDSHAKE_SECONDS, Link, dial, serve, shake_hands
 from mdl.transport.mailbox import Mailbox
 from mdl.transport.pool import timed
@@ -92,6 +94,7 @@ class StreamParty:
         self._mailbox = Mailbox()
         self._clock = WaitingClock(ledger)
         self._thread = OwnThread(party_name(id), ledger)
+        self._desk = LaneDesk(self._thread, ledger)
         self._pool, self._relink = pool, relink
         self._links: dict[PartyId, Link] = {}
         self._joining: dict[PartyId, Link] = {}
@@ -125,7 +128,9 @@ class StreamParty:
             if self._closed:
                 link.abort()
                 return
-            conversation = answer(self.id, secrets=secrets, terms=terms, admit=partial(self._admit, link))
+            conversation = answer(
+                self.id, secrets=secrets, terms=terms, admit=partial(self._receive_caller, link)
+            )
             _start(self._handshakes, link, self._welcome(link, conversation, timeout_seconds))
 
         self._servers[path] = await serve(path, on_link)
@@ -157,13 +162,16 @@ class StreamParty:
             LinkedAlready: an earlier link of this party stands, and if it comes back, for `RELINK_SECONDS`.
             TransportError: nobody listens there, or the directory is not private.
         """
+        said = partial(call, self.id, peer, secret=secret, terms=terms)
+        call_for_lane = partial(self._call_for_lane, path, peer, partial(said, lane=True), timeout_seconds)
         loop = asyncio.get_running_loop()
         deadline = loop.time() + (RELINK_SECONDS if again else 0.0)
         while True:
             try:
                 await self._call(
                     path,
-                    call(self.id, peer, secret=secret, terms=terms, again=again),
+                    said(again=again),
+                    call_for_lane,
                     peer=peer,
                     patience_seconds=patience_seconds,
                     timeout_seconds=timeout_seconds,
@@ -179,6 +187,7 @@ class StreamParty:
         self,
         path: Path,
         conversation: Conversation[None],
+        call_for_lane: LaneCall,
         *,
         peer: PartyId,
         patience_seconds: float,
@@ -189,9 +198,26 @@ class StreamParty:
             if self._admit(link, peer, peer in self._ever_linked):
                 raise HandshakeRefused(f"{party_name(peer)} is linked already")
             await shake_hands(link, conversation, self._ledger, timeout_seconds)
-            self._attach(peer, link)
+            self._attach(peer, link, call_for_lane)
         finally:
             await self._end_joining(link)
+
+    async def _call_for_lane(
+        self,
+        path: Path,
+        peer: PartyId,
+        conversation: Callable[[], Conversation[None]],
+        timeout_seconds: float,
+    ) -> Lane:
+        try:
+            link = await dial(path, patience_seconds=0.0)
+        except TransportError:
+            raise PeerLeft("no longer there to open a lane to", [peer]) from None
+        try:
+            await shake_hands(link, conversation(), self._ledger, timeout_seconds)
+            return Lane(peer, *await link.detach())
+        finally:
+            await link.close()
 
     async def linked(self, peers: Collection[PartyId], timeout_seconds: float) -> None:
         """Wait until each of `peers` has been linked.
@@ -261,6 +287,16 @@ class StreamParty:
         """
         return await self._thread.run(activity, partial(fn, *args, **kwargs))
 
+    async def lanes(self, peers: Collection[PartyId], kind: type[Message], within: float) -> StreamLanes:
+        """Open lanes; see `Party.lanes`.
+
+        Raises:
+            PeerLeft: a peer is not there any more.
+            PeerTimeout: one has opened none.
+            HandshakeRefused: one refuses.
+        """
+        return await self._desk.open(peers, kind.__name__, within)
+
     def record(self, kind: str, epoch: int, **values: float | int | str) -> None:
         """Put a public fact into this party's metrics."""
         self._on_record({"party": self.id, "kind": kind, "epoch": epoch, **values})
@@ -287,6 +323,7 @@ class StreamParty:
             await server.wait_closed()
             path.unlink(missing_ok=True)
         await self._thread.close()
+        self._desk.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -296,16 +333,25 @@ class StreamParty:
     ) -> None:
         await self.close()
 
-    async def _welcome(self, link: Link, conversation: Conversation[PartyId], timeout_seconds: float) -> None:
+    async def _welcome(self, link: Link, conversation: Conversation[Hello], timeout_seconds: float) -> None:
         """See a caller through the handshake."""
         try:
-            peer = await shake_hands(link, conversation, self._ledger, timeout_seconds)
-            self._attach(peer, link)
+            hello = await shake_hands(link, conversation, self._ledger, timeout_seconds)
+            if hello.lane:
+                self._desk.keep(Lane(hello.caller, *await link.detach()))
+            else:
+                self._attach(hello.caller, link, None)
         except TransportError as error:
             self.refusals.append(error)
             logger.warning("%s refused a caller: %s", party_name(self.id), error)
         finally:
             await self._end_joining(link)
+
+    def _receive_caller(self, link: Link, hello: Hello) -> str:
+        """Admit whoever has proved that it said this, or say why not."""
+        return (
+            self._desk.refusal(hello.caller) if hello.lane else self._admit(link, hello.caller, hello.again)
+        )
 
     def _admit(self, link: Link, peer: PartyId, again: bool) -> str:
         """Keep a place for `peer`, or say why not.
@@ -324,11 +370,12 @@ class StreamParty:
         self._joining[peer] = link
         return ""
 
-    def _attach(self, peer: PartyId, link: Link) -> None:
+    def _attach(self, peer: PartyId, link: Link, call_for_lane: LaneCall | None) -> None:
         if self._closed:
             raise HandshakeRefused(f"{party_name(self.id)} has left")
         self._links[peer] = link
         self._mailbox.join(peer)
+        self._desk.link(peer, call_for_lane)
         _start(self._readers, link, self._read(peer, link))
         self._ever_linked.add(peer)
         self._arrival.set()
@@ -342,6 +389,7 @@ class StreamParty:
     def _detach(self, peer: PartyId) -> None:
         del self._links[peer]
         self._mailbox.leave(peer)
+        self._desk.unlink(peer)
 
     async def _read(self, peer: PartyId, link: Link) -> None:
         """Put what comes over a link into the mailbox until the link ends."""

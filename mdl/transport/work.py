@@ -25,10 +25,18 @@ class OwnThread:
         self._ledger = ledger
         self._jobs: set[Future[Any]] = set()
 
-    async def run(self, activity: str, fn: Callable[[], R]) -> R:
+    async def run(
+        self, activity: str, fn: Callable[[], R], *, waited: Callable[[], float] | None = None
+    ) -> R:
         """Run `fn` when its turn comes; the time it then takes counts as `activity`.
 
         Cancelling does not stop a function that has begun; the next one waits for its end all the same.
+
+        Args:
+            activity: what it does.
+            fn: to be run.
+            waited: says at its end for how many of these seconds it has waited for others: they count as
+                *waiting* instead.
         """
         loop = asyncio.get_running_loop()
 
@@ -39,6 +47,9 @@ class OwnThread:
             finally:
                 # The ledger belongs to the loop's thread, where this arrives before the result does.
                 seconds = time.perf_counter() - start
+                if waited is not None:
+                    loop.call_soon_threadsafe(self._ledger.spend, "waiting", waited())
+                    seconds -= waited()
                 loop.call_soon_threadsafe(self._ledger.spend, activity, seconds)
 
         job = self._executor.submit(work)

@@ -1,9 +1,11 @@
-"""Protocols over a party's links: sealed, in order, of the size that is due; what is not ends by name."""
+"""Protocols over a party's links: sealed, in order, of the size that is due; what is not ends by name.
+
+All of it holds for both ways in which rounds are carried.
+"""
 
 import asyncio
-import os
-from collections.abc import Sequence
-from functools import partial
+from collections import defaultdict
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import pytest
@@ -11,174 +13,184 @@ import torch
 from torch import Tensor
 
 from mdl.errors import InvalidShare, PeerLeft, PeerTimeout, ProtocolError
-from mdl.mpc import links
+from mdl.mpc import links, seals
 from mdl.mpc.engine import Engine
-from mdl.mpc.links import Links, Seal
-from mdl.mpc.messages import Sealed
 from mdl.mpc.rep3.engine import Rep3
-from mdl.mpc.rounds import Exchange, Wanted
+from mdl.mpc.rounds import Exchange, Wanted, phase
 from mdl.mpc.secret import Secret
-from mdl.party import PartyId
+from tests.mpc.halls import HALLS, Hall, LaneHall, leave_on_error
 from tests.mpc.parties import Program, opened, replicated, three
 
-SECRETS = {frozenset(pair): os.urandom(32) for pair in ((1, 2), (1, 3), (2, 3))}
 
-
-class Hall:
-    """Mailboxes in memory."""
-
-    def __init__(self) -> None:
-        self.boxes: dict[tuple[PartyId, PartyId], asyncio.Queue[Sealed]] = {}
-        self.sent: list[tuple[PartyId, PartyId, Sealed]] = []
-
-    def box(self, sender: PartyId, receiver: PartyId) -> asyncio.Queue[Sealed]:
-        return self.boxes.setdefault((sender, receiver), asyncio.Queue())
-
-
-class Guest:
-    """A party in the hall: as much of `mdl.party.Party` as links need."""
-
-    def __init__(self, hall: Hall, own: PartyId) -> None:
-        self.id, self._hall = own, hall
-
-    async def send(self, to: PartyId, message: Sealed) -> None:
-        self._hall.sent.append((self.id, to, message))
-        self._hall.box(self.id, to).put_nowait(message)
-
-    async def receive(self, *kinds: Any, sender: PartyId) -> Any:
-        message = await self._hall.box(sender, self.id).get()
-        return type("Envelope", (), {"message": message})
-
-    async def to_thread(self, activity: str, fn: Any, *args: Any) -> Any:
-        assert activity == "cryptography"
-        return await asyncio.to_thread(fn, *args)
-
-
-def linked(hall: Hall, own: PartyId, within: float = 5.0) -> Links:
-    seals = {peer: Seal(SECRETS[frozenset((own, peer))], own, peer) for peer in (1, 2, 3) if peer != own}
-    return Links(Guest(hall, own), (1, 2, 3), seals, within)  # type: ignore[arg-type]
+@pytest.fixture(params=HALLS)
+async def hall(request: pytest.FixtureRequest) -> AsyncIterator[Hall]:
+    hall = HALLS[request.param]()
+    yield hall
+    await hall.close()
 
 
 async def over_links(program: Program[Tensor], engines: Sequence[Rep3], hall: Hall) -> list[Tensor]:
-    return await asyncio.gather(
-        *(linked(hall, engine.party + 1).drive(program(engine)) for engine in engines)
-    )
+    return await asyncio.gather(*(hall.links(engine.party + 1).drive(program(engine)) for engine in engines))
 
 
 async def squared(engine: Engine, secret: Secret) -> Secret:
     return await engine.scaled_product(torch.matmul, secret, secret, 8)
 
 
-async def test_what_comes_out_is_what_comes_out_in_memory() -> None:
+async def test_what_comes_out_is_what_comes_out_in_memory(hall: Hall) -> None:
     values = torch.arange(-32, 32).reshape(8, 8) << 8
-    hall = Hall()
     found = await over_links(opened(squared, values), three("nearest"), hall)
     expected, traffic = replicated(opened(squared, values), "nearest")
     assert all(torch.equal(each, expected) for each in found)
     # A tag of 16 bytes a message, and nothing else besides.
     messages = len({message[:3] for message in traffic.messages})
-    carried = sum(len(message.data) for _, _, message in hall.sent)
+    carried = sum(len(message) for _, _, message in hall.sent)
     assert carried == sum(traffic.sent_bytes.values()) + 16 * len(hall.sent)
     assert len(hall.sent) == messages
 
 
-async def test_long_messages_go_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(links, "PIECE_BYTES", 100)
+async def test_long_messages_go_in_pieces(hall: Hall, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(seals, "PIECE_BYTES", 100)
+    monkeypatch.setattr(links, "MESSAGE_BYTES", 150)
     values = torch.arange(64).reshape(8, 8) << 8
-    hall = Hall()
     found = await over_links(opened(squared, values), three("nearest"), hall)
-    assert torch.equal(found[0], replicated(opened(squared, values), "nearest")[0])
-    assert max(len(message.data) for _, _, message in hall.sent) == 116
+    expected, traffic = replicated(opened(squared, values), "nearest")
+    assert torch.equal(found[0], expected)
+    sizes: dict[tuple[int, int, int], int] = defaultdict(int)
+    for number, sender, receiver, tensor in traffic.messages:
+        sizes[number, sender, receiver] += tensor.nbytes
+    sealed = sum(size + 16 * -(-size // 100) for size in sizes.values())
+    assert sum(len(message) for _, _, message in hall.sent) == sealed
+    assert isinstance(hall, LaneHall) or max(len(message) for _, _, message in hall.sent) == 150
 
 
-async def swap(own: int, other: int, times: int = 2, size: int = 3) -> None:
-    for _ in range(times):
-        await Exchange([(other, torch.zeros(size))], [Wanted(other, torch.Size([3]), torch.float32)])
+async def test_megabytes_both_ways_at_once_arrive(hall: Hall) -> None:
+    """More than sockets hold: nobody may wait for the other to take its message first."""
+    size = torch.Size([3 << 20])
+
+    async def all_to_all(own: int) -> list[Tensor]:
+        others = [other for other in range(3) if other != own]
+        mine = torch.full(size, own, dtype=torch.uint8)
+        wants = [Wanted(other, size, torch.uint8) for other in others]
+        found = await Exchange([(other, mine) for other in others], wants)
+        return [torch.stack((each.min(), each.max())) for each in found]
+
+    found = await asyncio.gather(*(hall.links(own + 1).drive(all_to_all(own)) for own in range(3)))
+    assert [[each.tolist() for each in one] for one in found] == [
+        [[1, 1], [2, 2]],
+        [[0, 0], [2, 2]],
+        [[0, 0], [1, 1]],
+    ]
 
 
-async def meet(change: Any, *, size: int = 3, within: float = 0.2) -> BaseException | None:
-    """Let 1 and 2 swap twice; `change` makes what 2 sends second of it. Give how it ended for 1."""
-    hall = Hall()
-    box = hall.box(2, 1)
-    put, count = box.put_nowait, iter(range(10))
+async def test_parts_come_in_the_order_in_which_they_are_wanted(hall: Hall) -> None:
+    small, wide = torch.arange(3, dtype=torch.uint8), torch.arange(5)
 
-    def altered(item: Sealed) -> None:
-        for each in change(item) if next(count) == 1 else [item]:
-            put(each)
+    async def give(to: int, *tensors: Tensor) -> None:
+        await Exchange([(to, tensor) for tensor in tensors])
 
-    box.put_nowait = altered  # type: ignore[method-assign]
-    found = await asyncio.gather(
-        linked(hall, 1, within).drive(swap(0, 1)),
-        linked(hall, 2, within).drive(swap(1, 0, size=size)),
-        return_exceptions=True,
+    async def take() -> list[Tensor]:
+        return await Exchange(
+            (),
+            [
+                Wanted(1, small.shape, small.dtype),
+                Wanted(2, wide.shape, wide.dtype),
+                Wanted(1, wide.shape, wide.dtype),
+                Wanted(1, torch.Size([0]), torch.int64),
+            ],
+        )
+
+    found, *_ = await asyncio.gather(
+        hall.links(1).drive(take()),
+        hall.links(2).drive(give(0, small, wide, torch.zeros(0, dtype=torch.int64))),
+        hall.links(3).drive(give(0, -wide)),
     )
-    return found[0]
+    assert [each.tolist() for each in found] == [small.tolist(), (-wide).tolist(), wide.tolist(), []]
 
 
-async def test_nothing_happens_to_what_is_not_changed() -> None:
-    assert await meet(lambda message: [message]) is None
+async def swap(own: int, other: int, times: int = 2) -> None:
+    for _ in range(times):
+        await Exchange([(other, torch.zeros(3))], [Wanted(other, torch.Size([3]), torch.float32)])
 
 
-async def test_a_changed_bit_is_found() -> None:
-    def flipped(message: Sealed) -> list[Sealed]:
-        return [Sealed(bytes([message.data[0] ^ 1]) + message.data[1:])]
+async def meet(hall: Hall, within: float = 0.2) -> list[BaseException | None]:
+    """Let 1 and 2 swap twice. Give how it ended for each; who fails leaves, as a party does."""
+    parties = [
+        leave_on_error(hall, own, hall.links(own, within).drive(swap(own - 1, 2 - own))) for own in (1, 2)
+    ]
+    return list(await asyncio.gather(*parties, return_exceptions=True))
 
-    error = await meet(flipped)
+
+async def test_nothing_happens_to_what_is_not_changed(hall: Hall) -> None:
+    hall.change[2, 1, 1] = lambda message: [message]
+    assert await meet(hall) == [None, None]
+
+
+async def test_a_changed_bit_is_found(hall: Hall) -> None:
+    hall.change[2, 1, 1] = lambda message: [bytes([message[0] ^ 1]) + message[1:]]
+    error, _ = await meet(hall)
     assert isinstance(error, InvalidShare)
     assert error.culprits == (2,)
 
 
-async def test_an_earlier_message_again_is_found() -> None:
-    hall = Hall()
-    first: list[Sealed] = []
-
-    box = hall.box(2, 1)
-    put = box.put_nowait
-
-    def again(item: Sealed) -> None:
-        first.append(item)
-        put(first[0])
-
-    box.put_nowait = again  # type: ignore[method-assign]
-    found = await asyncio.gather(
-        linked(hall, 1).drive(swap(0, 1)), linked(hall, 2).drive(swap(1, 0)), return_exceptions=True
-    )
-    assert isinstance(found[0], InvalidShare)
+async def test_an_earlier_message_again_is_found(hall: Hall) -> None:
+    hall.change[2, 1, 1] = lambda _: [next(message for sender, _, message in hall.sent if sender == 2)]
+    error, _ = await meet(hall)
+    assert isinstance(error, InvalidShare)
 
 
-async def test_a_message_of_another_length_is_refused() -> None:
-    error = await meet(lambda message: [Sealed(message.data + b"x")])
+@pytest.mark.parametrize("length", [0, 27, 29, 5000])
+async def test_a_message_of_another_length_is_refused(hall: Hall, length: int) -> None:
+    hall.change[2, 1, 1] = lambda message: [(message + bytes(5000))[:length]]
+    error, _ = await meet(hall, within=5.0)
     assert isinstance(error, ProtocolError)
-    assert "29 bytes where 28 were due" in str(error)
+    assert error.culprits == (2,)
+    assert f"{length} bytes where 28 were due" in str(error)
 
 
-async def test_one_that_is_silent_is_named() -> None:
-    error = await meet(lambda message: [])
+async def test_one_that_is_silent_is_named(hall: Hall) -> None:
+    hall.change[2, 1, 1] = lambda _: []
+    error, _ = await meet(hall)
     assert isinstance(error, PeerTimeout)
+    assert error.culprits == (2,)
+    assert "timeout_seconds = 0.2" in str(error)
+
+
+async def test_one_that_has_left_is_named_after_what_it_sent_has_come(hall: Hall) -> None:
+    async def once() -> None:
+        await swap(1, 0, times=1)
+
+    async def vanish() -> None:
+        await hall.links(2).drive(once())
+        hall.leave(2)
+
+    error, _ = await asyncio.gather(hall.links(1).drive(swap(0, 1)), vanish(), return_exceptions=True)
+    assert isinstance(error, PeerLeft)
     assert error.culprits == (2,)
 
 
-async def test_one_that_has_left_is_named() -> None:
-    class Left(Guest):
-        async def receive(self, *kinds: Any, sender: PartyId) -> Any:
-            raise PeerLeft("gone", [sender])
+async def test_what_a_protocol_raises_is_raised_here(hall: Hall) -> None:
+    async def broken() -> None:
+        raise ZeroDivisionError
 
-    alone = Links(Left(Hall(), 1), (1, 2, 3), {2: Seal(bytes(32), 1, 2)}, 5.0)  # type: ignore[arg-type]
-    with pytest.raises(PeerLeft):
-        await alone.drive(swap(0, 1))
+    with pytest.raises(ZeroDivisionError):
+        await hall.links(1).drive(broken())
 
 
-def test_a_seal_opens_at_the_other_end_in_order_and_nowhere_else() -> None:
-    one, two, third = Seal(bytes(32), 1, 2), Seal(bytes(32), 2, 1), Seal(bytes(32), 3, 1)
-    first, second = one.seal(b"first"), one.seal(b"second")
-    assert two.open(first) == b"first"
-    with pytest.raises(InvalidShare):
-        two.open(first)
-    other = Seal(bytes(32), 2, 1)
-    with pytest.raises(InvalidShare):
-        other.open(second)
-    with pytest.raises(InvalidShare):
-        third.open(first)
-    with pytest.raises(InvalidShare):
-        Seal(bytes(32), 1, 2).open(first)  # back to its sender
-    assert partial(one.seal, b"")() != one.seal(b"")
+async def test_one_protocol_after_the_other_goes_over_the_same_links(hall: Hall) -> None:
+    both = hall.links(1), hall.links(2)
+    for _ in range(3):
+        await asyncio.gather(both[0].drive(swap(0, 1)), both[1].drive(swap(1, 0)))
+
+
+async def test_costs_are_counted_by_phase(hall: Hall) -> None:
+    async def program(own: int, other: int) -> None:
+        await phase("forward", swap(own, other, times=3))
+        await swap(own, other, times=1)
+
+    both = hall.links(1), hall.links(2)
+    await asyncio.gather(both[0].drive(program(0, 1)), both[1].drive(program(1, 0)))
+    for each in both:
+        counted: dict[str, Any] = {name: (cost.rounds, cost.sent_bytes) for name, cost in each.costs.items()}
+        assert counted == {"forward": (3, 36), "": (1, 12)}
+        assert all(cost.computing_seconds > 0 < cost.waiting_seconds for cost in each.costs.values())

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mdl.errors import HandshakeRefused, LinkedAlready, TransportError
-from mdl.transport.handshake import LINKED_ALREADY, Conversation, Terms, answer, call
+from mdl.transport.handshake import LINKED_ALREADY, Conversation, Hello, Terms, answer, call
 
 SECRET = b"s" * 32
 OTHER_SECRET = b"o" * 32
@@ -17,15 +17,15 @@ SECRETS = {1: SECRET, 2: OTHER_SECRET}
 TERMS = {"version": "1", "scheme": "elgamal", "workers": "3"}
 
 
-def anyone(_party: int, _again: bool) -> str:
+def anyone(_hello: Hello) -> str:
     return ""
 
 
-def nobody(_party: int, _again: bool) -> str:
+def nobody(_hello: Hello) -> str:
     return LINKED_ALREADY
 
 
-def listener(terms: Terms = TERMS, admit: Callable[[int, bool], str] = anyone) -> Conversation[int]:
+def listener(terms: Terms = TERMS, admit: Callable[[Hello], str] = anyone) -> Conversation[Hello]:
     return answer(0, secrets=SECRETS, terms=terms, admit=admit)
 
 
@@ -37,9 +37,9 @@ def caller(party: int = 1, secret: bytes = SECRET, terms: Terms = TERMS, peer: i
 class Side:
     """One end: what it said, and how it ended."""
 
-    talk: Conversation[int] | Conversation[None]
+    talk: Conversation[Hello] | Conversation[None]
     said: list[bytes] = field(default_factory=list)
-    result: int | None = None
+    result: Hello | None = None
     error: TransportError | None = None
     ended: bool = False
 
@@ -56,7 +56,7 @@ class Side:
             self.error, self.ended = error, True
 
 
-def meet(calling: Conversation[None], listening: Conversation[int]) -> tuple[Side, Side]:
+def meet(calling: Conversation[None], listening: Conversation[Hello]) -> tuple[Side, Side]:
     """Join two ends by a link that carries one body at a time."""
     left, right = Side(calling), Side(listening)
     left.hear(None)
@@ -77,7 +77,9 @@ def test_two_that_know_the_secret_and_agree_are_linked() -> None:
     left, right = meet(caller(), listener())
     assert left.ended
     assert left.error is None
-    assert (right.result, right.error) == (1, None)
+    assert right.error is None
+    assert right.result is not None
+    assert (right.result.caller, right.result.again, right.result.lane) == (1, False, False)
 
 
 @pytest.mark.parametrize(
@@ -122,8 +124,8 @@ def test_a_linked_party_learns_so_only_after_its_proof() -> None:
 
 @pytest.mark.parametrize("again", [False, True])
 def test_a_caller_says_whether_it_comes_back_and_is_told_why_it_may_not(again: bool) -> None:
-    def admit(party: int, back: bool) -> str:
-        assert (party, back) == (1, again)
+    def admit(hello: Hello) -> str:
+        assert (hello.caller, hello.again) == (1, again)
         return "come back tomorrow"
 
     left, _ = meet(call(1, 0, secret=SECRET, terms=TERMS, again=again), listener(admit=admit))
@@ -223,7 +225,7 @@ def test_a_welcome_before_the_challenge_is_malformed() -> None:
 
 
 def meet_with_meddler(
-    calling: Conversation[None], listening: Conversation[int], change: dict[str, object]
+    calling: Conversation[None], listening: Conversation[Hello], change: dict[str, object]
 ) -> Side:
     """Let someone on the way rewrite the caller's Hello; give the listener's side."""
     left, right = Side(calling), Side(listening)
@@ -252,6 +254,16 @@ def test_a_caller_renamed_on_the_way_cannot_prove_its_new_name_even_with_its_sec
 def test_a_call_redirected_on_the_way_reaches_nobody_else() -> None:
     listening = answer(2, secrets=SECRETS, terms=TERMS, admit=anyone)
     right = meet_with_meddler(caller(peer=0), listening, {"listener": 2})
+    assert "worker 1, could not prove it" in str(right.error)
+
+
+@pytest.mark.parametrize("lane", [False, True])
+def test_a_caller_says_what_for_and_nobody_on_the_way_can_change_it(lane: bool) -> None:
+    _, right = meet(call(1, 0, secret=SECRET, terms=TERMS, lane=lane), listener())
+    assert right.result is not None
+    assert right.result.lane == lane
+    calling = call(1, 0, secret=SECRET, terms=TERMS, lane=lane)
+    right = meet_with_meddler(calling, listener(), {"lane": not lane})
     assert "worker 1, could not prove it" in str(right.error)
 
 

@@ -127,6 +127,25 @@ def test_what_a_killed_peer_said_is_read_even_after_a_write_to_it_failed(path: P
     run(main(), loop)
 
 
+@each_loop
+def test_a_connection_taken_from_the_loop_has_lost_nothing(path: Path, loop: str) -> None:
+    async def main() -> None:
+        async with accepted(path) as (link, raw):
+            await raw.say(prefix(b"word") + b"word" + b"early")
+            assert await link.next() == b"word"
+            link.put(b"the last of the loop")
+            kept, early = await link.detach()
+            with kept:
+                assert await raw.hear() == b"the last of the loop"
+                assert early == b"early"
+                await raw.say(b" and late")
+                assert await asyncio.to_thread(kept.recv, 100) == b" and late"
+                kept.sendall(prefix(b"back") + b"back")
+                assert await raw.hear() == b"back"
+
+    run(main(), loop)
+
+
 def test_an_end_inside_a_frame_is_malformed(path: Path) -> None:
     async def main() -> None:
         async with accepted(path) as (link, raw):
@@ -164,15 +183,15 @@ def test_a_handshake_widens_the_link_at_both_ends(path: Path, loop: str) -> None
     async def main() -> None:
         async with linked(path) as (listening, calling):
             ledger = Ledger(0)
-            caller, _ = await asyncio.gather(
+            hello, _ = await asyncio.gather(
                 shake_hands(
                     listening,
-                    answer(0, secrets=SECRETS, terms=TERMS, admit=lambda _caller, _again: ""),
+                    answer(0, secrets=SECRETS, terms=TERMS, admit=lambda _hello: ""),
                     ledger,
                 ),
                 shake_hands(calling, call(1, 0, secret=SECRETS[1], terms=TERMS), Ledger(1)),
             )
-            assert caller == 1
+            assert hello.caller == 1
             for sender, receiver in ((listening, calling), (calling, listening)):
                 sender.put(bytes(HANDSHAKE_LIMIT + 1))
                 assert len(await receiver.next() or b"") == HANDSHAKE_LIMIT + 1
@@ -185,7 +204,7 @@ def test_a_handshake_widens_the_link_at_both_ends(path: Path, loop: str) -> None
 def test_a_silent_peer_is_refused_after_the_time_for_the_whole_handshake(path: Path) -> None:
     async def main() -> None:
         async with linked(path) as (listening, _):
-            conversation = answer(0, secrets=SECRETS, terms=TERMS, admit=lambda _caller, _again: "")
+            conversation = answer(0, secrets=SECRETS, terms=TERMS, admit=lambda _hello: "")
             with pytest.raises(HandshakeRefused, match=r"took more than 0\.05 s"):
                 await shake_hands(listening, conversation, Ledger(0), timeout_seconds=0.05)
 
@@ -196,7 +215,7 @@ def test_a_peer_that_hangs_up_in_the_handshake_is_refused(path: Path) -> None:
     async def main() -> None:
         async with linked(path) as (listening, calling):
             await calling.close()
-            conversation = answer(0, secrets=SECRETS, terms=TERMS, admit=lambda _caller, _again: "")
+            conversation = answer(0, secrets=SECRETS, terms=TERMS, admit=lambda _hello: "")
             with pytest.raises(HandshakeRefused, match="hung up"):
                 await shake_hands(listening, conversation, Ledger(0))
 

@@ -8,9 +8,11 @@ import numpy as np
 
 from mdl.errors import ConfigError, PeerTimeout
 from mdl.mpc.engines import begun
-from mdl.mpc.links import Links, Seal
+from mdl.mpc.links import Links
+from mdl.mpc.messages import Sealed
 from mdl.mpc.networks import problems, secretly
 from mdl.mpc.optimisers import chosen
+from mdl.mpc.seals import Seal
 from mdl.mpc.session import Session
 from mdl.party import Party, PartyId
 from mdl.protocols.gathering import each
@@ -105,7 +107,9 @@ class MpcParty:
         # The dealer, if there is one, comes last.
         self._order = tuple(sorted(announced, key=lambda party: (party not in workers, party)))
         seals = {peer: Seal(secret, own, peer) for peer, secret in secrets.items()}
-        self._links = Links(self._party, self._order, seals, self._system.timeout_seconds)
+        within = self._system.timeout_seconds
+        lanes = await self._party.lanes(seals.keys(), Sealed, within)
+        self._links = Links(self._party, self._order, seals, within, lanes)
         number = self._order.index(own)
         engine = await self._links.drive(
             begun(self._system.security, number, task.workers, self._system.rounding, self._rng)
