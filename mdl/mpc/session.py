@@ -16,7 +16,7 @@ from mdl.mpc.networks import Network
 from mdl.mpc.optimisers import Optimiser
 from mdl.mpc.rounds import Protocol, phase, together
 from mdl.mpc.secret import Secret, concatenated
-from mdl.mpc.training import one_hot, right_answers, rows_of_each, step
+from mdl.mpc.training import loss, one_hot, right_answers, rows_of_each, step
 from mdl.party import PartyId
 from mdl.system import Arrays, Batch, Recipe
 from mdl.vectors import Floats
@@ -36,6 +36,7 @@ class Session:
         recipe: how to train.
         examples: how many each holder has, in the order of the engine's numbers.
         example: the shape of one.
+        reveals_loss: whether losses of batches are added up, in secret, to be opened as their mean.
 
     Attributes:
         number: this party's; a dealer's is that after the holders'.
@@ -52,6 +53,8 @@ class Session:
         recipe: Recipe,
         examples: Sequence[int],
         example: Sequence[int],
+        *,
+        reveals_loss: bool = False,
     ) -> None:
         self._links, self._engine, self._network, self._optimiser = links, engine, network, optimiser
         self.number = engine.party
@@ -61,6 +64,9 @@ class Session:
         self._classes = network.layers[-1].parameters["bias"].shape[0]
         self._example = example
         self._right: Secret | None = None
+        self._reveals_loss = reveals_loss
+        self._loss: Secret | None = None
+        self._seen = 0
         self._taken = 0
 
     async def step(self, batch: Batch | None) -> None:
@@ -75,7 +81,11 @@ class Session:
         )
         owners = len(self._rows)
         images, labels = concatenated(shared[:owners]), concatenated(shared[owners:])
-        await step(self._engine, self._network, self._optimiser, images, labels)
+        answers = await step(self._engine, self._network, self._optimiser, images, labels)
+        if self._reveals_loss:
+            found = await phase("loss", loss(self._engine, answers, labels))
+            self._loss = found if self._loss is None else self._loss + found
+            self._seen += sum(self._rows)
         self._taken += 1
 
     def _inputs(self, batch: Batch | None) -> tuple[Tensor | None, Tensor | None]:
@@ -90,6 +100,13 @@ class Session:
             self._engine.share(owner, own if owner == self.number else None, torch.Size([rows, *row]))
             for owner, rows in enumerate(self._rows)
         ]
+
+    async def mean_loss(self) -> float:
+        """Let all know the mean training loss since this was asked last."""
+        assert self._loss is not None
+        found = decoded(await self._links.drive(self._engine.open(self._loss))).item() / self._seen
+        self._loss, self._seen = None, 0
+        return found
 
     async def answer(self, owner: PartyId | None, rows: int, batch: Batch | None) -> None:
         """Have the network answer so many test examples, and add how many are right to a secret count.

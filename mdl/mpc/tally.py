@@ -28,6 +28,14 @@ class Cost:
             self.waiting_seconds + other.waiting_seconds,
         )
 
+    def __sub__(self, other: "Cost") -> "Cost":
+        return Cost(
+            self.rounds - other.rounds,
+            self.sent_bytes - other.sent_bytes,
+            self.computing_seconds - other.computing_seconds,
+            self.waiting_seconds - other.waiting_seconds,
+        )
+
 
 class Tally:
     """Adds up costs by phase.

@@ -121,7 +121,13 @@ def _any_estimated(compared: Sequence[Table]) -> bool:
 
 def _section(run: Run, name: str) -> Section:
     status = run.summary.status
-    shown = (tables.epochs(run), tables.messages(run), tables.times(run), tables.contributions(run))
+    shown = (
+        tables.epochs(run),
+        tables.phases(run),
+        tables.messages(run),
+        tables.times(run),
+        tables.contributions(run),
+    )
     return Section(
         name=name,
         status=status,

@@ -58,6 +58,11 @@ class Metric(msgspec.Struct, frozen=True, kw_only=True):
         present: of ``epoch``: workers that took part.
         worker: of ``left``: who.
         how: of ``left``: in words.
+        phase: of ``cost``: of a computation on secrets; the next five are of it too.
+        steps: of training; 0 if the phase was none of training.
+        rounds: of messages that the party took part in.
+        sent_bytes: by the party.
+        computing_seconds, waiting_seconds: of the party.
     """
 
     seconds: float
@@ -72,6 +77,12 @@ class Metric(msgspec.Struct, frozen=True, kw_only=True):
     present: float | None = None
     worker: int | None = None
     how: str | None = None
+    phase: str | None = None
+    steps: int | None = None
+    rounds: int | None = None
+    sent_bytes: int | None = None
+    computing_seconds: float | None = None
+    waiting_seconds: float | None = None
 
 
 class Fairness(msgspec.Struct, frozen=True, kw_only=True):

@@ -49,6 +49,27 @@ class Flow:
 
 
 @dataclass(frozen=True)
+class PhaseCost:
+    """What a phase of a computation on secrets cost in a run.
+
+    Attributes:
+        name: of the phase.
+        steps: of training in which it was; 0 if it was none of training.
+        rounds: of messages.
+        size_bytes: sent by all parties.
+        computing: seconds, of the mean party.
+        waiting: seconds, of the mean party.
+    """
+
+    name: str
+    steps: int
+    rounds: int
+    size_bytes: int
+    computing: float
+    waiting: float
+
+
+@dataclass(frozen=True)
 class EpochRow:
     """An epoch in figures. What was not recorded is None.
 
@@ -178,6 +199,30 @@ def flows(run: Run) -> Sequence[Flow]:
         Flow(kind, up.get(kind, Traffic()), down.get(kind, Traffic())) for kind in up.keys() | down.keys()
     ]
     return sorted(found, key=lambda flow: (-flow.size_bytes, flow.kind))
+
+
+def phases(run: Run) -> Sequence[PhaseCost]:
+    """Sum up what phases of a computation on secrets cost, in the order in which they came.
+
+    Rounds are those of the party that took part in most; bytes those of all; seconds those of the mean party.
+    """
+    found: dict[tuple[str, bool], dict[PartyId, list[Metric]]] = {}
+    for metric in run.metrics:
+        if metric.kind == "cost" and metric.phase is not None:
+            by_party = found.setdefault((metric.phase, bool(metric.steps)), {})
+            by_party.setdefault(metric.party, []).append(metric)
+    return [_phase(name, list(by_party.values())) for (name, _), by_party in found.items()]
+
+
+def _phase(name: str, parties: Sequence[Sequence[Metric]]) -> PhaseCost:
+    return PhaseCost(
+        name,
+        max(sum(each.steps or 0 for each in metrics) for metrics in parties),
+        max(sum(each.rounds or 0 for each in metrics) for metrics in parties),
+        sum(each.sent_bytes or 0 for metrics in parties for each in metrics),
+        sum(each.computing_seconds or 0.0 for metrics in parties for each in metrics) / len(parties),
+        sum(each.waiting_seconds or 0.0 for metrics in parties for each in metrics) / len(parties),
+    )
 
 
 def total(parts: Iterable[Traffic]) -> Traffic:

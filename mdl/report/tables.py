@@ -104,6 +104,43 @@ def times(run: Run) -> Table:
     return Table(_timed("Time by party", [run]), ("party", *names), rows if names else [])
 
 
+def phases(run: Run) -> Table:
+    """List what the phases of a computation on secrets cost: those of training by the step, others in all."""
+    found = series.phases(run)
+    steps = [_phase_row(cost, cost.steps, cost.name) for cost in found if cost.steps]
+    others = [
+        _phase_row(cost, 1, f"{cost.name or 'setting up, opening'}, in all")
+        for cost in found
+        if not cost.steps
+    ]
+    count = max((cost.steps for cost in found), default=0)
+    training = [cost for cost in found if cost.steps]
+    whole = [_phase_row(_added(training), count, "a whole step")] if training else []
+    head = ("phase, per step", "rounds", "sent, all parties", "computing, mean party", "waiting")
+    return Table(f"What {units.count(count)} steps cost, by phase", head, [*steps, *whole, *others])
+
+
+def _phase_row(cost: series.PhaseCost, times: int, name: str) -> Sequence[str]:
+    return (
+        name,
+        units.count(cost.rounds / times),
+        units.size(cost.size_bytes / times),
+        units.duration(cost.computing / times),
+        units.duration(cost.waiting / times),
+    )
+
+
+def _added(costs: Sequence[series.PhaseCost]) -> series.PhaseCost:
+    return series.PhaseCost(
+        "",
+        max(cost.steps for cost in costs),
+        sum(cost.rounds for cost in costs),
+        sum(cost.size_bytes for cost in costs),
+        sum(cost.computing for cost in costs),
+        sum(cost.waiting for cost in costs),
+    )
+
+
 def contributions(run: Run) -> Table:
     """List how many of each worker's contributions were taken."""
     counts = series.accepted(run)

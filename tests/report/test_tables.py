@@ -184,3 +184,34 @@ def test_without_a_summary_each_workers_own_model_counts_as_it_was_scored_last(t
     found = compare(read_run(folder))
     assert found["workers' own models, mean"] == ("70.00 %†",)
     assert found["workers' own models, worst"] == ("50.00 %†",)
+
+
+def test_phases_of_training_are_shown_by_the_step_and_others_in_all(tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "run")
+    costs = {"rounds": 8, "sent_bytes": 4000, "computing_seconds": 2.0, "waiting_seconds": 1.0}
+    lines = [
+        {
+            "seconds": 1.0,
+            "party": party,
+            "kind": "cost",
+            "epoch": epoch,
+            "phase": name,
+            "steps": steps,
+            **costs,
+        }
+        for party in (1, 2)
+        for epoch in (1, 2)
+        for name, steps in (("forward", 4), ("update", 4), ("scoring", 0))
+    ]
+    write_lines(folder / "metrics.jsonl", lines)
+    found = tables.phases(read_run(folder))
+    assert found.title.endswith("8 steps cost, by phase")
+    shown = cells([found])
+    # Two epochs of four steps, two parties.
+    assert shown["forward"] == ("2", "2.00 kB", "0.50 s", "0.25 s")
+    assert shown["a whole step"] == ("4", "4.00 kB", "1.00 s", "0.50 s")
+    assert shown["scoring, in all"] == ("16", "16.0 kB", "4.00 s", "2.00 s")
+
+
+def test_a_run_without_phases_has_no_table_of_them(tmp_path: Path) -> None:
+    assert not tables.phases(read_run(make_run(tmp_path / "run"))).rows

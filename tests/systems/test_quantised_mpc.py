@@ -121,6 +121,29 @@ def test_a_model_that_nobody_is_to_learn_stays_shared() -> None:
     np.testing.assert_allclose(weight * 2.0**-16, expected, rtol=0, atol=1e-7)
 
 
+def test_the_training_loss_is_told_to_all_where_that_is_wanted() -> None:
+    found = run(experiment({"loss": True}))
+    assert weights(found) == weights(whole())  # it changes nothing
+    told = [event for event in found.records if event["kind"] == "trained"]
+    by_epoch = {epoch: {e["loss"] for e in told if e["epoch"] == epoch} for epoch in (1, 2)}
+    assert all(len(losses) == 1 for losses in by_epoch.values())
+    (first,), (second,) = by_epoch.values()
+    assert 2.0 < first < 2.7  # ln 10 = 2.3 before anything is learnt
+    assert second < first
+    assert not [event for event in whole().records if event["kind"] == "trained" and "loss" in event]
+
+
+def test_costs_are_told_by_phase() -> None:
+    costs = [event for event in whole().records if event["kind"] == "cost"]
+    of_steps = [event for event in costs if event["steps"] and event["epoch"] == 2]
+    assert {event["party"] for event in of_steps} == {1, 2, 3}
+    names = [event["phase"] for event in of_steps if event["party"] == 1]
+    assert names[0] == "inputs"
+    assert {"softmax", "update"} < set(names)
+    assert {event["steps"] for event in of_steps} == {3}
+    assert {event["phase"] for event in costs if not event["steps"]} == {"scoring", ""}
+
+
 def test_what_is_scored_is_the_common_model() -> None:
     (scored,) = [event for event in whole().records if event["kind"] == "evaluated"]
     learner = cast(experiment(), None)[1]

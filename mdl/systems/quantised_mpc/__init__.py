@@ -29,7 +29,7 @@ class QuantisedMpc(QuantisedMpcSettings):
         return [
             f"{workers} parties train one network in secret. Each shares its own images and labels with the "
             "others, batch by batch; weights and gradients exist as shares alone. During the training all "
-            "learn how many test images are classified rightly, and nothing else.",
+            f"learn {self._counts}, and nothing else.",
             f"Security {security}: {model.title}. {_capital(model.colluding)} know everything. "
             f"A party that does not follow the protocol {model.deviating}.",
             *([_DEALT] if model.dealer else []),
@@ -38,6 +38,11 @@ class QuantisedMpc(QuantisedMpcSettings):
             f"rounded {rounded}.",
             "If a party is lost, the run ends; it can be resumed from the last epoch.",
         ]
+
+    @property
+    def _counts(self) -> str:
+        counts = "how many test images are classified rightly"
+        return f"{counts} and the mean training loss of each epoch" if self.loss else counts
 
     @property
     def _opened(self) -> str:
@@ -55,8 +60,9 @@ class QuantisedMpc(QuantisedMpcSettings):
         del workers
         model = {"all": "all: the final model", "none": "nobody: the model"}
         learns = model.get(str(self.opening), f"worker {self.opening} alone: the final model")
+        losses = ", training losses" if self.loss else ""
         return Traits(
-            learns=f"{learns}; all: counts of right answers; {self.model.colluding}: all data",
+            learns=f"{learns}; all: counts of right answers{losses}; {self.model.colluding}: all data",
             loss="the run ends, and can be resumed",
         )
 

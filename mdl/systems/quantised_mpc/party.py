@@ -1,6 +1,8 @@
 """A party of secure quantised training: it shares its examples, and trains on what all have shared."""
 
 import asyncio
+from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Final
 
 import msgspec
@@ -14,6 +16,7 @@ from mdl.mpc.networks import problems, secretly
 from mdl.mpc.optimisers import chosen
 from mdl.mpc.seals import Seal
 from mdl.mpc.session import Session
+from mdl.mpc.tally import Cost
 from mdl.party import Party, PartyId
 from mdl.protocols.gathering import each
 from mdl.schemes.key_agreement import Agreement, Identity
@@ -110,6 +113,7 @@ class MpcParty:
         within = self._system.timeout_seconds
         lanes = await self._party.lanes(seals.keys(), Sealed, within)
         self._links = Links(self._party, self._order, seals, within, lanes)
+        self._told: Mapping[str, Cost] = {}
         number = self._order.index(own)
         engine = await self._links.drive(
             begun(self._system.security, number, task.workers, self._system.rounding, self._rng)
@@ -119,7 +123,9 @@ class MpcParty:
         self._tested = [announced[worker].tested for worker in workers]
         examples = [announced[worker].examples for worker in workers]
         shape = next(self._learner.test_batches(1))[0].shape[1:]
-        session = Session(self._links, engine, network, optimiser, recipe, examples, shape)
+        session = Session(
+            self._links, engine, network, optimiser, recipe, examples, shape, reveals_loss=self._system.loss
+        )
         if task.resume:
             kept = await self._party.to_thread("record", task.journal.read, _MODEL, task.resume)
             assert kept is not None, "a run is resumed where all parties have a record"
@@ -152,14 +158,26 @@ class MpcParty:
             if session.number == 0 and clock() - told >= _TELLS_SECONDS:
                 self._party.record("step", epoch, step=number, steps=session.steps)
                 told = clock()
-        self._party.record("trained", epoch, examples=seen)
+        told_to_all = {"loss": await session.mean_loss()} if self._system.loss else {}
+        self._party.record("trained", epoch, examples=seen, **told_to_all)
+        self._tell_costs(epoch, session.steps)
         if self._task.delay_seconds:
             await asyncio.sleep(self._task.delay_seconds[(epoch - 1) % len(self._task.delay_seconds)])
         await self._keep(epoch, session.state())
         every = self._task.evaluate_every
         if epoch == self._task.epochs or (every and epoch % every == 0):
             await self._score(session, epoch)
+            self._tell_costs(epoch, 0)
         self._party.record("done", epoch)
+
+    def _tell_costs(self, epoch: int, steps: int) -> None:
+        """Record what each phase has cost since this was told last, in so many steps; 0 if it was no step."""
+        costs = self._links.costs
+        for phase, cost in costs.items():
+            since = cost - self._told.get(phase, Cost())
+            if since.rounds:
+                self._party.record("cost", epoch, phase=phase, steps=steps, **asdict(since))
+        self._told = costs
 
     async def _score(self, session: Session, epoch: int) -> None:
         """Count right answers in secret; all learn how many there are.

@@ -25,6 +25,7 @@ class QuantisedMpcSettings(Settings):
             stays shared, and answers in secret (``mdl infer``).
         rounding: of what is divided: ``"probabilistic"``, up or down at random and right on average; or
             ``"nearest"``, which needs several times the bytes, and gives the same weights in every run.
+        loss: whether all learn the mean training loss of each epoch.
         timeout_seconds: how long a party waits for a message of another.
     """
 
@@ -32,6 +33,7 @@ class QuantisedMpcSettings(Settings):
     security: SecurityName = "rep3"
     opening: Literal["all", "none"] | Annotated[int, Ge(1)] = "all"
     rounding: Literal["probabilistic", "nearest"] = "probabilistic"
+    loss: bool = False
     timeout_seconds: Annotated[float, Gt(0)] = 300.0
 
     @property
@@ -78,6 +80,7 @@ class QuantisedMpcSettings(Settings):
             "system.rounding": self.rounding,
             "system.security": self.security,
             "system.opening": str(self.opening),
+            "system.loss": str(self.loss),
         }
 
     def roster(self, workers: int) -> Sequence[PartyId]:
