@@ -174,6 +174,7 @@ class _Rehearsal:
             stop=experiment.stop_rule(),
             evaluate_every=experiment.evaluate_every,
             journals=self._journals,
+            transcript=False,
             on_record=self._note,
         )
 

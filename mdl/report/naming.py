@@ -35,6 +35,9 @@ _NOISE: Final = {"system.privacy.type": "no noise", "learning.privacy.type": "no
 """Types of noise, and how it is said that there is none of the kind. In names of runs they are one, `noise`:
 a run without the one kind may have the other."""
 
+_KINDS_OF_NOISE: Final = {"laplace": "Laplace noise", "gaussian": "Gaussian noise"}
+"""What is written for a type of noise, if not the type itself."""
+
 _LAST: Final = ("seed", "torch_threads")
 
 
@@ -130,7 +133,8 @@ def _with_noise(table: Mapping[str, Any]) -> Mapping[str, Any]:
     """Flatten settings, the types of noise told as one."""
     settings = dict(flatten(table))
     kinds = [settings.pop(key, "none") for key in _NOISE]
-    return {**settings, "noise": " and ".join(kind for kind in kinds if kind != "none") or "no noise"}
+    found = [_KINDS_OF_NOISE.get(kind, kind) for kind in kinds if kind != "none"]
+    return {**settings, "noise": " and ".join(found) or "no noise"}
 
 
 def _written(
@@ -175,7 +179,7 @@ def part(key: str, settings: Mapping[str, Any]) -> str:
     if value is None:
         return ""
     if key in _NOISE:
-        return _NOISE[key] if value == "none" else str(value)
+        return _NOISE[key] if value == "none" else _KINDS_OF_NOISE.get(value, str(value))
     written = str(value).lower() if isinstance(value, bool) else str(value).removesuffix(".0")
     return written if key in _SPEAK_FOR_THEMSELVES else f"{called(key)} {written}"
 

@@ -119,10 +119,10 @@ class Mortal(StreamParty):
         """Go on, unless this is the last that this party does, or was to be done after it."""
         self._passed[step, kind] += 1
         moment = Moment(self.id, step, kind, self._passed[step, kind])
-        if self._dies:
-            await asyncio.get_running_loop().create_future()  # for good
+        loop = asyncio.get_running_loop()
         if moment in self.moments:
             self._dies = True
             logger.warning("dies: %s", moment)
-            await asyncio.sleep(FLUSH_SECONDS)
-            os.kill(os.getpid(), signal.SIGKILL)
+            loop.call_later(FLUSH_SECONDS, os.kill, os.getpid(), signal.SIGKILL)
+        if self._dies:
+            await loop.create_future()  # for good

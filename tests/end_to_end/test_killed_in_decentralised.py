@@ -23,7 +23,7 @@ from mdl.systems.decentralised.messages import (
 )
 from tests.end_to_end.mortal import Ended, Moment, Step, run
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 VICTIM, COLLECTOR = 3, 1
 NODES, EPOCHS, THRESHOLD = 5, 3, 3

@@ -50,10 +50,10 @@ def test_the_two_kinds_of_noise_are_named_as_one(tmp_path: Path) -> None:
         run_with(tmp_path / str(number), settings)
         for number, settings in enumerate(["", noise(1.0), noise(3.0), records, noise(1.0) + records])
     ]
-    assert labels(runs[:2]) == ["no noise", "laplace"]
+    assert labels(runs[:2]) == ["no noise", "Laplace noise"]
     assert labels(runs[1:3]) == ["ε 1", "ε 3"]
-    assert labels([runs[1], runs[3]]) == ["laplace", "dp-sgd"]
-    mixed = ["no noise", "laplace", "laplace, ε 3", "dp-sgd", "laplace and dp-sgd"]
+    assert labels([runs[1], runs[3]]) == ["Laplace noise", "dp-sgd"]
+    mixed = ["no noise", "Laplace noise", "Laplace noise, ε 3", "dp-sgd", "Laplace noise and dp-sgd"]
     assert labels(runs) == mixed
 
 
@@ -65,7 +65,7 @@ def test_a_setting_has_a_word() -> None:
 def test_a_kind_of_noise_that_is_not_there_is_named(tmp_path: Path) -> None:
     kinds = {"system.privacy.type": "none", "learning.privacy.type": "none"}
     assert [part(key, kinds) for key in kinds] == ["no noise", "no DP-SGD"]
-    assert part("system.privacy.type", {"system.privacy.type": "gaussian"}) == "gaussian"
+    assert part("system.privacy.type", {"system.privacy.type": "gaussian"}) == "Gaussian noise"
 
 
 def test_a_further_setting_is_named_only_where_those_before_it_do_not_suffice(tmp_path: Path) -> None:
@@ -168,7 +168,7 @@ def test_nested_tables_are_flattened() -> None:
 def test_settings_that_vary_are_told_in_the_order_of_names() -> None:
     varied = {"epochs": 5, "learning.privacy.type": "dp-sgd", "system.privacy.type": "none", "workers": None}
     assert told(varied) == "dp-sgd, epochs 5"
-    assert told({"system.privacy.epsilon": 10.0, "system.privacy.type": "laplace"}) == "laplace, ε 10"
+    assert told({"system.privacy.epsilon": 10.0, "system.privacy.type": "laplace"}) == "Laplace noise, ε 10"
 
 
 def test_of_a_kind_of_noise_that_all_have_nothing_is_told() -> None:
