@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 from torch import Tensor
 
-from mdl.errors import InvalidShare, PeerTimeout, ProtocolError
+from mdl.errors import CheatingDetected, InvalidShare, PeerTimeout, ProtocolError
 from mdl.mpc.messages import Sealed
 from mdl.mpc.rounds import Exchange, Protocol, Received, Wanted
 from mdl.party import Party, PartyId
@@ -107,6 +107,7 @@ class Links:
         Raises:
             PeerLeft: another party has left.
             PeerTimeout: one is there, and silent.
+            CheatingDetected: a check of the protocol has failed; culprits are parties of the run.
             InvalidShare: what came is not what was sent.
             ProtocolError: it is not of the size that was due.
         """
@@ -129,6 +130,8 @@ class Links:
             exchange = protocol.send(received)  # type: ignore[arg-type]
         except StopIteration as end:
             return _Turn(None, result=end.value)
+        except CheatingDetected as found:
+            raise CheatingDetected(found.what, [self._numbers[each] for each in found.culprits]) from None
         return _Turn(exchange, self._packed(exchange))
 
     def _packed(self, exchange: Exchange) -> dict[PartyId, list[bytes]]:
