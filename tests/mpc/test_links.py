@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from mdl.errors import InvalidShare, PeerLeft, PeerTimeout, ProtocolError
+from mdl.errors import CheatingDetected, InvalidShare, PeerLeft, PeerTimeout, ProtocolError
 from mdl.mpc import links
 from mdl.mpc.engine import Engine
 from mdl.mpc.links import Links, Seal
@@ -182,3 +182,12 @@ def test_a_seal_opens_at_the_other_end_in_order_and_nowhere_else() -> None:
     with pytest.raises(InvalidShare):
         Seal(bytes(32), 1, 2).open(first)  # back to its sender
     assert partial(one.seal, b"")() != one.seal(b"")
+
+
+async def test_whoever_may_have_cheated_is_named_as_a_party_of_the_run() -> None:
+    async def program() -> None:
+        raise CheatingDetected("a check", [0, 2])
+
+    with pytest.raises(CheatingDetected, match="a check") as found:
+        await linked(Hall(), 1).drive(program())
+    assert found.value.culprits == (1, 3)

@@ -178,6 +178,10 @@ def test_products_of_public_numbers_are_rounded_without_bias() -> None:
 # what is sent
 
 
+def is_hash(message: Tensor) -> bool:
+    return (message.shape, message.dtype) == ((32,), torch.uint8)
+
+
 @pytest.mark.parametrize(
     ("operation", "each_bytes", "rounds"),
     [
@@ -194,10 +198,12 @@ def test_messages_are_as_small_and_as_few_as_said(
 ) -> None:
     count = 9_000
     _, traffic = run(opened(operation, compared(count), compared(count, 1)))
-    inputs, output = 2 * 16, 32
-    hashes, confirmations, hashes_of_opened = 12 * 64, 12, 4 * 32
+    inputs, output, confirmations = 2 * 16, 32, 12
+    hashes = [tensor for *_, tensor in traffic.messages if is_hash(tensor)]
+    # Between all pairs, in all rounds but the first one; and each gets one with what is opened.
+    assert len(hashes) == 12 * (2 + rounds) + 4
     assert sum(traffic.sent_bytes.values()) == (
-        (inputs + each_bytes + output) * count + hashes + confirmations + hashes_of_opened
+        (inputs + each_bytes + output) * count + confirmations + 32 * len(hashes)
     )
     assert traffic.rounds == 2 + rounds + CHECK + OPENING
 
@@ -207,7 +213,7 @@ def test_a_step_of_training_takes_twice_what_three_semi_honest_parties_send() ->
     network, batches = dense()
     _, traffic = run(training(network, batches[:1], 0.1))
     sent = list(traffic.sent_bytes.values())
-    assert sum(sent) < 620_000
+    assert sum(sent) < 670_000
     assert traffic.rounds <= 103
     # All parties send alike, but for inputs: images are party 0's.
     assert max(sent) - min(sent) <= 2 * 16 * 64 * 8 + sum(sent) // 20
@@ -227,7 +233,10 @@ def test_sizes_and_order_are_the_same_for_all_data(operation: Callable[..., Any]
 def test_every_message_before_the_check_is_uniform(operation: Callable[..., Any], value: int) -> None:
     constant = torch.full((20_000,), value)
     _, traffic = run(opened(operation, constant, constant))
-    messages = [tensor for number, _, _, tensor in traffic.messages if number < traffic.rounds - 3]
+    messages = [
+        tensor for number, _, _, tensor in traffic.messages if number < traffic.rounds - CHECK - OPENING
+    ]
+    messages = [tensor for tensor in messages if not is_hash(tensor)]
     assert len(messages) >= 2 * 2 + 6
     for tensor in messages:
         ones = int((tensor.to(torch.int64) & 1).sum())
@@ -281,8 +290,8 @@ def test_holders_of_a_key_are_equally_far() -> None:
 def expect_found_out(make: Callable[[], dict[int, Protocol[Tensor]]], part: slice = slice(None)) -> None:
     """Change a bit of each message of a run that opens what it computes, one in each run.
 
-    The three parties that are honest never accept a wrong result, and one at least finds it out. If it was
-    not a message of the check or the opening itself, nothing at all is opened.
+    The three parties that are honest never accept a wrong result, and one at least finds it out: before
+    anything is opened, and in the next round, or it is a message of the check or the opening itself.
     """
     results, traffic = play(make())
     expected = results[0]
@@ -296,7 +305,8 @@ def expect_found_out(make: Callable[[], dict[int, Protocol[Tensor]]], part: slic
         assert all(torch.equal(found, expected) for found in outcome.results.values())
         if traffic.messages[number][0] <= check:
             assert not outcome.results
-            assert outcome.rounds < traffic.rounds
+            # Its round, which is counted from 0, the next one, and one in which some wait in vain.
+            assert outcome.rounds <= traffic.messages[number][0] + 3
 
 
 def repeated(program: Program[T], rounding: Rounding) -> dict[int, Protocol[T]]:
@@ -306,8 +316,10 @@ def repeated(program: Program[T], rounding: Rounding) -> dict[int, Protocol[T]]:
     return {engine.party: program(engine) for engine in engines}
 
 
-@pytest.mark.parametrize("rounding", ["nearest", "probabilistic"])
-@pytest.mark.parametrize("operation", OPERATIONS)
+@pytest.mark.parametrize(
+    ("operation", "rounding"),
+    [*((operation, "probabilistic") for operation in OPERATIONS), (scaled, "nearest")],
+)
 def test_a_wrong_bit_in_any_message_is_found_out(operation: Callable[..., Any], rounding: Rounding) -> None:
     program = opened(operation, compared(9), compared(9, 1))
     expect_found_out(lambda: repeated(program, rounding))
@@ -320,13 +332,13 @@ def smallest() -> Program[Tensor]:
     return training(network, [(torch.randint(1 << 16, (2, 2)), one_hot(torch.tensor([0, 1]), 2))], 0.1)
 
 
-PARTS = 4
+PARTS = 12
 """Into which the longest test is cut."""
 
 
 def test_a_wrong_bit_in_a_step_of_training_is_found_out() -> None:
     program = smallest()
-    expect_found_out(lambda: repeated(program, "probabilistic"), slice(0, None, 9))
+    expect_found_out(lambda: repeated(program, "probabilistic"), slice(0, None, 29))
 
 
 @pytest.mark.slow
@@ -406,4 +418,4 @@ def test_a_wrong_bit_in_the_set_up_is_found_out() -> None:
 def test_who_finds_out_says_which_check_has_failed() -> None:
     outcome = tampered(protocols(opened(product, EDGES, EDGES)), 0)
     assert all(isinstance(found, CheatingDetected) for found in outcome.detected.values())
-    assert all(str(found).startswith("transcripts: ") for found in outcome.detected.values())
+    assert all(str(found).startswith("transcripts: what party") for found in outcome.detected.values())

@@ -1,7 +1,6 @@
 """The engine of four parties: shares of three components, and checks before anything is opened."""
 
 from collections.abc import Mapping, Sequence
-from hashlib import sha256
 from typing import Final
 
 import torch
@@ -12,13 +11,11 @@ from mdl.mpc import adders
 from mdl.mpc.engine import COMPARED_BITS, Bilinear, Rounding
 from mdl.mpc.keystream import Keystream
 from mdl.mpc.rep4 import steps
-from mdl.mpc.rep4.joint import XOR, Joint, Parts, across, held, partner
-from mdl.mpc.rep4.transcripts import HASH_BYTES, HOLDERS, content
+from mdl.mpc.rep4.joint import HOLDERS, XOR, Joint, Parts, across, held, partner
 from mdl.mpc.rounds import Exchange, Wanted, together
 from mdl.mpc.secret import Bits, Secret
+from mdl.mpc.transcripts import hash_of, wanted_hash
 from mdl.party import PartyId
-
-_HASH_SIZE: Final = torch.Size([HASH_BYTES])
 
 
 class Rep4:
@@ -69,20 +66,20 @@ class Rep4:
         }
         components = {**masks, owner: torch.zeros(shape, dtype=torch.int64)}
         receivers = across(owner)
+        sends: list[tuple[PartyId, Tensor]] = []
         if self.party == owner:
             assert values is not None
             assert values.shape == shape
             components[last] = values - masks[receivers[0]] - masks[receivers[1]]
-            await Exchange([(receiver, components[last]) for receiver in receivers])
-        elif self.party == last:
-            await Exchange()
-        else:
-            (components[last],) = await Exchange((), [Wanted(owner, shape, torch.int64)])
-            self._joint.transcripts.enter_handed(owner, receivers, components[last])
+            sends = [(receiver, components[last]) for receiver in receivers]
+        wants = [Wanted(owner, shape, torch.int64)] if self.party in receivers else []
+        for received in await self._joint.transcripts.exchange(sends, wants):
+            components[last] = received
+            self._joint.transcripts.enter_handed(receivers, received)
         return self._secret([components[component] for component in held(self.party)])
 
     async def check(self) -> None:
-        """See `Engine`: compare the transcripts of all that was sent since the start."""
+        """See `Engine`: compare what has not been compared yet, and hear that all agree."""
         await self._joint.transcripts.compare()
 
     async def open(self, secret: Secret) -> Tensor:
@@ -104,14 +101,14 @@ class Rep4:
             if self.party == sender:
                 sends.append((receiver, components[receiver]))
             elif self.party == witness:
-                sends.append((receiver, _hash(components[receiver])))
+                sends.append((receiver, hash_of(components[receiver])))
         if self.party not in receivers:
             await Exchange(sends)
             return None
         sender, witness = _openers(self.party)
-        wants = [Wanted(sender, secret.shape, torch.int64), Wanted(witness, _HASH_SIZE, torch.uint8)]
+        wants = [Wanted(sender, secret.shape, torch.int64), wanted_hash(witness)]
         lacking, told = await Exchange(sends, wants)
-        if not torch.equal(_hash(lacking), told):
+        if not torch.equal(hash_of(lacking), told):
             raise CheatingDetected(
                 "opening: what was received is not what its witness says", [sender, witness]
             )
@@ -215,10 +212,6 @@ def _parts(secret: Secret | Bits) -> Parts:
 def _openers(receiver: PartyId) -> tuple[PartyId, PartyId]:
     """Say who sends a party the component it lacks, and who the hash of it."""
     return (receiver + 1) % HOLDERS, (receiver + 2) % HOLDERS
-
-
-def _hash(component: Tensor) -> Tensor:
-    return torch.frombuffer(bytearray(sha256(content(component)).digest()), dtype=torch.uint8)
 
 
 def dealt(

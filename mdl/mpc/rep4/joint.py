@@ -21,8 +21,8 @@ import torch
 from torch import Tensor
 
 from mdl.mpc.keystream import Keystream
-from mdl.mpc.rep4.transcripts import Transcripts
-from mdl.mpc.rounds import Exchange, Wanted
+from mdl.mpc.rounds import Wanted
+from mdl.mpc.transcripts import Transcripts
 from mdl.party import PartyId
 
 Parts: TypeAlias = tuple[Tensor, Tensor, Tensor]
@@ -42,6 +42,8 @@ class Group:
     minus: Callable[[Tensor, Tensor], Tensor]
 
 
+HOLDERS: Final = 4
+
 SUM: Final = Group(torch.add, torch.sub)
 XOR: Final = Group(torch.bitwise_xor, torch.bitwise_xor)
 
@@ -52,7 +54,7 @@ class Route:
 
     Attributes:
         sender: knows the number, and sends what the mask leaves of it.
-        witness: knows the number too, and enters into its transcript what must be sent.
+        witness: knows the number too, and tells the receiver the hash of what must be sent.
         receiver: of the message; it lacks the mask, which becomes the component of its number.
         other: has the mask, and lacks the message, which becomes the component of its number.
     """
@@ -102,7 +104,7 @@ class Joint:
         assert sorted(keys) == sorted(held(party))
         self.party = party
         self.streams = {component: Keystream(keys[component]) for component in held(party)}
-        self.transcripts = Transcripts(party)
+        self.transcripts = Transcripts(party, HOLDERS)
         self._turns = cycle(_TOLD)
 
     @property
@@ -163,12 +165,12 @@ class Joint:
             if self.party == route.sender:
                 sends.append((route.receiver, shares[route.other]))
             found.append(shares)
-        received = iter(await Exchange(sends, wants))
+        received = iter(await self.transcripts.exchange(sends, wants))
         for (route, _), shares in zip(routes, found, strict=True):
             if self.party == route.receiver:
                 shares[route.other] = next(received)
             if self.party in (route.witness, route.receiver):
-                self.transcripts.enter(route.sender, route.witness, route.receiver, shares[route.other])
+                self.transcripts.enter(route.witness, route.receiver, shares[route.other])
         return found
 
     def _summed(self, shares: Sequence[Mapping[PartyId, Tensor]], group: Group) -> Parts:

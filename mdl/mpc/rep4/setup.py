@@ -5,9 +5,9 @@ import torch
 from mdl.mpc.engine import Rounding
 from mdl.mpc.keystream import KEY_BYTES
 from mdl.mpc.rep4.engine import Rep4
-from mdl.mpc.rep4.joint import across, partner
-from mdl.mpc.rep4.transcripts import HOLDERS, Transcripts
-from mdl.mpc.rounds import Exchange, Wanted
+from mdl.mpc.rep4.joint import HOLDERS, across, partner
+from mdl.mpc.rounds import Wanted
+from mdl.mpc.transcripts import Transcripts
 from mdl.party import PartyId
 from mdl.system import Randomness
 
@@ -36,15 +36,14 @@ async def begun(number: PartyId, rounding: Rounding, rng: Randomness) -> Rep4:
         sends += [(receiver, common) for receiver in others]
     else:
         wants.append(Wanted(0, size, torch.uint8))
-    first, second, *given = await Exchange(sends, wants)
-
-    transcripts = Transcripts(number)
+    transcripts = Transcripts(number, HOLDERS)
+    first, second, *given = await transcripts.exchange(sends, wants)
     keys = {partner(number): drawn}
     for owner, key in zip(opposite, (first, second), strict=True):
-        transcripts.enter_handed(owner, across(owner), key)
+        transcripts.enter_handed(across(owner), key)
         keys[partner(owner)] = key
     for common in given:
-        transcripts.enter_handed(0, others, common)
+        transcripts.enter_handed(others, common)
     await transcripts.compare()
     return Rep4(
         number,
