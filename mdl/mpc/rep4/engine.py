@@ -1,6 +1,6 @@
 """The engine of four parties: shares of three components, and checks before anything is opened."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import torch
@@ -158,32 +158,39 @@ class Rep4:
     async def _carry(self, part: Tensor, drop: int) -> Parts:
         """Give the carry of the lowest digits, as an integer."""
         low = (part << COMPARED_BITS - drop).to(torch.int32)
-        g, p = await steps.generated(self._joint, low)
-        return await steps.counted(
-            self._joint, _parts(await adders.carried(self._bits(g), self._bits(p), self.conjunction))
-        )
+        g, p = await self._generated(adders.ordered(low, COMPARED_BITS))
+        first, second, third = await adders.carried(g, p, self._and, COMPARED_BITS)
+        return await steps.counted(self._joint, (first, second, third))
 
     # -------------------------------------------------------------------------------------- bits
 
     async def negative(self, secret: Secret) -> Bits:
-        """See `Engine`."""
-        g, p = await self._generated(secret)
-        # The sign is the topmost digit of p, and the carry into it.
-        carry = await adders.carried(g.shifted(1), p.shifted(1), self.conjunction)
-        return p.digit(COMPARED_BITS - 1) ^ carry
+        """See `Engine`: the topmost bits of a and b, and the carry from those below."""
+        word = steps.known(_parts(secret)).to(torch.int32)
+        # The topmost digit goes to the place of the lowest.
+        turned = word >> COMPARED_BITS - 1 & 1 ^ word << 1
+        g, p = await self._generated(adders.ordered(turned, COMPARED_BITS))
+        carry = await adders.carried(g & -2, p, self._and, COMPARED_BITS)
+        return self._bits(carry ^ (p & 1).to(torch.uint8))
 
     async def bits(self, secret: Secret) -> Bits:
         """See `Engine`."""
-        return await adders.summed(*await self._generated(secret), self.conjunction)
+        g, p = await self._generated(steps.known(_parts(secret)).to(torch.int32))
+        return self._bits(await adders.summed(g, p, self._and, COMPARED_BITS))
 
-    async def _generated(self, secret: Secret) -> tuple[Bits, Bits]:
-        g, p = await steps.generated(self._joint, steps.known(_parts(secret)).to(torch.int32))
-        return self._bits(g), self._bits(p)
+    async def _generated(self, word: Tensor) -> tuple[Tensor, Tensor]:
+        """Begin an addition in binary; components along a new first axis."""
+        g, p = await steps.generated(self._joint, word)
+        return torch.stack(g), torch.stack(p)
 
     async def conjunction(self, one: Bits, two: Bits) -> Bits:
         """See `Engine`."""
-        found = await steps.multiplied(self._joint, torch.bitwise_and, _parts(one), _parts(two), XOR)
-        return self._bits(found)
+        return self._bits(await self._and(one.parts, two.parts))
+
+    async def _and(self, one: Iterable[Tensor], two: Iterable[Tensor]) -> Tensor:
+        """Give the components of the bitwise and, along a new first axis."""
+        (a, b, c), (x, y, z) = one, two
+        return torch.stack(await steps.multiplied(self._joint, torch.bitwise_and, (a, b, c), (x, y, z), XOR))
 
     async def select(self, bit: Bits, secret: Secret) -> Secret:
         """See `Engine`. A second selection by the same bits sends a quarter less."""
@@ -197,10 +204,10 @@ class Rep4:
         """See `Engine`."""
         return self._secret(await steps.counted(self._joint, _parts(bit)))
 
-    def _secret(self, parts: Sequence[Tensor]) -> Secret:
+    def _secret(self, parts: Iterable[Tensor]) -> Secret:
         return Secret(tuple(parts), self._units)
 
-    def _bits(self, parts: Sequence[Tensor]) -> Bits:
+    def _bits(self, parts: Iterable[Tensor]) -> Bits:
         return Bits(tuple(parts), self._units)
 
 
