@@ -1,6 +1,6 @@
 """Engines by the names of their security models."""
 
-from mdl.mpc import rep3
+from mdl.mpc import rep3, rep4
 from mdl.mpc.engine import Engine, Rounding
 from mdl.mpc.rounds import Protocol
 from mdl.mpc.security import SecurityName
@@ -23,3 +23,5 @@ def begun(
     match security:
         case "rep3":
             return rep3.begun(number, rounding, rng)
+        case "rep4":
+            return rep4.begun(number, rounding, rng)

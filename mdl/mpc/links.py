@@ -13,7 +13,7 @@ from typing import Final, Generic, TypeAlias, TypeVar
 
 from torch import Tensor
 
-from mdl.errors import PeerTimeout, ProtocolError
+from mdl.errors import CheatingDetected, PeerTimeout, ProtocolError
 from mdl.mpc.messages import Sealed
 from mdl.mpc.rounds import Exchange, Protocol, Received, Wanted
 from mdl.mpc.seals import Seal, by_sender, open_tensors, seal_tensors, sealed_bytes
@@ -64,6 +64,7 @@ class Links:
         Raises:
             PeerLeft: another party has left.
             PeerTimeout: one is there, and silent.
+            CheatingDetected: a check of the protocol has failed; culprits are parties of the run.
             InvalidShare: what came is not what was sent.
             ProtocolError: it is not of the size that was due.
         """
@@ -95,6 +96,8 @@ class Links:
                 self._tally.add(phase, Cost(computing_seconds=time.perf_counter() - began))
                 result: T = end.value
                 return result
+            except CheatingDetected as found:
+                raise CheatingDetected(found.what, [self._numbers[each] for each in found.culprits]) from None
             phase, sent_bytes = exchange.phase, self._write(exchange, room)
             wanted = by_sender(exchange.wants, self._numbers)
             due = {

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
-SecurityName: TypeAlias = Literal["rep3"]
+SecurityName: TypeAlias = Literal["rep3", "rep4"]
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,7 @@ IS_NOTICED: Final = "is noticed before anything is opened, and the run ends"
 
 SECURITY: Final[Mapping[SecurityName, Security]] = {
     "rep3": Security("replicated sharing, semi-honest, honest majority", (3,), "any two together", FALSIFIES),
+    "rep4": Security("replicated sharing, malicious, one of four", (4,), "any two together", IS_NOTICED),
 }
 """What there is to choose from, by its name in the experiment file."""
 

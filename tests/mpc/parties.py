@@ -9,6 +9,8 @@ from torch import Tensor
 from mdl.mpc.engine import Engine, Rounding
 from mdl.mpc.plain import Plain
 from mdl.mpc.rep3.engine import Rep3, dealt
+from mdl.mpc.rep4 import engine as rep4
+from mdl.mpc.rep4.engine import Rep4
 from mdl.mpc.rounds import Protocol, Traffic, play
 from mdl.mpc.secret import Secret
 
@@ -19,6 +21,10 @@ Program = Callable[[Engine], Protocol[T]]
 
 def three(rounding: Rounding = "probabilistic") -> tuple[Rep3, Rep3, Rep3]:
     return dealt([os.urandom(16) for _ in range(3)], os.urandom(16), rounding)
+
+
+def four(rounding: Rounding = "probabilistic") -> tuple[Rep4, Rep4, Rep4, Rep4]:
+    return rep4.dealt([os.urandom(16) for _ in range(4)], os.urandom(16), rounding)
 
 
 def plainly(program: Program[T]) -> T:

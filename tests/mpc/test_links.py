@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from mdl.errors import InvalidShare, PeerLeft, PeerTimeout, ProtocolError
+from mdl.errors import CheatingDetected, InvalidShare, PeerLeft, PeerTimeout, ProtocolError
 from mdl.mpc import links, seals
 from mdl.mpc.engine import Engine
 from mdl.mpc.rep3.engine import Rep3
@@ -194,3 +194,13 @@ async def test_costs_are_counted_by_phase(hall: Hall) -> None:
         counted: dict[str, Any] = {name: (cost.rounds, cost.sent_bytes) for name, cost in each.costs.items()}
         assert counted == {"forward": (3, 36), "": (1, 12)}
         assert all(cost.computing_seconds > 0 < cost.waiting_seconds for cost in each.costs.values())
+
+
+async def test_who_cheated_is_named_as_a_party_of_the_run(hall: Hall) -> None:
+    async def program() -> None:
+        await Exchange()
+        raise CheatingDetected("a check", [0, 2])
+
+    with pytest.raises(CheatingDetected, match="a check") as found:
+        await hall.links(1).drive(program())
+    assert found.value.culprits == (1, 3)

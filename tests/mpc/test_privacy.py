@@ -11,8 +11,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from mdl.mpc import adders
 from mdl.mpc.engine import Engine, multiply
-from mdl.mpc.rep3 import adders
 from mdl.mpc.rep3.engine import Rep3
 from mdl.mpc.ring import Ring
 from mdl.mpc.secret import Bits, Secret

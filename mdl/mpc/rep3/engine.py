@@ -6,9 +6,10 @@ from typing import Final
 import torch
 from torch import Tensor
 
+from mdl.mpc import adders
 from mdl.mpc.engine import Bilinear, Rounding
 from mdl.mpc.keystream import Keystream
-from mdl.mpc.rep3 import adders, steps
+from mdl.mpc.rep3 import steps
 from mdl.mpc.rep3.seats import Pair, Seat, seats_of, thirds
 from mdl.mpc.ring import RING_64, Ring
 from mdl.mpc.rounds import Exchange, Protocol, Wanted, together

@@ -1,6 +1,6 @@
-"""Carries of an addition in binary, over replicated bits; no roles here, all three parties do the same.
+"""Carries of an addition in binary, over replicated bits: all that is asked of an engine is a conjunction.
 
-Tensors have a first axis of two, for the components that a party holds. Words are of `bits` binary digits, a
+Tensors have a first axis, for the components that a party holds. Words are of `bits` binary digits, a
 power of two; what is above these has no meaning.
 """
 
