@@ -1,12 +1,12 @@
 """Two to ten parties with a dealer: additive sharing, dishonest majority, semi-honest.
 
-x = x' + m_0 + ... + m_{n-1} modulo 2^64. The public part x' is known to all n holders, holder i alone knows
-m_i, and a dealer, who is one party more, knows the mask m = m_0 + ... + m_{n-1} and nothing else. Every number
+x = x' + m_0 + ... + m_{n-1} modulo 2^64. All n holders know the public part x', holder i alone knows m_i,
+and a dealer, who is one party more, knows the mask m = m_0 + ... + m_{n-1} and nothing else. Every number
 that holders send each other is masked by such an m that nobody used before: any n - 1 of them learn nothing.
 The dealer receives nothing at all, from anybody, and must not collude with a holder.
 
-The dealer runs the same program as the holders, and so knows which functions of the masks they need: it shares
-these. Holders derive their shares from keys in common with the dealer; only the last one is sent the
+The dealer runs the same program as the holders, and so knows which functions of the masks they need: it
+shares these. Holders derive their shares from keys in common with the dealer; only the last one is sent the
 difference. As the masks of inputs are known when those of outputs are made, a product takes one message of
 each holder to each other one, as large as the result, whatever the inner length [BNO19, PSSY21].
 

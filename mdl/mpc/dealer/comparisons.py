@@ -1,7 +1,7 @@
 """Signs and binary digits of masked numbers; holders and the dealer do the same.
 
-x = x' - l, where holders know x' and the dealer knows l. A digit of x is that of x' xor that of l xor a borrow,
-and it borrows from a place if what is below it in x' is less than what is below it in l.
+x = x' - λ, where holders know x' and the dealer knows λ. A digit of x is that of x' xor that of λ xor a
+borrow: there is one if what is below the digit in x' is less than what is below it in λ.
 """
 
 from typing import Final, Protocol
@@ -22,7 +22,7 @@ class Gates(Protocol):
     """Operations of one opening each, of which comparisons are made."""
 
     def looked_up(self, secret: Secret, places: int, *, signed: bool) -> Run[tuple[Bits, Bits]]:
-        """Compare x' and l by digits of four bits, in their `places` lowest bits.
+        """Compare x' and λ by digits of four bits, in their `places` lowest bits.
 
         Returns:
             Two words, uint8, of a bit for each digit, in `ORDER`: whether it borrows from the next one by
@@ -31,7 +31,7 @@ class Gates(Protocol):
         """
 
     def generated(self, secret: Secret) -> Run[tuple[Bits, Bits]]:
-        """Compare x' and l bit by bit; words of 32 bits, as in `looked_up`."""
+        """Compare x' and λ bit by bit; words of 32 bits, as in `looked_up`."""
 
     def conjunction(self, one: Bits, two: Bits) -> Run[Bits]:
         """See `mdl.mpc.engine.Engine`."""
@@ -43,7 +43,7 @@ async def negative(gates: Gates, secret: Secret) -> Bits:
 
 
 async def borrowed(gates: Gates, secret: Secret, places: int) -> Bits:
-    """Tell where the `places` lowest bits of x' are less than those of l: four rounds."""
+    """Tell where the `places` lowest bits of x' are less than those of λ: four rounds."""
     return await _merged(gates, *await gates.looked_up(secret, places, signed=False))
 
 

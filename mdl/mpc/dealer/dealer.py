@@ -19,7 +19,6 @@ _UNITS: Final = (0,)
 INTEGERS: Final = "integers"
 
 
-
 class Dealer:
     """The dealer's side; see `mdl.mpc.engine.Engine`.
 
@@ -33,9 +32,7 @@ class Dealer:
         rounding: of quotients.
     """
 
-    def __init__(
-        self, keys: Sequence[bytes], *, public: bytes, rounding: Rounding = "probabilistic"
-    ) -> None:
+    def __init__(self, keys: Sequence[bytes], *, public: bytes, rounding: Rounding = "probabilistic") -> None:
         self.party = self.holders = len(keys)
         self._streams = [Keystream(key) for key in keys]
         self._public, self._openings = Keystream(public), Openings(self.party, self.holders)
@@ -95,9 +92,10 @@ class Dealer:
         """See `Engine`."""
         if self._rounding == "probabilistic":
             return await self._quotient(secret.parts[0] - self._public.draw(secret.shape), drop)
-        quotient, borrow = await together(
+        found: list[Secret] = await together(
             self._quotient(secret.parts[0], drop), self._borrow(secret, drop)
         )
+        quotient, borrow = found
         return quotient - borrow
 
     async def _quotient(self, mask: Tensor, drop: int) -> Secret:

@@ -101,13 +101,13 @@ class Holder:
     async def product(
         self, bilinear: Bilinear, one: Secret, two: Secret, *, plus: Secret | None = None
     ) -> Secret:
-        """See `Engine`: (x' + m)(y' + l) + p - k is opened, of which m l - k is shared already."""
-        (x, m), (y, l) = one.parts, two.parts
-        own = bilinear(x, l + y if self._first else l) + bilinear(m, y)
+        """See `Engine`: (x' + a)(y' + b) + p - c is opened, of which a b - c is shared already."""
+        (x, a), (y, b) = one.parts, two.parts
+        own = bilinear(x, b + y if self._first else b) + bilinear(a, y)
         if plus is not None:
             own = own + (plus.parts[0] + plus.parts[1] if self._first else plus.parts[1])
         mask = self._source.mask(own.shape)
-        own = own + await self._source.product(bilinear, m, l, mask)
+        own = own + await self._source.product(bilinear, a, b, mask)
         return Secret((await self._openings.opened(own), mask), _UNITS)
 
     async def scaled_product(
@@ -123,17 +123,19 @@ class Holder:
             # not be.
             moved = self._public.draw(secret.shape)
             return await self._quotient(secret.parts[0] + moved, secret.parts[1] - self._first * moved, drop)
-        half = secret + (1 << drop - 1)
-        quotient, borrow = await together(
-            self._quotient(half.parts[0], half.parts[1], drop), self._borrow(half, drop)
+        half = 1 << drop - 1
+        found: list[Secret] = await together(
+            self._quotient(secret.parts[0], secret.parts[1], drop), self._borrow(secret + half, drop)
         )
-        return quotient - borrow
+        quotient, borrow = found
+        # Half a unit, added to the low bits of x', may carry.
+        return quotient - borrow + (secret.parts[0] >> drop - 1 & 1)
 
     async def _quotient(self, masked: Tensor, share: Tensor, drop: int) -> Secret:
-        """Divide x = x' - l by 2^drop, |x| < 2^62, and round up if the low bits of x' are less than l's.
+        """Divide x = x' - λ by 2^drop, |x| < 2^62: up if the low bits of x' are less than λ's, else down.
 
-        c = x' + 2^62 and l are shifted each, as unsigned numbers. If x + 2^62 + l has wrapped, the topmost
-        bit of l is one and that of c is not, and the quotient lacks 2^(64 - drop). This product of a secret
+        c = x' + 2^62 and λ are shifted each, as unsigned numbers. If x + 2^62 + λ has wrapped, the topmost
+        bit of λ is one and that of c is not, and the quotient lacks 2^(64 - drop). This product of a secret
         bit and a public one is masked by a word of at least `drop` bits, and opened.
         """
         word = masks.wrap_word(drop)
@@ -142,9 +144,7 @@ class Holder:
         quotient, topmost = await self._source.quotient(share, drop)
         lacking = await self._openings.opened((shifted >= 0).to(word) * topmost - mask)
         low = masks.shifted_down(shifted, drop) - (TRUNCATED_LIMIT >> drop)
-        return Secret(
-            (low + masks.wrapped(lacking, drop), quotient + masks.wrapped(mask, drop)), _UNITS
-        )
+        return Secret((low + masks.wrapped(lacking, drop), quotient + masks.wrapped(mask, drop)), _UNITS)
 
     async def _borrow(self, secret: Secret, drop: int) -> Secret:
         return await self.integers(await comparisons.borrowed(self, secret, drop))
@@ -165,7 +165,7 @@ class Holder:
         mask = self._source.mask(torch.Size([2, *masked.shape]), torch.uint8)
         digits = masks.digits(masked, places)
         tables = await self._source.tables(share, places, signed=signed)
-        # Of x' less one: it is below all of l's digits if x' is zero, or all goes round.
+        # Of x' less one: it is below all of λ's digits if x' is zero, or all goes round.
         of_less = tables << 1 | self._first
         if signed:
             of_less[-1] = tables[-1] << 1 | tables[-1] >> 15 & 1
@@ -184,14 +184,14 @@ class Holder:
 
     async def conjunction(self, one: Bits, two: Bits) -> Bits:
         """See `Engine`."""
-        (x, m), (y, l) = one.parts, two.parts
+        (x, a), (y, b) = one.parts, two.parts
         mask = self._source.mask(x.shape, x.dtype)
-        own = x & (l ^ y if self._first else l) ^ m & y
-        own ^= await self._source.conjunction(m, l, mask)
+        own = x & (b ^ y if self._first else b) ^ a & y
+        own ^= await self._source.conjunction(a, b, mask)
         return _bits(await self._openings.opened(own, torch.bitwise_xor), mask)
 
     async def select(self, bit: Bits, secret: Secret) -> Secret:
-        """See `Engine`: with a bit b' xor m, where m is an integer, x m (1 - 2b') + b' x is opened, masked."""
+        """See `Engine`: a bit is b' + (1 - 2b') m, and its product with x' + k is opened, masked."""
         assert bit.shape == secret.shape
         x, share = secret.parts
         known, sign, of_bit = await self._integers(bit)

@@ -1,4 +1,4 @@
-"""Functions of masks, in the clear, as whoever knows a mask computes them. l stands for -m: x' = x + l."""
+"""Functions of masks, in the clear, as whoever knows a mask computes them. λ stands for -m: x' = x + λ."""
 
 from typing import Final
 
@@ -15,7 +15,7 @@ _UPPER_HALF: Final = 0xFF00
 
 
 def quotient(mask: Tensor, drop: int) -> tuple[Tensor, Tensor]:
-    """Give minus the quotient of l, read as an unsigned number, by 2^drop; and the topmost bit of l.
+    """Give minus the quotient of λ, read as an unsigned number, by 2^drop; and the topmost bit of λ.
 
     The bit is in the type of `wrap_word`.
     """
@@ -52,7 +52,7 @@ def digits(words: Tensor, places: int) -> Tensor:
 
 
 def tables(mask: Tensor, places: int, *, signed: bool) -> Tensor:
-    """Give, for the digits d of l, words whose bit v answers for any digit v of x': is v below d?
+    """Give, for the digits d of λ, words whose bit v answers for any digit v of x': is v below d?
 
     If `signed` the topmost digit's words tell instead if v - d, modulo 16, is 8 or above.
 
@@ -68,5 +68,5 @@ def tables(mask: Tensor, places: int, *, signed: bool) -> Tensor:
 
 
 def binary(mask: Tensor) -> Tensor:
-    """Give the 32 lowest digits of l, as a word, int32."""
+    """Give the 32 lowest digits of λ, as a word, int32."""
     return (-mask).to(torch.int32)
