@@ -17,5 +17,6 @@ improved mixed-protocol secure two-party computation, USENIX Security 2021.
 
 from mdl.mpc.dealer.dealer import Dealer
 from mdl.mpc.dealer.holder import Holder
+from mdl.mpc.dealer.setup import begun
 
-__all__ = ["Dealer", "Holder"]
+__all__ = ["Dealer", "Holder", "begun"]
