@@ -56,7 +56,9 @@ class Wide:
     @classmethod
     def unpacked(cls, data: Tensor, residues: Residues) -> "Wide":
         """Read what `packed` has written, shape (..., size_bytes), uint8; any bytes are some residue's."""
-        low = data[..., :_LOW_BYTES].clone(memory_format=torch.contiguous_format).view(torch.int64).squeeze(-1)
+        low = (
+            data[..., :_LOW_BYTES].clone(memory_format=torch.contiguous_format).view(torch.int64).squeeze(-1)
+        )
         above = torch.zeros(*data.shape[:-1], 8, dtype=torch.uint8)
         above[..., : residues.size_bytes - _LOW_BYTES] = data[..., _LOW_BYTES:]
         return cls(residues.of_words(low, above.view(torch.int64).squeeze(-1)), residues)

@@ -3,7 +3,7 @@
 1. Each has hashed all it has seen opened. It tells the others the hash, and commits to a seed. If hashes
    differ, somebody has told two holders two things.
 2. Seeds are opened. Together they give random factors, which nobody knew while something was opened.
-3. Each combines codes, less those of what was opened, with these factors, and commits to what it finds.
+3. Each combines MACs, less those of what was opened, with these factors, and commits to what it finds.
 4. That is opened. All together it must be zero.
 
 [CDESX18], MACCheck; the fingerprint of words is that of `mdl.mpc.spdz2k.fingerprints`.
@@ -20,8 +20,8 @@ from mdl.errors import CheatingDetected
 from mdl.mpc.keystream import KEY_BYTES, Keystream
 from mdl.mpc.residues import RING_104
 from mdl.mpc.rounds import Exchange, Wanted
-from mdl.mpc.spdz2k.codes import CODE_BITS, Key
 from mdl.mpc.spdz2k.fingerprints import fingerprint
+from mdl.mpc.spdz2k.macs import MAC_BITS, Key
 from mdl.mpc.wide import Wide
 from mdl.party import PartyId
 from mdl.system import Randomness
@@ -47,18 +47,18 @@ class Opened:
         self._words: list[tuple[Tensor, Tensor]] = []
 
     def said(self, data: Tensor) -> None:
-        """Note what somebody has told all others, without a code."""
+        """Note what somebody has told all others, without a MAC."""
         self._transcript.update(_bytes(data))
 
-    def number(self, values: Wide, codes: Wide) -> None:
-        """Note numbers that were opened, and this holder's shares of their codes."""
+    def number(self, values: Wide, macs: Wide) -> None:
+        """Note numbers that were opened, and this holder's shares of their MACs."""
         self.said(values.packed())
-        self._numbers.append((values, codes))
+        self._numbers.append((values, macs))
 
-    def words(self, values: Tensor, codes: Tensor) -> None:
-        """Note words that were opened, and this holder's shares of their codes, shape (40, ...)."""
+    def words(self, values: Tensor, macs: Tensor) -> None:
+        """Note words that were opened, and this holder's shares of their MACs, shape (40, ...)."""
         self.said(values)
-        self._words.append((values, codes))
+        self._words.append((values, macs))
 
     async def verified(self, party: PartyId, holders: int, rng: Randomness) -> None:
         """Verify it.
@@ -83,14 +83,12 @@ class Opened:
     ) -> bytes:
         """Give what is to be zero together with the others'."""
         total = Wide.constants([0], RING_104)
-        for values, codes in numbers:
-            rest = (codes - self._key.of_number(values)).reshape(-1)
-            factor = factors.draw(rest.shape) & (1 << CODE_BITS) - 1
+        for values, macs in numbers:
+            rest = (macs - self._key.of_number(values)).reshape(-1)
+            factor = factors.draw(rest.shape) & (1 << MAC_BITS) - 1
             total = total + (rest * factor).sum(0)
-        folded = torch.zeros(1, dtype=torch.int64)
-        for opened, shares in words:
-            left = _words_of(shares ^ self._key.of_words(opened))
-            folded = fingerprint(torch.cat((left, folded)), factors).reshape(1)
+        rests = [_words_of(shares ^ self._key.of_words(opened)) for opened, shares in words]
+        folded = fingerprint(torch.cat(rests or [torch.zeros(1, dtype=torch.int64)]), factors)
         return _bytes(total.packed()) + _bytes(folded)
 
 

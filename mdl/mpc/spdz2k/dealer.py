@@ -13,7 +13,7 @@ from mdl.mpc.residues import RING_104
 from mdl.mpc.rounds import Exchange, together
 from mdl.mpc.secret import Bits, Secret, of_wide, wide_parts
 from mdl.mpc.spdz2k.checks import STEPS
-from mdl.mpc.spdz2k.codes import CHECKED_ENTRIES
+from mdl.mpc.spdz2k.macs import CHECKED_ENTRIES
 from mdl.mpc.spdz2k.sources import Dealing
 from mdl.mpc.wide import Wide, bilinear
 from mdl.party import PartyId
@@ -48,7 +48,7 @@ class AuthenticatingDealer:
         """See `Engine`."""
         assert values is None
         mask = self._hand.own_mask(owner, shape)
-        await self._hand.numbers(self._code(mask))
+        await self._hand.numbers(self._mac(mask))
         await Exchange()
         return _secret(mask)
 
@@ -85,7 +85,7 @@ class AuthenticatingDealer:
         del plus
         product = _multiplied(bilinear, *wide_parts(one), *wide_parts(two))
         mask = self._hand.mask(product.shape)
-        await self._hand.numbers(self._code(mask), *self._hand.authenticated(product - mask))
+        await self._hand.numbers(self._mac(mask), *self._hand.authenticated(product - mask))
         await self._awaited(mask.shape)
         return _secret(mask)
 
@@ -108,7 +108,7 @@ class AuthenticatingDealer:
         mask = self._hand.mask(low.shape)
         quotient, topmost = (Wide.of(each.to(torch.int64), RING_104) for each in masks.quotient(low, drop))
         await self._hand.numbers(
-            self._code(mask), *self._hand.authenticated(quotient), *self._hand.authenticated(topmost)
+            self._mac(mask), *self._hand.authenticated(quotient), *self._hand.authenticated(topmost)
         )
         await self._awaited(mask.shape)
         return _secret(quotient + (mask << WORD_BITS - drop))
@@ -157,7 +157,7 @@ class AuthenticatingDealer:
         of_bit = await self._integers(bit)
         mask = self._hand.mask(secret.shape)
         crossed = wide_parts(secret)[0] * of_bit
-        await self._hand.numbers(self._code(mask), *self._hand.authenticated(crossed))
+        await self._hand.numbers(self._mac(mask), *self._hand.authenticated(crossed))
         await self._awaited(mask.shape)
         return _secret(mask)
 
@@ -165,7 +165,7 @@ class AuthenticatingDealer:
         """See `Engine`."""
         await self._integers(bit)
         mask = self._hand.mask(bit.shape)
-        await self._hand.numbers(self._code(mask))
+        await self._hand.numbers(self._mac(mask))
         await self._awaited(mask.shape)
         return _secret(mask)
 
@@ -179,7 +179,7 @@ class AuthenticatingDealer:
 
     # -------------------------------------------------------------------------------------- steps
 
-    def _code(self, mask: Wide) -> Wide:
+    def _mac(self, mask: Wide) -> Wide:
         return self._hand.key.of_number(mask)
 
     async def _mask_of_words(self, shape: torch.Size, dtype: torch.dtype) -> Tensor:

@@ -1,7 +1,7 @@
 """The engine of a holder of authenticated shares.
 
 Of a secret's parts the first is public, the second this holder's share of the mask, the third that of its
-code; of bits there are 40 codes. Every opening is of numbers or words with their codes, and noted.
+MAC; of bits there are 40 MACs. Every opening is of numbers or words with their MACs, and noted.
 """
 
 from typing import Final
@@ -16,14 +16,14 @@ from mdl.mpc.residues import RING_104
 from mdl.mpc.rounds import Exchange, Wanted, together
 from mdl.mpc.secret import Bits, Secret, of_wide, wide_parts
 from mdl.mpc.spdz2k.checks import Opened
-from mdl.mpc.spdz2k.codes import CHECKED_ENTRIES, CODE_BITS
-from mdl.mpc.spdz2k.sources import Dealt, with_codes
+from mdl.mpc.spdz2k.macs import CHECKED_ENTRIES, MAC_BITS
+from mdl.mpc.spdz2k.sources import Dealt
 from mdl.mpc.wide import Wide, bilinear
 from mdl.party import PartyId
 from mdl.system import Randomness
 
 _UNITS: Final = (1, 0, 0)
-_UNITS_OF_BITS: Final = (1, *(0,) * (1 + CODE_BITS))
+_UNITS_OF_BITS: Final = (1, *(0,) * (1 + MAC_BITS))
 _INTEGERS: Final = "integers"
 
 
@@ -71,7 +71,7 @@ class AuthenticatedHolder:
         """See `Engine`: the owner knows the whole mask, and tells the others the masked values."""
         nothing = Wide.of(torch.zeros(shape, dtype=torch.int64), RING_104)
         mask = self._source.mask(shape) if self.party == owner else nothing
-        (code,) = _each(await self._source.numbers(1, shape))
+        (mac,) = _each(await self._source.numbers(1, shape))
         if self.party == owner:
             assert values is not None
             packed = (Wide.of(values, RING_104) - mask).packed()
@@ -79,7 +79,7 @@ class AuthenticatedHolder:
         else:
             (packed,) = await Exchange((), [Wanted(owner, _packed_size(shape), torch.uint8)])
         self._opened.said(packed)
-        return of_wide((Wide.unpacked(packed, RING_104), mask, code), _UNITS)
+        return of_wide((Wide.unpacked(packed, RING_104), mask, mac), _UNITS)
 
     async def check(self) -> None:
         """See `Engine`."""
@@ -91,20 +91,20 @@ class AuthenticatedHolder:
 
         These are shared afresh, so that of the mask nothing but the sum can be told from what all send.
         """
-        masked, share, code = wide_parts(secret)
+        masked, share, mac = wide_parts(secret)
         above, code_above = _each(await self._source.numbers(2, secret.shape))
         await self.check()
-        mask = await self._summed(share + above, code + code_above)
+        mask = await self._summed(share + above, mac + code_above)
         await self.check()
         return (masked + mask).signed()
 
     async def open_to(self, receiver: PartyId, secret: Secret) -> Tensor | None:
         """See `Engine`: the mask is opened, with another one that only the receiver knows."""
-        masked, share, code = wide_parts(secret)
+        masked, share, mac = wide_parts(secret)
         own = self._source.mask(secret.shape) if self.party == receiver else None
-        of_own, code_of_own = _each(await self._source.numbers(2, secret.shape))
+        of_own, mac_of_own = _each(await self._source.numbers(2, secret.shape))
         await self.check()
-        mask = await self._summed(share + of_own, code + code_of_own)
+        mask = await self._summed(share + of_own, mac + mac_of_own)
         await self.check()
         return None if own is None else (masked + mask - own).signed()
 
@@ -118,16 +118,16 @@ class AuthenticatedHolder:
     async def product(
         self, bilinear: Bilinear, one: Secret, two: Secret, *, plus: Secret | None = None
     ) -> Secret:
-        """See `Engine`: as without codes; of the public part the code is the key's share times it."""
-        x, a, code_of_a = wide_parts(one)
-        y, b, code_of_b = self._whole(two)
-        own, code = (_multiplied(bilinear, x, each, of_x, y) for each, of_x in ((b, a), (code_of_b, code_of_a)))
+        """See `Engine`: as without MACs; of the public part the MAC is the key's share times it."""
+        x, a, mac_of_a = wide_parts(one)
+        y, b, mac_of_b = self._whole(two)
+        own, mac = (_multiplied(bilinear, x, each, of_x, y) for each, of_x in ((b, a), (mac_of_b, mac_of_a)))
         if plus is not None:
-            _, p, code_of_p = self._whole(plus)
-            own, code = own + p, code + code_of_p
+            _, p, mac_of_p = self._whole(plus)
+            own, mac = own + p, mac + mac_of_p
         mask = self._source.mask(own.shape)
-        code_of_mask, rest, code_of_rest = _each(await self._source.numbers(3, own.shape))
-        return of_wide((await self._number(own + rest, code + code_of_rest), mask, code_of_mask), _UNITS)
+        mac_of_mask, rest, mac_of_rest = _each(await self._source.numbers(3, own.shape))
+        return of_wide((await self._number(own + rest, mac + mac_of_rest), mask, mac_of_mask), _UNITS)
 
     async def scaled_product(
         self, bilinear: Bilinear, one: Secret, two: Secret, drop: int, *, plus: Secret | None = None
@@ -149,14 +149,14 @@ class AuthenticatedHolder:
         """See `mdl.mpc.dealer.Holder`: of the lowest 64 bits, which are all that is of meaning."""
         shifted = masked + TRUNCATED_LIMIT
         mask = self._source.mask(masked.shape)
-        code, quotient, code_of_quotient, topmost, code_of_topmost = _each(
+        mac, quotient, mac_of_quotient, topmost, mac_of_topmost = _each(
             await self._source.numbers(5, masked.shape)
         )
         below = (shifted >= 0).to(torch.int64)
-        lacking = await self._number(_chosen(below, topmost) - mask, _chosen(below, code_of_topmost) - code)
+        lacking = await self._number(_chosen(below, topmost) - mask, _chosen(below, mac_of_topmost) - mac)
         low = Wide.of(masks.shifted_down(shifted, drop) - (TRUNCATED_LIMIT >> drop), RING_104)
         places = WORD_BITS - drop
-        parts = low + (lacking << places), quotient + (mask << places), code_of_quotient + (code << places)
+        parts = low + (lacking << places), quotient + (mask << places), mac_of_quotient + (mac << places)
         return of_wide(parts, _UNITS)
 
     async def _borrow(self, secret: Secret, drop: int) -> Secret:
@@ -177,7 +177,7 @@ class AuthenticatedHolder:
         masked = wide_parts(secret)[0].signed()
         mask = await self._mask_of_words(torch.Size([2, *masked.shape]), torch.uint8)
         digits = masks.digits(masked, places).unsqueeze(1)
-        whole = torch.Size([masks.DIGITS, 1 + CODE_BITS, *masked.shape])
+        whole = torch.Size([masks.DIGITS, 1 + MAC_BITS, *masked.shape])
         tables = await self._source.words(whole, torch.int16)
         of_less = tables << 1 | self._ones(torch.int16, masked.dim()) & 1
         if signed:
@@ -208,25 +208,25 @@ class AuthenticatedHolder:
         x, *whole = self._whole(secret)
         known, sign, of_bit = await self._integers(bit)
         mask = self._source.mask(secret.shape)
-        code, *crossed = _each(await self._source.numbers(3, secret.shape))
-        own, code_of_own = (
+        mac, *crossed = _each(await self._source.numbers(3, secret.shape))
+        own, mac_of_own = (
             _chosen(known, each) + _chosen(sign, x * of_bit[index] + crossed[index])
             for index, each in enumerate(whole)
         )
-        return of_wide((await self._number(own - mask, code_of_own - code), mask, code), _UNITS)
+        return of_wide((await self._number(own - mask, mac_of_own - mac), mask, mac), _UNITS)
 
     async def integers(self, bit: Bits) -> Secret:
         """See `Engine`."""
         known, sign, of_bit = await self._integers(bit)
         mask = self._source.mask(bit.shape)
-        (code,) = _each(await self._source.numbers(1, bit.shape))
+        (mac,) = _each(await self._source.numbers(1, bit.shape))
         own = _chosen(sign, of_bit[0]) - mask + self._first * known
         of_known = self._key.of_number(Wide.of(known, RING_104))
-        opened = await self._number(own, _chosen(sign, of_bit[1]) - code + of_known)
-        return of_wide((opened, mask, code), _UNITS)
+        opened = await self._number(own, _chosen(sign, of_bit[1]) - mac + of_known)
+        return of_wide((opened, mask, mac), _UNITS)
 
     async def _integers(self, bit: Bits) -> tuple[Tensor, Tensor, Wide]:
-        """Give b', 1 - 2b', and this holder's shares of m as integers and of their codes; see `Holder`."""
+        """Give b', 1 - 2b', and this holder's shares of m as integers and of their MACs; see `Holder`."""
         if _INTEGERS not in bit.kept:
             bit.kept[_INTEGERS] = await self._source.numbers(2, bit.shape)
         known = (bit.parts[0] & 1).to(torch.int64)
@@ -235,36 +235,36 @@ class AuthenticatedHolder:
     # -------------------------------------------------------------------------------------- openings
 
     def _whole(self, secret: Secret) -> tuple[Wide, Wide, Wide]:
-        """Give the public part, and this holder's shares of the secret itself and of its code."""
-        x, share, code = wide_parts(secret)
-        return x, share + x if self._first else share, code + self._key.of_number(x)
+        """Give the public part, and this holder's shares of the secret itself and of its MAC."""
+        x, share, mac = wide_parts(secret)
+        return x, share + x if self._first else share, mac + self._key.of_number(x)
 
     def _ones(self, dtype: torch.dtype, dimensions: int) -> Tensor:
-        """Give this holder's shares of a word of ones, and of its codes: shape (41, 1, ...)."""
+        """Give this holder's shares of a word of ones, and of its MACs: shape (41, 1, ...)."""
         own = torch.full((1,) * (1 + dimensions), -self._first).to(dtype)
         return torch.cat((own, self._key.words(dtype, dimensions)))
 
     async def _mask_of_words(self, shape: torch.Size, dtype: torch.dtype) -> Tensor:
-        """Give shares of a fresh mask and of its codes, shape (41, ...)."""
+        """Give shares of a fresh mask and of its MACs, shape (41, ...)."""
         mask = self._source.mask_of_words(shape, dtype)
-        codes = await self._source.words(torch.Size([CODE_BITS, *shape]), dtype)
-        return torch.cat((mask.unsqueeze(0), codes))
+        macs = await self._source.words(torch.Size([MAC_BITS, *shape]), dtype)
+        return torch.cat((mask.unsqueeze(0), macs))
 
-    async def _number(self, own: Wide, code: Wide) -> Wide:
+    async def _number(self, own: Wide, mac: Wide) -> Wide:
         """Open a number, and verify what there is if it is much."""
-        opened = await self._summed(own, code)
+        opened = await self._summed(own, mac)
         await self._checked(own.shape)
         return opened
 
-    async def _summed(self, own: Wide, code: Wide) -> Wide:
+    async def _summed(self, own: Wide, mac: Wide) -> Wide:
         packed = own.packed()
         for other in await self._swapped(packed):
             own = own + Wide.unpacked(other, RING_104)
-        self._opened.number(own, code)
+        self._opened.number(own, mac)
         return own
 
     async def _word(self, own: Tensor) -> Tensor:
-        """Open words, given with their codes, shape (41, ...) or (41, 2, ...); and verify."""
+        """Open words, given with their MACs, shape (41, ...) or (41, 2, ...); and verify."""
         opened = own[0]
         for other in await self._swapped(opened):
             opened = opened ^ other

@@ -16,7 +16,7 @@ from mdl.system import Randomness
 async def begun(number: PartyId, holders: int, rounding: Rounding, rng: Randomness) -> Engine:
     """Make a party's engine: holders are numbered from 0, and the dealer comes after them.
 
-    The dealer draws a key for each holder, from which their shares of the codes' key are drawn too, and one
+    The dealer draws a key for each holder, from which their shares of the MACs' key are drawn too, and one
     for all. Holder 0 draws the one that the dealer must not have; holders compare it when they first verify.
     """
     if number == holders:

@@ -1,4 +1,4 @@
-"""Both ends of what the dealer deals: masks, functions of them, and the codes of both."""
+"""Both ends of what the dealer deals: masks, functions of them, and the MACs of both."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -9,7 +9,7 @@ from torch import Tensor
 from mdl.mpc.keystream import Keystream
 from mdl.mpc.residues import RING_104
 from mdl.mpc.rounds import Exchange, Wanted
-from mdl.mpc.spdz2k.codes import CODE_BITS, Key, stacked
+from mdl.mpc.spdz2k.macs import Key, stacked
 from mdl.mpc.wide import Wide
 from mdl.party import PartyId
 
@@ -30,11 +30,11 @@ class Dealt:
         self._last = party == holders - 1
 
     def mask(self, shape: torch.Size) -> Wide:
-        """Draw a share of a fresh mask; its code is dealt."""
+        """Draw a share of a fresh mask; its MAC is dealt."""
         return Wide.drawn(self.stream, shape, RING_104)
 
     def mask_of_words(self, shape: torch.Size, dtype: torch.dtype) -> Tensor:
-        """Draw a share of a fresh mask of bits; its codes are dealt."""
+        """Draw a share of a fresh mask of bits; its MACs are dealt."""
         return self.stream.draw(shape, dtype)
 
     async def numbers(self, count: int, shape: torch.Size) -> Wide:
@@ -107,18 +107,13 @@ class Dealing:
         await Exchange([(self._last, value)])
 
     def authenticated(self, value: Wide) -> tuple[Wide, Wide]:
-        """Give numbers with their codes."""
+        """Give numbers with their MACs."""
         return value, self.key.of_number(value)
 
     def authenticated_words(self, value: Tensor) -> Tensor:
-        """Give words with their codes: shape (41, ...)."""
+        """Give words with their MACs: shape (41, ...)."""
         return torch.cat((value.unsqueeze(0), self.key.of_words(value)))
 
     @property
     def _last(self) -> PartyId:
         return len(self.streams) - 1
-
-
-def with_codes(shape: torch.Size) -> torch.Size:
-    """Give the shape of words with their codes."""
-    return torch.Size([1 + CODE_BITS, *shape])

@@ -1,4 +1,4 @@
-"""Keys of codes, and what is shared of a mask together with its code."""
+"""Keys of MACs, and what is shared of a mask together with its MAC."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from mdl.mpc.keystream import Keystream
 from mdl.mpc.residues import RING_104
 from mdl.mpc.wide import Wide, combined
 
-CODE_BITS: Final = 40
+MAC_BITS: Final = 40
 """s: bits of a key, of numbers and of words."""
 
 CHECKED_ENTRIES: Final = 1 << 18
@@ -33,8 +33,8 @@ class Key:
     @classmethod
     def drawn(cls, stream: Keystream) -> "Key":
         """Draw a share."""
-        number, word = ((int(each) & (1 << CODE_BITS) - 1) for each in stream.draw(torch.Size([2])))
-        places = torch.arange(CODE_BITS)
+        number, word = ((int(each) & (1 << MAC_BITS) - 1) for each in stream.draw(torch.Size([2])))
+        places = torch.arange(MAC_BITS)
         return cls(Wide.constants([number], RING_104).reshape(), -(torch.tensor(word) >> places & 1))
 
     @classmethod
@@ -47,14 +47,14 @@ class Key:
 
     def words(self, dtype: torch.dtype, dimensions: int) -> Tensor:
         """Give the 40 bits as words of a type, to go before so many other dimensions."""
-        return self.word.to(dtype).reshape(CODE_BITS, *(1,) * dimensions)
+        return self.word.to(dtype).reshape(MAC_BITS, *(1,) * dimensions)
 
     def of_number(self, numbers: Wide) -> Wide:
-        """Give the codes of numbers."""
+        """Give the MACs of numbers."""
         return numbers * self.number
 
     def of_words(self, words: Tensor) -> Tensor:
-        """Give the codes of words, shape (40, ...)."""
+        """Give the MACs of words, shape (40, ...)."""
         return words & self.words(words.dtype, words.dim())
 
 
