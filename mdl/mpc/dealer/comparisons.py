@@ -10,9 +10,8 @@ import torch
 
 from mdl.mpc.dealer.masks import DIGITS
 from mdl.mpc.engine import COMPARED_BITS
-from mdl.mpc.rep3.adders import summed
 from mdl.mpc.rounds import Protocol as Run
-from mdl.mpc.secret import Bits, Secret
+from mdl.mpc.secret import Bits, Secret, stacked_bits
 
 ORDER: Final = (0, 4, 2, 6, 1, 5, 3, 7)
 """Where a digit's bit is in a word of eight: what is merged first are a word's upper and lower half."""
@@ -48,8 +47,18 @@ async def borrowed(gates: Gates, secret: Secret, places: int) -> Bits:
 
 
 async def bits(gates: Gates, secret: Secret) -> Bits:
-    """Give the 32 lowest binary digits, int32: six rounds."""
-    return await summed(*await gates.generated(secret), gates.conjunction) ^ -1
+    """Give the 32 lowest binary digits, int32: six rounds.
+
+    What (g, p) tell of a place they tell of twice as many places down from it, each time (Kogge and Stone).
+    """
+    g, p = await gates.generated(secret)
+    equal, distance, half = p, 1, COMPARED_BITS // 2
+    while distance < half:
+        below = stacked_bits([g.shifted(distance), p.shifted(distance)])
+        found = await gates.conjunction(stacked_bits([p, p]), below)
+        g, p, distance = g ^ found[0], found[1], 2 * distance
+    borrows = g ^ await gates.conjunction(p, g.shifted(half))
+    return equal ^ borrows.shifted(1) ^ -1
 
 
 async def _merged(gates: Gates, g: Bits, p: Bits) -> Bits:
