@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
-SecurityName: TypeAlias = Literal["rep3"]
+SecurityName: TypeAlias = Literal["rep3", "dealer"]
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,13 @@ IS_NOTICED: Final = "is noticed before anything is opened, and the run ends"
 
 SECURITY: Final[Mapping[SecurityName, Security]] = {
     "rep3": Security("replicated sharing, semi-honest, honest majority", (3,), "any two together", FALSIFIES),
+    "dealer": Security(
+        "additive sharing with a dealer, semi-honest, dishonest majority",
+        range(2, 11),
+        "all holders together, or one with the dealer",
+        FALSIFIES,
+        dealer=True,
+    ),
 }
 """What there is to choose from, by its name in the experiment file."""
 
