@@ -152,6 +152,16 @@ def test_the_longest_inner_sums_of_the_largest_digits_do_not_overflow(residues: 
 
 
 @BOTH
+@pytest.mark.parametrize("shape", [(), (1,), (1, 1), (0, 3)])
+def test_few_are_packed_and_come_out_again(residues: Residues, shape: tuple[int, ...]) -> None:
+    """Of an axis of length one torch does not mind the stride, but its view as other types does."""
+    wide = drawn(residues, *shape)
+    data = torch.frombuffer(bytearray(wide.packed().numpy().tobytes() or b"0"), dtype=torch.uint8)
+    found = Wide.unpacked(data[: wide.packed().numel()].reshape(*shape, residues.size_bytes), residues)
+    assert (integers(found) == integers(wide)).all()
+
+
+@BOTH
 def test_what_is_packed_is_short_one_to_one_and_comes_out_again(residues: Residues) -> None:
     wide = drawn(residues, 3, 50)
     data = wide.packed()

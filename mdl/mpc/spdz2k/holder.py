@@ -16,7 +16,7 @@ from mdl.mpc.residues import RING_104
 from mdl.mpc.rounds import Exchange, Wanted, together
 from mdl.mpc.secret import Bits, Secret, of_wide, wide_parts
 from mdl.mpc.spdz2k.checks import Opened
-from mdl.mpc.spdz2k.macs import CHECKED_ENTRIES, MAC_BITS
+from mdl.mpc.spdz2k.macs import CHECKED_ENTRIES, MAC_BITS, chosen, unstacked
 from mdl.mpc.spdz2k.sources import Dealt
 from mdl.mpc.wide import Wide, bilinear
 from mdl.party import PartyId
@@ -71,13 +71,15 @@ class AuthenticatedHolder:
         """See `Engine`: the owner knows the whole mask, and tells the others the masked values."""
         nothing = Wide.of(torch.zeros(shape, dtype=torch.int64), RING_104)
         mask = self._source.mask(shape) if self.party == owner else nothing
-        (mac,) = _each(await self._source.numbers(1, shape))
+        (mac,) = unstacked(await self._source.numbers(1, shape))
         if self.party == owner:
             assert values is not None
             packed = (Wide.of(values, RING_104) - mask).packed()
             await Exchange([(other, packed) for other in self._others])
         else:
-            (packed,) = await Exchange((), [Wanted(owner, _packed_size(shape), torch.uint8)])
+            (packed,) = await Exchange(
+                (), [Wanted(owner, torch.Size([*shape, RING_104.size_bytes]), torch.uint8)]
+            )
         self._opened.said(packed)
         return of_wide((Wide.unpacked(packed, RING_104), mask, mac), _UNITS)
 
@@ -92,7 +94,7 @@ class AuthenticatedHolder:
         These are shared afresh, so that of the mask nothing but the sum can be told from what all send.
         """
         masked, share, mac = wide_parts(secret)
-        above, code_above = _each(await self._source.numbers(2, secret.shape))
+        above, code_above = unstacked(await self._source.numbers(2, secret.shape))
         await self.check()
         mask = await self._summed(share + above, mac + code_above)
         await self.check()
@@ -102,7 +104,7 @@ class AuthenticatedHolder:
         """See `Engine`: the mask is opened, with another one that only the receiver knows."""
         masked, share, mac = wide_parts(secret)
         own = self._source.mask(secret.shape) if self.party == receiver else None
-        of_own, mac_of_own = _each(await self._source.numbers(2, secret.shape))
+        of_own, mac_of_own = unstacked(await self._source.numbers(2, secret.shape))
         await self.check()
         mask = await self._summed(share + of_own, mac + mac_of_own)
         await self.check()
@@ -126,7 +128,7 @@ class AuthenticatedHolder:
             _, p, mac_of_p = self._whole(plus)
             own, mac = own + p, mac + mac_of_p
         mask = self._source.mask(own.shape)
-        mac_of_mask, rest, mac_of_rest = _each(await self._source.numbers(3, own.shape))
+        mac_of_mask, rest, mac_of_rest = unstacked(await self._source.numbers(3, own.shape))
         return of_wide((await self._number(own + rest, mac + mac_of_rest), mask, mac_of_mask), _UNITS)
 
     async def scaled_product(
@@ -149,11 +151,11 @@ class AuthenticatedHolder:
         """See `mdl.mpc.dealer.Holder`: of the lowest 64 bits, which are all that is of meaning."""
         shifted = masked + TRUNCATED_LIMIT
         mask = self._source.mask(masked.shape)
-        mac, quotient, mac_of_quotient, topmost, mac_of_topmost = _each(
+        mac, quotient, mac_of_quotient, topmost, mac_of_topmost = unstacked(
             await self._source.numbers(5, masked.shape)
         )
         below = (shifted >= 0).to(torch.int64)
-        lacking = await self._number(_chosen(below, topmost) - mask, _chosen(below, mac_of_topmost) - mac)
+        lacking = await self._number(chosen(below, topmost) - mask, chosen(below, mac_of_topmost) - mac)
         low = Wide.of(masks.shifted_down(shifted, drop) - (TRUNCATED_LIMIT >> drop), RING_104)
         places = WORD_BITS - drop
         parts = low + (lacking << places), quotient + (mask << places), mac_of_quotient + (mac << places)
@@ -208,9 +210,9 @@ class AuthenticatedHolder:
         x, *whole = self._whole(secret)
         known, sign, of_bit = await self._integers(bit)
         mask = self._source.mask(secret.shape)
-        mac, *crossed = _each(await self._source.numbers(3, secret.shape))
+        mac, *crossed = unstacked(await self._source.numbers(3, secret.shape))
         own, mac_of_own = (
-            _chosen(known, each) + _chosen(sign, x * of_bit[index] + crossed[index])
+            chosen(known, each) + chosen(sign, x * of_bit[index] + crossed[index])
             for index, each in enumerate(whole)
         )
         return of_wide((await self._number(own - mask, mac_of_own - mac), mask, mac), _UNITS)
@@ -219,10 +221,10 @@ class AuthenticatedHolder:
         """See `Engine`."""
         known, sign, of_bit = await self._integers(bit)
         mask = self._source.mask(bit.shape)
-        (mac,) = _each(await self._source.numbers(1, bit.shape))
-        own = _chosen(sign, of_bit[0]) - mask + self._first * known
+        (mac,) = unstacked(await self._source.numbers(1, bit.shape))
+        own = chosen(sign, of_bit[0]) - mask + self._first * known
         of_known = self._key.of_number(Wide.of(known, RING_104))
-        opened = await self._number(own, _chosen(sign, of_bit[1]) - mac + of_known)
+        opened = await self._number(own, chosen(sign, of_bit[1]) - mac + of_known)
         return of_wide((opened, mask, mac), _UNITS)
 
     async def _integers(self, bit: Bits) -> tuple[Tensor, Tensor, Wide]:
@@ -286,19 +288,6 @@ class AuthenticatedHolder:
 
 def _multiplied(product: Bilinear, x: Wide, b: Wide, a: Wide, y: Wide) -> Wide:
     return bilinear(product, x, b) + bilinear(product, a, y)
-
-
-def _chosen(factor: Tensor, number: Wide) -> Wide:
-    """Multiply by 0, 1 or -1."""
-    return number.map(lambda limb: limb * factor)
-
-
-def _each(numbers: Wide) -> list[Wide]:
-    return [numbers[index] for index in range(numbers.shape[0])]
-
-
-def _packed_size(shape: torch.Size) -> torch.Size:
-    return torch.Size([*shape, RING_104.size_bytes])
 
 
 def _joined(bits: Bits) -> tuple[Tensor, Tensor]:

@@ -61,3 +61,13 @@ class Key:
 def stacked(numbers: Sequence[Wide]) -> Wide:
     """Join numbers along a new first axis."""
     return combined(numbers, lambda parts: torch.stack(list(parts)))
+
+
+def unstacked(numbers: Wide) -> list[Wide]:
+    """Take the first axis apart."""
+    return [numbers[index] for index in range(numbers.shape[0])]
+
+
+def chosen(factor: Tensor, numbers: Wide) -> Wide:
+    """Multiply by 0, 1 or -1."""
+    return numbers.map(lambda limb: limb * factor)
