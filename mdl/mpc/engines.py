@@ -1,6 +1,6 @@
 """Engines by the names of their security models."""
 
-from mdl.mpc import rep3, rep4
+from mdl.mpc import dealer, rep3, rep4, spdz2k
 from mdl.mpc.engine import Engine, Rounding
 from mdl.mpc.rounds import Protocol
 from mdl.mpc.security import SecurityName
@@ -19,9 +19,12 @@ def begun(
         rounding: of quotients.
         rng: of its keys.
     """
-    del holders
     match security:
         case "rep3":
             return rep3.begun(number, rounding, rng)
         case "rep4":
             return rep4.begun(number, rounding, rng)
+        case "dealer":
+            return dealer.begun(number, holders, rounding, rng)
+        case "spdz2k":
+            return spdz2k.begun(number, holders, rounding, rng)

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
-SecurityName: TypeAlias = Literal["rep3", "rep4"]
+SecurityName: TypeAlias = Literal["rep3", "rep4", "dealer", "spdz2k"]
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,20 @@ IS_NOTICED: Final = "is noticed before anything is opened, and the run ends"
 SECURITY: Final[Mapping[SecurityName, Security]] = {
     "rep3": Security("replicated sharing, semi-honest, honest majority", (3,), "any two together", FALSIFIES),
     "rep4": Security("replicated sharing, malicious, one of four", (4,), "any two together", IS_NOTICED),
+    "dealer": Security(
+        "additive sharing with a dealer, semi-honest, dishonest majority",
+        range(2, 11),
+        "all holders together, or one with the dealer",
+        FALSIFIES,
+        dealer=True,
+    ),
+    "spdz2k": Security(
+        "additive sharing with MACs and a dealer, malicious, dishonest majority",
+        range(2, 11),
+        "all holders together, or one with the dealer",
+        IS_NOTICED,
+        dealer=True,
+    ),
 }
 """What there is to choose from, by its name in the experiment file."""
 

@@ -1,0 +1,92 @@
+"""Signs and binary digits of masked numbers; holders and the dealer do the same.
+
+x = x' - λ, where holders know x' and the dealer knows λ. A digit of x is that of x' xor that of λ xor a
+borrow: there is one if what is below the digit in x' is less than what is below it in λ.
+"""
+
+from typing import Final, Protocol
+
+import torch
+
+from mdl.mpc.dealer.masks import DIGITS
+from mdl.mpc.engine import COMPARED_BITS
+from mdl.mpc.rounds import Protocol as Run
+from mdl.mpc.secret import Bits, Secret, stacked_bits
+
+ORDER: Final = (0, 4, 2, 6, 1, 5, 3, 7)
+"""Where a digit's bit is in a word of eight: what is merged first are a word's upper and lower half."""
+
+
+class Gates(Protocol):
+    """Operations of one opening each, of which comparisons are made."""
+
+    def looked_up(self, secret: Secret, places: int, *, signed: bool) -> Run[tuple[Bits, Bits]]:
+        """Compare x' and λ by digits of four bits, in their `places` lowest bits.
+
+        Returns:
+            Two words, uint8, of a bit for each digit, in `ORDER`: whether it borrows from the next one by
+            itself, and whether it does so if it is borrowed from. If `signed` the topmost digit's bits are:
+            the sign if it is not borrowed from, and whether it changes if it is.
+        """
+
+    def generated(self, secret: Secret) -> Run[tuple[Bits, Bits]]:
+        """Compare x' and λ bit by bit; words of 32 bits, as in `looked_up`."""
+
+    def conjunction(self, one: Bits, two: Bits) -> Run[Bits]:
+        """See `mdl.mpc.engine.Engine`."""
+
+
+async def negative(gates: Gates, secret: Secret) -> Bits:
+    """Tell which are negative: four rounds."""
+    return await _merged(gates, *await gates.looked_up(secret, COMPARED_BITS, signed=True))
+
+
+async def borrowed(gates: Gates, secret: Secret, places: int) -> Bits:
+    """Tell where the `places` lowest bits of x' are less than those of λ: four rounds."""
+    return await _merged(gates, *await gates.looked_up(secret, places, signed=False))
+
+
+async def bits(gates: Gates, secret: Secret) -> Bits:
+    """Give the 32 lowest binary digits, int32: six rounds.
+
+    What (g, p) tell of a place they tell of twice as many places down from it, each time (Kogge and Stone).
+    """
+    g, p = await gates.generated(secret)
+    equal, distance, half = p, 1, COMPARED_BITS // 2
+    while distance < half:
+        below = stacked_bits([g.shifted(distance), p.shifted(distance)])
+        found = await gates.conjunction(stacked_bits([p, p]), below)
+        g, p, distance = g ^ found[0], found[1], 2 * distance
+    borrows = g ^ await gates.conjunction(p, g.shifted(half))
+    return equal ^ borrows.shifted(1) ^ -1
+
+
+async def _merged(gates: Gates, g: Bits, p: Bits) -> Bits:
+    """Give the outcome of all digits: (g, p) and (g', p') below it merge to (g xor p g', p p'), in a tree."""
+    half = DIGITS // 2
+    while half > 1:
+        reach, below = _upper(p, half), _joined(_lower(g, half), _lower(p, half), half)
+        product = await gates.conjunction(_joined(reach, reach, half), below)
+        g, p = _upper(g, half) ^ _lower(product, half), _upper(product, half)
+        half //= 2
+    return _upper(g, 1) ^ _lower(await gates.conjunction(_upper(p, 1), _lower(g, 1)), 1)
+
+
+def _joined(low: Bits, high: Bits, half: int) -> Bits:
+    return low ^ high.map(lambda part: part << half)
+
+
+def _upper(bits: Bits, half: int) -> Bits:
+    return bits.map(lambda part: part >> half & (1 << half) - 1)
+
+
+def _lower(bits: Bits, half: int) -> Bits:
+    return bits.map(lambda part: part & (1 << half) - 1)
+
+
+def packed(found: torch.Tensor) -> torch.Tensor:
+    """Put digits' bits, shape (8, ...), into words of eight, uint8."""
+    words = torch.zeros(found.shape[1:], dtype=torch.uint8)
+    for place, bit in zip(ORDER, found.to(torch.uint8), strict=True):
+        words |= bit << place
+    return words
