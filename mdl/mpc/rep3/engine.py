@@ -205,16 +205,14 @@ class Rep3:
     async def select(self, bit: Bits, secret: Secret) -> Secret:
         """See `Engine`. A second selection by the same bits sends a quarter less."""
         assert bit.shape == secret.shape
-        told: Iterable[Tensor] = bit.kept.get("told", ())
+        told: dict[PartyId, Pair] = bit.kept.setdefault("told", {})  # by who is alone
 
-        async def third(seat: Seat, *parts: Tensor) -> tuple[Tensor, ...]:
-            x, by, kept = (parts[0], parts[1]), (parts[2], parts[3]), parts[4:]
-            found, of_u = await steps.selected(seat, x, by, (kept[0], kept[1]) if kept else None)
-            return *found, *of_u
+        async def third(seat: Seat, *parts: Tensor) -> Pair:
+            x, by = (parts[0], parts[1]), (parts[2], parts[3])
+            found, told[seat.alone] = await steps.selected(seat, x, by, told.get(seat.alone))
+            return found
 
-        found = await self._by_thirds(third, *secret.parts, *bit.parts, *told)
-        bit.kept["told"] = found[2:]
-        return self._secret(found[:2])
+        return self._secret(await self._by_thirds(third, *secret.parts, *bit.parts))
 
     async def integers(self, bit: Bits) -> Secret:
         """See `Engine`."""
