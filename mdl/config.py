@@ -383,8 +383,6 @@ def _untrainable_in_secret(learning: LearningSettings, workers: int) -> list[str
             f"learning.batch: {learning.batch}, but a batch of all owners is a power of two, and at least "
             f"{workers}: a row of each"
         )
-    if learning.optimiser == "adam":
-        found.append('learning.optimiser: "adam" is not computed in secret; there are "sgd" and "momentum"')
     if not isinstance(learning.privacy, NoRecordPrivacy):
         found.append("learning.privacy: no party sees gradients that it could add noise to; leave it out")
     return found

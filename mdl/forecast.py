@@ -40,6 +40,7 @@ def forecast(experiment: Experiment, sized: Sized) -> list[RenderableType]:
         example=sized.shape,
         classes=sized.classes,
         batch=recipe.batch,
+        optimiser=recipe.optimiser,
         momentum=recipe.momentum_factor if recipe.optimiser == "momentum" else 0.0,
         security=system.security,
         holders=experiment.workers,

@@ -86,6 +86,10 @@ Batch: TypeAlias = tuple[Floats, NDArray[np.int64]]
 """Examples, float32, shape (n, ...) as the network takes them; their labels, shape (n,)."""
 
 
+Optimiser: TypeAlias = Literal["sgd", "momentum", "adam", "amsgrad"]
+"""Rules of one step: p - λ g; with a velocity; Adam; Adam whose second moments never shrink."""
+
+
 @dataclass(frozen=True)
 class Recipe:
     """How an experiment wants a network trained, for systems that do it themselves.
@@ -95,12 +99,14 @@ class Recipe:
         momentum: in [0, 1).
         local_steps: in an epoch; None for as many as take all examples once.
         common_test: whether all parties have the same test set, or each one of its own.
+        optimiser: the rule of one step.
     """
 
     batch: int
     momentum: float
     local_steps: int | None
     common_test: bool
+    optimiser: Optimiser
 
 
 @runtime_checkable

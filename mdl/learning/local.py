@@ -113,9 +113,10 @@ class LocalLearner:
     @property
     def recipe(self) -> Recipe:
         """How to train it; see `mdl.system.OpenLearner`."""
-        momentum = self._settings.momentum_factor if self._settings.optimiser == "momentum" else 0.0
-        common = self._settings.split != "files"
-        return Recipe(self._settings.batch, momentum, self._settings.local_steps, common)
+        settings = self._settings
+        momentum = settings.momentum_factor if settings.optimiser == "momentum" else 0.0
+        common = settings.split != "files"
+        return Recipe(settings.batch, momentum, settings.local_steps, common, settings.optimiser)
 
     def batches(self, epoch: int, size: int, count: int) -> Iterator[Batch]:
         """Give batches to train on; see `mdl.system.OpenLearner`.
@@ -366,8 +367,9 @@ def _stepper(model: nn.Module, settings: LearningSettings) -> Callable[[], objec
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     if settings.optimiser == "momentum":
         return torch.optim.SGD(parameters, lr=settings.learning_rate, momentum=settings.momentum_factor).step
-    if settings.optimiser == "adam":
-        return torch.optim.Adam(parameters, lr=settings.learning_rate).step
+    if settings.optimiser in ("adam", "amsgrad"):
+        amsgrad = settings.optimiser == "amsgrad"
+        return torch.optim.Adam(parameters, lr=settings.learning_rate, amsgrad=amsgrad).step
 
     # The paper's w - λ∇. By hand, because the first use of torch.optim imports torch's compiler: more than
     # a second and tens of megabytes in every process.

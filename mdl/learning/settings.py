@@ -9,9 +9,14 @@ from mdl.learning.privacy import AnyRecordPrivacy, NoRecordPrivacy
 from mdl.privacy import record_level
 from mdl.privacy.record_level import Sampling
 from mdl.settings import Settings
+from mdl.system import Optimiser
 
 NAMED_DATASETS: Final = ("digits", "mnist", "fashion-mnist", "svhn", "cifar10")
-NAMED_MODELS: Final = ("mlp", "cnn", "digits-mlp", "network-a", "network-b", "network-c", "network-d")
+NAMED_MODELS: Final = (
+    *("mlp", "cnn", "digits-mlp"),
+    *("network-a", "network-b", "network-c", "network-d"),
+    *("alexnet", "alexnet-falcon"),
+)
 WORKER: Final = "{worker}"
 """Stands for a worker's id in the path of its own file."""
 
@@ -53,7 +58,9 @@ class LearningSettings(Settings):
             there.
         alpha: concentration of the Dirichlet distribution of each label over the workers; the smaller, the
             more skewed. Only for ``dirichlet``, and needed there.
-        optimiser: the rule of one step. Its state (velocity, moments) begins afresh each epoch.
+        optimiser: the rule of one step: ``sgd``, ``momentum``, ``adam``, or ``amsgrad``, which is Adam with
+            second moments that never shrink. Its state (velocity, moments) begins afresh each epoch, where
+            parties train by themselves.
         momentum: in [0, 1), only for the optimiser ``momentum``, 0.9 there.
         local_steps: steps per epoch; none means one pass over the worker's own examples.
         privacy: whether single records are protected; see `mdl.learning.privacy`.
@@ -71,7 +78,7 @@ class LearningSettings(Settings):
     sample: float | None = Field(default=None, gt=0, le=1)
     alpha: float | None = Field(default=None, gt=0)
     shards: int | None = Field(default=None, ge=1)
-    optimiser: Literal["sgd", "momentum", "adam"] = "sgd"
+    optimiser: Optimiser = "sgd"
     momentum: float | None = Field(default=None, ge=0, lt=1)
     local_steps: int | None = Field(default=None, ge=1)
     privacy: AnyRecordPrivacy = NoRecordPrivacy()

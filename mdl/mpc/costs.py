@@ -11,13 +11,13 @@ from torch import nn
 from mdl.mpc.engine import Engine, Rounding
 from mdl.mpc.engines import begun
 from mdl.mpc.networks import Network, secretly
-from mdl.mpc.optimisers import Sgd
+from mdl.mpc.optimisers import chosen
 from mdl.mpc.rounds import PhaseTraffic, Protocol, Traffic, phase, play, together
 from mdl.mpc.secret import Secret, concatenated
 from mdl.mpc.security import SECURITY, SecurityName
 from mdl.mpc.training import rows_of_each, step
 from mdl.party import PartyId
-from mdl.system import Randomness
+from mdl.system import Optimiser, Randomness
 
 _SMALL: Final = 16
 """Examples in a batch that has rows of every holder."""
@@ -32,6 +32,7 @@ class Plan:
         example: the shape of one.
         classes: how many.
         batch: examples in a step, of all holders.
+        optimiser: the rule of a step.
         momentum: in [0, 1).
         security: the engine's name.
         holders: how many parties share the secrets.
@@ -42,6 +43,7 @@ class Plan:
     example: Sequence[int]
     classes: int
     batch: int
+    optimiser: Optimiser
     momentum: float
     security: SecurityName
     holders: int
@@ -111,7 +113,7 @@ def _played(plan: Plan, engines: Mapping[PartyId, Engine], networks: Mapping[Par
 
         shared = await phase("inputs", together(*shares(*plan.example), *shares(plan.classes)))
         batch = concatenated(shared[: plan.holders]), concatenated(shared[plan.holders :])
-        optimiser = Sgd(0.01, plan.batch.bit_length() - 1, plan.momentum)
+        optimiser = chosen(plan.optimiser, rate=0.01, batch=plan.batch, momentum=plan.momentum)
         await step(engine, networks[party], optimiser, *batch)
 
     _, traffic = play({party: program(party) for party in engines})

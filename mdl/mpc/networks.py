@@ -9,12 +9,28 @@ from torch import Tensor, nn
 
 from mdl.mpc.engine import Engine
 from mdl.mpc.fixed import decoded, encoded
-from mdl.mpc.layers import Convolution, Dense, Flatten, Layer, MaxPool, Padding, Relu, Window, named
+from mdl.mpc.layers import (
+    STATISTIC_BITS,
+    AvgPool,
+    BatchNorm,
+    Convolution,
+    Dense,
+    Dropout,
+    Flatten,
+    Layer,
+    MaxPool,
+    Padding,
+    Relu,
+    Window,
+    named,
+)
 from mdl.mpc.rounds import phase, together
 from mdl.mpc.secret import Secret
 from mdl.party import PartyId
 
-KNOWN: Final = "Linear, Conv2d, MaxPool2d, ReLU, Flatten, ZeroPad2d"
+KNOWN: Final = (
+    "Linear, Conv2d, MaxPool2d, AvgPool2d, ReLU, BatchNorm1d, BatchNorm2d, Dropout, Flatten, ZeroPad2d"
+)
 """Layers that can be computed in secret."""
 
 
@@ -41,11 +57,19 @@ class Network:
 
     layers: list[Layer]
 
-    async def forward(self, engine: Engine, images: Secret) -> Secret:
-        """Give the scores of a batch, shape (n, classes); images as the network takes them, n first."""
+    async def forward(self, engine: Engine, images: Secret, *, training: bool = False) -> Secret:
+        """Give the scores of a batch, shape (n, classes).
+
+        Args:
+            engine: the party's.
+            images: as the network takes them, n first.
+            training: drop what is to be dropped, and normalise by the batch; else answer as well as can be.
+        """
         values = images
         for number, layer in enumerate(self.layers):
-            values = await phase(f"forward {named(number, layer)}", layer.forward(engine, values))
+            values = await phase(
+                f"forward {named(number, layer)}", layer.forward(engine, values, training=training)
+            )
         return values
 
     async def opened(self, engine: Engine) -> Tensor:
@@ -67,6 +91,24 @@ class Network:
             torch.cat([(each.t() if name == "weight" else each).reshape(-1) for name, each in pairs])
         )
 
+    async def settle(self, engine: Engine, network: nn.Module, receiver: PartyId | None = None) -> None:
+        """Open running statistics to all holders, or to one; they go into the network that is given.
+
+        Args:
+            engine: the party's.
+            network: the one that this was made of; it stays as it is at parties that are not told.
+            receiver: who is told; None for all holders.
+        """
+        pairs = zip(_translatable(network), self.layers, strict=True)
+        kept = [(into, name, secret) for into, layer in pairs for name, secret in layer.statistics.items()]
+        if receiver is None:
+            found = await together(*(engine.open(secret) for *_, secret in kept))
+        else:
+            found = await together(*(engine.open_to(receiver, secret) for *_, secret in kept))
+        if engine.party in (range(engine.holders) if receiver is None else [receiver]):
+            for (into, name, _), values in zip(kept, found, strict=True):
+                into.get_buffer(name).copy_(decoded(values, fraction_bits=STATISTIC_BITS))
+
 
 def secretly(engine: Engine, network: nn.Module) -> Network:
     """Translate a network; it begins with its present parameters, which everybody knows.
@@ -74,9 +116,11 @@ def secretly(engine: Engine, network: nn.Module) -> Network:
     Raises:
         OutOfRange: a parameter is too large.
     """
-    return Network(
-        [_translated(engine, layer) for _, layer in _leaves(network) if not isinstance(layer, nn.Identity)]
-    )
+    return Network([_translated(engine, layer) for layer in _translatable(network)])
+
+
+def _translatable(network: nn.Module) -> list[nn.Module]:
+    return [layer for _, layer in _leaves(network) if not isinstance(layer, nn.Identity)]
 
 
 def _leaves(network: nn.Module) -> Iterator[tuple[str, nn.Module]]:
@@ -100,6 +144,13 @@ def _why_not(layer: nn.Module) -> str:
             return "" if _square(layer.kernel_size, layer.stride, layer.padding) else "and is not square"
         case nn.MaxPool2d(dilation=1, padding=0, ceil_mode=False):
             return "" if _square(_both(layer.kernel_size), _both(layer.stride)) else "and is not square"
+        case nn.AvgPool2d(padding=0, ceil_mode=False, divisor_override=None):
+            return "" if _square(_both(layer.kernel_size), _both(layer.stride)) else "and is not square"
+        case nn.Dropout():
+            return "" if _coins(layer.p) else "and its p is not 1/2, 1/4, 1/8... down to 2^-16"
+        case nn.BatchNorm1d() | nn.BatchNorm2d():
+            usual = layer.affine and layer.track_running_stats and layer.momentum is not None
+            return "" if usual else "and has no parameters of its own, or no running averages"
     return f"which is not computed in secret; there are {KNOWN}"
 
 
@@ -111,6 +162,11 @@ def _both(size: int | tuple[int, ...]) -> tuple[int, ...]:
     return (size, size) if isinstance(size, int) else size
 
 
+def _coins(p: float) -> int:
+    """Give j if p is 2^-j with j in [1, 16], else 0."""
+    return next((j for j in range(1, 17) if p == 2.0**-j), 0)
+
+
 def _translated(engine: Engine, layer: nn.Module) -> Layer:
     match layer:
         case nn.Linear():
@@ -120,6 +176,12 @@ def _translated(engine: Engine, layer: nn.Module) -> Layer:
             return Convolution(*_parameters(engine, layer), window)
         case nn.MaxPool2d():
             return MaxPool(Window(_both(layer.kernel_size)[0], _both(layer.stride)[0]))
+        case nn.AvgPool2d():
+            return AvgPool(Window(_both(layer.kernel_size)[0], _both(layer.stride)[0]))
+        case nn.Dropout():
+            return Dropout(_coins(layer.p))
+        case nn.BatchNorm1d() | nn.BatchNorm2d():
+            return _normalisation(engine, layer)
         case nn.ZeroPad2d():
             left, right, top, bottom = layer.padding
             return Padding((left, right, top, bottom))
@@ -134,3 +196,13 @@ def _parameters(engine: Engine, layer: nn.Linear | nn.Conv2d) -> tuple[Secret, S
     weight = layer.weight.detach().reshape(layer.weight.shape[0], -1).t().contiguous()
     assert layer.bias is not None
     return engine.public(encoded(weight)), engine.public(encoded(layer.bias.detach()))
+
+
+def _normalisation(engine: Engine, layer: nn.BatchNorm1d | nn.BatchNorm2d) -> BatchNorm:
+    parameters = {name: engine.public(encoded(each.detach())) for name, each in layer.named_parameters()}
+    statistics = {
+        name: engine.public(encoded(layer.get_buffer(name), fraction_bits=STATISTIC_BITS))
+        for name in ("running_mean", "running_var")
+    }
+    assert layer.momentum is not None
+    return BatchNorm(parameters, statistics, epsilon=layer.eps, momentum=layer.momentum)

@@ -1,25 +1,28 @@
 """A party's part in one training: engine, network and optimiser, and what is run on them."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from mdl.errors import MdlError
 from mdl.mpc.engine import Engine
 from mdl.mpc.fixed import decoded, encoded
 from mdl.mpc.links import Links
 from mdl.mpc.networks import Network
-from mdl.mpc.optimisers import Sgd
+from mdl.mpc.optimisers import Optimiser
 from mdl.mpc.rounds import Protocol, phase, together
 from mdl.mpc.secret import Secret, concatenated
 from mdl.mpc.training import one_hot, right_answers, rows_of_each, step
 from mdl.party import PartyId
 from mdl.system import Arrays, Batch, Recipe
 from mdl.vectors import Floats
+
+_OPTIMISER: Final = "optimiser"
+_STEPS: Final = "steps"
 
 
 class Session:
@@ -45,7 +48,7 @@ class Session:
         links: Links,
         engine: Engine,
         network: Network,
-        optimiser: Sgd,
+        optimiser: Optimiser,
         recipe: Recipe,
         examples: Sequence[int],
         example: Sequence[int],
@@ -58,6 +61,7 @@ class Session:
         self._classes = network.layers[-1].parameters["bias"].shape[0]
         self._example = example
         self._right: Secret | None = None
+        self._taken = 0
 
     async def step(self, batch: Batch | None) -> None:
         """Train on a batch, of which these are this party's examples; a dealer has none."""
@@ -72,6 +76,7 @@ class Session:
         owners = len(self._rows)
         images, labels = concatenated(shared[:owners]), concatenated(shared[owners:])
         await step(self._engine, self._network, self._optimiser, images, labels)
+        self._taken += 1
 
     def _inputs(self, batch: Batch | None) -> tuple[Tensor | None, Tensor | None]:
         if batch is None:
@@ -148,15 +153,25 @@ class Session:
         mine = await self._links.drive(self._network.opened_to(self._engine, receiver))
         return None if mine is None else mine.numpy()
 
+    async def settle(self, network: nn.Module, receiver: PartyId | None = None) -> None:
+        """Let all holders, or the one of this number, know the running statistics.
+
+        Args:
+            network: the one that was translated; statistics are written into that of who is told.
+            receiver: who is told; None for all holders.
+        """
+        await self._links.drive(self._network.settle(self._engine, network, receiver))
+
     # -------------------------------------------------------------------------------------- checkpoints
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """Give this party's shares of all parameters and momenta."""
-        return {
+        """Give this party's shares: parameters, running statistics, what the optimiser remembers."""
+        shares = {
             f"{name}.{part}": values.numpy()
             for name, secret in self._secrets().items()
             for part, values in enumerate(secret.parts)
         }
+        return {**shares, _STEPS: np.array(self._taken)}
 
     def restore(self, kept: Arrays) -> None:
         """Take up the shares of a checkpoint.
@@ -164,22 +179,28 @@ class Session:
         Raises:
             MdlError: it is one of another network.
         """
-        for number, layer in enumerate(self._network.layers):
-            for name, secret in layer.parameters.items():
-                layer.parameters[name] = _read(kept, f"{number}.{name}", secret)
-                if f"{number}.{name}.moved.0" in kept:
-                    self._optimiser.momenta[number, name] = _read(kept, f"{number}.{name}.moved", secret)
+        layers = self._network.layers
+        self._taken = int(kept[_STEPS])
+        before = self._optimiser.state(layers)
+        self._optimiser.restore(
+            {name: _read(kept, f"{_OPTIMISER}.{name}", secret) for name, secret in before.items()},
+            self._taken,
+        )
+        for number, layer in enumerate(layers):
+            for held in (layer.parameters, layer.statistics):
+                held.update({name: _read(kept, f"{number}.{name}", each) for name, each in held.items()})
 
     def _secrets(self) -> Mapping[str, Secret]:
+        layers = self._network.layers
         found = {
             f"{number}.{name}": secret
-            for number, layer in enumerate(self._network.layers)
-            for name, secret in layer.parameters.items()
+            for number, layer in enumerate(layers)
+            for name, secret in {**layer.parameters, **layer.statistics}.items()
         }
-        moved = {
-            f"{number}.{name}.moved": secret for (number, name), secret in self._optimiser.momenta.items()
+        remembered = {
+            f"{_OPTIMISER}.{name}": secret for name, secret in self._optimiser.state(layers).items()
         }
-        return {**found, **moved}
+        return {**found, **remembered}
 
 
 def _read(kept: Arrays, name: str, like: Secret) -> Secret:

@@ -1,19 +1,36 @@
-"""A step of training, and a count of right answers, in secret."""
+"""A step of training, its loss, and a count of right answers, in secret."""
+
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from mdl.mpc.engine import Engine
 from mdl.mpc.fixed import FRACTION_BITS
-from mdl.mpc.functions import largest, softmax
+from mdl.mpc.functions import Softmax, largest, logarithms, softmax
 from mdl.mpc.layers import backward
 from mdl.mpc.networks import Network
-from mdl.mpc.optimisers import Sgd
+from mdl.mpc.optimisers import Optimiser
 from mdl.mpc.rounds import phase
 from mdl.mpc.secret import Secret
 
 
-async def step(engine: Engine, network: Network, optimiser: Sgd, images: Secret, labels: Secret) -> None:
+@dataclass(frozen=True)
+class Answers:
+    """What a network says to a batch.
+
+    Attributes:
+        scores: shape (n, classes).
+        softmax: of the scores.
+    """
+
+    scores: Secret
+    softmax: Softmax
+
+
+async def step(
+    engine: Engine, network: Network, optimiser: Optimiser, images: Secret, labels: Secret
+) -> Answers:
     """Move the parameters by a batch: cross-entropy of the softmax.
 
     Args:
@@ -22,12 +39,39 @@ async def step(engine: Engine, network: Network, optimiser: Sgd, images: Secret,
         optimiser: moves it.
         images: of the batch, n first, in fixed point.
         labels: one-hot, shape (n, classes), integers.
+
+    Returns:
+        What the network said before it was moved; see `loss`.
     """
-    scores = await network.forward(engine, images)
-    found, _ = await phase("softmax", softmax(engine, scores))
-    gradient = found - (labels << FRACTION_BITS)
+    scores = await network.forward(engine, images, training=True)
+    found = await phase("softmax", softmax(engine, scores))
+    gradient = found.probabilities - (labels << FRACTION_BITS)
     back = await backward(engine, network.layers, gradient)
     await phase("update", optimiser.step(engine, network.layers, back))
+    return Answers(scores, found)
+
+
+async def loss(engine: Engine, answers: Answers, labels: Secret) -> Secret:
+    """Add up the cross-entropy of a batch's answers: ln of the sum of e^score, less the label's score.
+
+    The sum is within 2^-12 an example, besides that no summand e^score counts that is 2^15 times smaller
+    than the largest.
+
+    Args:
+        engine: the party's.
+        answers: of `step`.
+        labels: one-hot, shape (n, classes), integers.
+
+    Returns:
+        The sum, shape (1,); the mean is that over n.
+    """
+    own = await engine.product(_inner, answers.scores, labels)
+    logarithm = await logarithms(engine, answers.softmax.total)
+    return (logarithm + answers.softmax.top).reshape(1, -1).sum(1) - own
+
+
+def _inner(one: Tensor, two: Tensor) -> Tensor:
+    return (one * two).sum().reshape(1)
 
 
 async def right_answers(engine: Engine, network: Network, images: Secret, labels: Secret) -> Secret:

@@ -121,7 +121,7 @@ def test_an_epoch_of_local_steps_takes_full_batches(steps: int, examples: int) -
     assert learner.train(1).examples == examples
 
 
-@pytest.mark.parametrize("optimiser", ["sgd", "momentum", "adam"])
+@pytest.mark.parametrize("optimiser", ["sgd", "momentum", "adam", "amsgrad"])
 def test_every_optimiser_learns(optimiser: str) -> None:
     learner = learner_of(0, {**DISJOINT, "optimiser": optimiser, "learning_rate": 0.01}, pooled=True)
     before = learner.evaluate().loss

@@ -204,9 +204,9 @@ def test_with_hardly_any_noise_and_a_wide_clip_it_is_plain_gradient_descent() ->
     assert np.abs(found.parameters - wanted.parameters).max() < 0.1 * 5 * 1000 / private.GRID < moved
 
 
-@pytest.mark.parametrize("optimiser", ["sgd", "momentum", "adam"])
+@pytest.mark.parametrize("optimiser", ["sgd", "momentum", "adam", "amsgrad"])
 def test_every_optimiser_learns_privately(optimiser: str) -> None:
-    rate = {"sgd": 0.5, "momentum": 0.1, "adam": 0.01}[optimiser]
+    rate = {"sgd": 0.5, "momentum": 0.1, "adam": 0.01, "amsgrad": 0.01}[optimiser]
     learner = build_learner(
         settings_of(optimiser=optimiser, learning_rate=rate, batch=64),
         DIGITS,

@@ -10,7 +10,7 @@ from mdl.schemes.randomness import SystemRandomness
 
 
 def plan(network: nn.Module, *example: int, batch: int) -> Plan:
-    return Plan(network, example, 10, batch, 0.9, "rep3", 3, "probabilistic")
+    return Plan(network, example, 10, batch, "momentum", 0.9, "rep3", 3, "probabilistic")
 
 
 def test_network_a_costs_what_is_documented() -> None:

@@ -1,6 +1,7 @@
 """Small trainings that every engine must do as one would in the clear."""
 
 import copy
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -10,7 +11,7 @@ from torch.nn.utils import parameters_to_vector
 from mdl.mpc.engine import Engine
 from mdl.mpc.fixed import decoded
 from mdl.mpc.networks import secretly
-from mdl.mpc.optimisers import Sgd
+from mdl.mpc.optimisers import Optimiser, Sgd
 from mdl.mpc.training import step
 from tests.mpc.parties import Program, shared
 
@@ -20,11 +21,16 @@ BITS = 4
 Batch = tuple[Tensor, Tensor]
 
 
-def training(network: nn.Sequential, batches: list[Batch], rate: float) -> Program[Tensor]:
+def training(
+    network: nn.Sequential,
+    batches: list[Batch],
+    rate: float,
+    rule: Callable[[float, int], Optimiser] = Sgd,
+) -> Program[Tensor]:
     """Train in secret; open the parameters."""
 
     async def program(engine: Engine) -> Tensor:
-        secret, optimiser = secretly(engine, network), Sgd(rate, BITS)
+        secret, optimiser = secretly(engine, network), rule(rate, BITS)
         for images, labels in batches:
             values, targets = await shared(engine, images), await shared(engine, labels, 1)
             await step(engine, secret, optimiser, values, targets)
@@ -84,3 +90,25 @@ def pooling_ties() -> tuple[nn.Sequential, list[Batch]]:
         nn.MaxPool2d(3, 2), nn.Conv2d(1, 3, 3), nn.MaxPool2d(2, 1), nn.Flatten(), nn.Linear(27, 10)
     )
     return network, batches_of(1, 13, 13, levels=2)
+
+
+def averaging() -> tuple[nn.Sequential, list[Batch]]:
+    """Windows that overlap, and whose places are no power of two; and others."""
+    network = nn.Sequential(
+        *(nn.AvgPool2d(3, 2), nn.Conv2d(1, 3, 3), nn.ReLU(), nn.AvgPool2d(2), nn.Flatten()),
+        nn.Linear(12, 10),
+    )
+    return network, batches_of(1, 13, 13)
+
+
+def normalising() -> tuple[nn.Sequential, list[Batch]]:
+    """Of images and of rows, with weights of their own, and the number of places no power of two."""
+    network = nn.Sequential(
+        *(nn.BatchNorm2d(2), nn.Conv2d(2, 4, 3), nn.BatchNorm2d(4, momentum=0.25), nn.ReLU()),
+        *(nn.Flatten(), nn.Linear(100, 20), nn.BatchNorm1d(20), nn.ReLU(), nn.Linear(20, 10)),
+    )
+    for layer in network:
+        if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
+            nn.init.uniform_(layer.weight, 0.5, 1.5)
+            nn.init.uniform_(layer.bias, -0.5, 0.5)
+    return network, batches_of(2, 7, 7)

@@ -10,7 +10,7 @@ from mdl.errors import ConfigError, PeerTimeout
 from mdl.mpc.engines import begun
 from mdl.mpc.links import Links, Seal
 from mdl.mpc.networks import problems, secretly
-from mdl.mpc.optimisers import Sgd
+from mdl.mpc.optimisers import chosen
 from mdl.mpc.session import Session
 from mdl.party import Party, PartyId
 from mdl.protocols.gathering import each
@@ -80,7 +80,9 @@ class MpcParty:
         opening = self._system.opening
         if opening == "none":
             return np.zeros(0, np.float32)
-        found = await session.opened(None if opening == "all" else self._order.index(opening))
+        receiver = None if opening == "all" else self._order.index(opening)
+        found = await session.opened(receiver)
+        await session.settle(self._learner.network, receiver)
         if found is None:
             return np.zeros(0, np.float32)
         parameters = found.astype(np.float32)
@@ -108,7 +110,12 @@ class MpcParty:
         engine = await self._links.drive(
             begun(self._system.security, number, task.workers, self._system.rounding, self._rng)
         )
-        optimiser = Sgd(self._learner.learning_rate, recipe.batch.bit_length() - 1, recipe.momentum)
+        optimiser = chosen(
+            recipe.optimiser,
+            rate=self._learner.learning_rate,
+            batch=recipe.batch,
+            momentum=recipe.momentum,
+        )
         network = await self._party.to_thread("training", secretly, engine, self._learner.network)
         self._tested = [announced[worker].tested for worker in workers]
         examples = [announced[worker].examples for worker in workers]

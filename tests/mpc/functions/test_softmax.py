@@ -31,7 +31,7 @@ async def reciprocal(engine: Engine, secret: Secret) -> Secret:
 
 
 async def probabilities(engine: Engine, secret: Secret) -> Secret:
-    return (await functions.softmax(engine, secret))[0]
+    return (await functions.softmax(engine, secret)).probabilities
 
 
 def logits() -> Tensor:

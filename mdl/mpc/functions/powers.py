@@ -1,0 +1,73 @@
+"""Powers of e.
+
+[KS22] M. Keller, K. Sun, Secure quantized training for deep learning, ICML 2022.
+"""
+
+import math
+from functools import cache
+from typing import Final
+
+import numpy as np
+
+from mdl.mpc.engine import COMPARED_BITS, Engine, multiply
+from mdl.mpc.fixed import FRACTION_BITS, constant
+from mdl.mpc.rounds import together
+from mdl.mpc.secret import Secret, stacked, stacked_bits
+
+_FINE: Final = 30
+"""Binary digits of the fraction while a power of two is evaluated."""
+
+_POWER_BITS: Final = 4
+"""Powers of two are taken of arguments below 2^4 = 16: 2^-16 is the smallest there is."""
+
+
+async def exponentials(engine: Engine, secret: Secret) -> Secret:
+    """Give e^x for x in (-2^13, 0], within 1.5 units of the last place; zero where it is below 2^-15.
+
+    e^x is 2^(s - 15), s = x log2(e) + 15. Where s is negative the result is zero; else 2^s is the product of
+    a power for each of its four integer bits and of a polynomial of its fraction ([KS22], Algorithm 2).
+    """
+    shift = (1 << _POWER_BITS) - 1
+    scaled = secret * constant(math.log2(math.e))
+    exponent = await engine.truncate(scaled, FRACTION_BITS) + (shift << FRACTION_BITS)
+    word = await engine.bits(exponent)
+    places = range(FRACTION_BITS, FRACTION_BITS + _POWER_BITS)
+    digits = await engine.integers(stacked_bits([word.digit(place) for place in places]))
+    fraction = exponent
+    for index, place in enumerate(places):
+        fraction = fraction - (digits[index] << place)
+    whole, part = await together(_whole_power(engine, digits), _fractional_power(engine, fraction))
+    power = await engine.scaled_product(multiply, whole, part, _FINE + shift - FRACTION_BITS)
+    return await engine.select(word.digit(COMPARED_BITS - 1) ^ 1, power)
+
+
+async def _whole_power(engine: Engine, digits: Secret) -> Secret:
+    """Give 2 to a number of four binary digits, shape (4, ...): the product of 1 + d_j (2^(2^j) - 1)."""
+    factors = stacked([digits[index] * ((1 << (1 << index)) - 1) + 1 for index in range(_POWER_BITS)])
+    pairs = await engine.product(multiply, factors[:2], factors[2:])
+    return await engine.product(multiply, pairs[0], pairs[1])
+
+
+async def _fractional_power(engine: Engine, fraction: Secret) -> Secret:
+    """Give 2^r for r in [0, 1), at 30 bits: a polynomial of degree 5, within 2^-22.
+
+    It is l_0 + r^2 l_1 + r^4 l_2, with straight lines l_k.
+    """
+    r = fraction << (_FINE - FRACTION_BITS)
+    c = _power_coefficients()
+    lines = stacked([r * c[2 * k + 1] + (c[2 * k] << _FINE) for k in range(3)])
+    found: list[Secret] = await together(
+        engine.truncate(lines, _FINE), engine.scaled_product(multiply, r, r, _FINE)
+    )
+    line, square = found
+    factors = stacked([line[1], square])
+    products = await engine.scaled_product(multiply, stacked([square, square]), factors, _FINE)
+    return line[0] + products[0] + await engine.scaled_product(multiply, products[1], line[2], _FINE)
+
+
+@cache
+def _power_coefficients() -> tuple[int, ...]:
+    """Fit 2^r on [0, 1] at Chebyshev's nodes; the constant first, at 30 bits."""
+    fit = np.polynomial.Chebyshev.interpolate(np.exp2, 5, domain=[0, 1])
+    coefficients = fit.convert(kind=np.polynomial.Polynomial).coef.astype(np.float64)
+    return tuple(constant(value, _FINE) for value in coefficients.tolist())

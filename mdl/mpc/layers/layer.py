@@ -1,0 +1,94 @@
+"""What a layer on secrets does, and how gradients go back through several."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from mdl.mpc.engine import Bilinear, Engine
+from mdl.mpc.fixed import FRACTION_BITS
+from mdl.mpc.rounds import phase
+from mdl.mpc.secret import Secret
+
+STATISTIC_BITS: Final = 20
+
+
+@dataclass(frozen=True)
+class Gradient:
+    """A gradient before it is rounded, so that whatever is added to it is rounded with it.
+
+    Attributes:
+        bilinear: the product that it is, at twice the usual fraction bits.
+        one: its first factor.
+        two: its second factor.
+    """
+
+    bilinear: Bilinear
+    one: Secret
+    two: Secret
+
+    async def divided(self, engine: Engine, drop: int, *, plus: Secret | None = None) -> Secret:
+        """Add `plus` and divide by 2^drop."""
+        return await engine.scaled_product(self.bilinear, self.one, self.two, drop, plus=plus)
+
+
+@dataclass(frozen=True)
+class Sum:
+    """A gradient that is no product, at the usual fraction bits."""
+
+    whole: Secret
+
+    async def divided(self, engine: Engine, drop: int, *, plus: Secret | None = None) -> Secret:
+        """See `Gradient`."""
+        raised = self.whole << FRACTION_BITS
+        return await engine.truncate(raised if plus is None else raised + plus, drop)
+
+
+class Layer(Protocol):
+    """A layer, with what it must remember from its values to its gradients."""
+
+    parameters: dict[str, Secret]
+    """What gradients move."""
+
+    statistics: dict[str, Secret]
+    """What batches leave behind, for scoring: of `STATISTIC_BITS` fraction bits, by torch's names."""
+
+    async def forward(self, engine: Engine, x: Secret, *, training: bool) -> Secret:
+        """Give the values of a batch, first axis n; in `training` as torch does in training."""
+
+    async def backward(self, engine: Engine, gradient: Secret) -> Secret:
+        """Give the gradient by the layer's input, from that by its values."""
+
+    def gradients(self, gradient: Secret) -> Mapping[str, Gradient | Sum]:
+        """Give the gradients by the layer's parameters, summed over the batch, of the last batch."""
+
+
+class Unweighted:
+    """The part of a layer that has neither parameters nor statistics."""
+
+    def __init__(self) -> None:
+        self.parameters: dict[str, Secret] = {}
+        self.statistics: dict[str, Secret] = {}
+
+    def gradients(self, gradient: Secret) -> Mapping[str, Gradient | Sum]:
+        """See `Layer`."""
+        del gradient
+        return {}
+
+
+async def backward(engine: Engine, layers: Sequence[Layer], gradient: Secret) -> list[tuple[int, Secret]]:
+    """Lead a gradient back through the layers; give each one's number with the gradient by its values.
+
+    It is led no further than to the first layer that has parameters.
+    """
+    lowest = next(number for number, layer in enumerate(layers) if layer.parameters)
+    found: list[tuple[int, Secret]] = []
+    for number in range(len(layers) - 1, lowest, -1):
+        found.append((number, gradient))
+        layer = layers[number]
+        gradient = await phase(f"backward {named(number, layer)}", layer.backward(engine, gradient))
+    return [*found, (lowest, gradient)]
+
+
+def named(number: int, layer: Layer) -> str:
+    """Name a layer of a network, for who counts what it costs."""
+    return f"{number} {type(layer).__name__}"
