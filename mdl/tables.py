@@ -257,4 +257,6 @@ _MODELS = {
     "network-b": "of secure training, 28x28: two convolutions, 33,542 parameters",
     "network-c": "of secure training, 28x28: two convolutions (LeNet), 431,080 parameters",
     "network-d": "of secure training, 28x28: one convolution, 99,240 parameters",
+    "alexnet": "of secure training, 32x32: five convolutions, 399,306 parameters",
+    "alexnet-falcon": "of secure training, 32x32: five wide convolutions, 3,881,354 parameters",
 }

@@ -27,7 +27,7 @@ import torch
 from torch import nn
 
 from mdl.errors import ConfigError
-from mdl.learning import networks_a_to_d, private
+from mdl.learning import alexnets, networks_a_to_d, private
 from mdl.learning.seeds import Purpose, torch_seed
 from mdl.learning.settings import LearningSettings
 
@@ -111,6 +111,8 @@ MODELS: Final[Mapping[str, Callable[[Shape, int], nn.Module]]] = MappingProxyTyp
         "network-b": networks_a_to_d.network_b,
         "network-c": networks_a_to_d.network_c,
         "network-d": networks_a_to_d.network_d,
+        "alexnet": alexnets.alexnet,
+        "alexnet-falcon": alexnets.alexnet_falcon,
     }
 )
 """The networks an experiment file can name."""

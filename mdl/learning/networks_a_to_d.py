@@ -28,7 +28,7 @@ def network_a(input_shape: Shape, classes: int) -> nn.Module:
     size = 1
     for side in input_shape:
         size *= side
-    return _glorot(
+    return glorot(
         nn.Flatten(),
         *(nn.Linear(size, 128), nn.ReLU()),
         *(nn.Linear(128, 128), nn.ReLU()),
@@ -39,20 +39,20 @@ def network_a(input_shape: Shape, classes: int) -> nn.Module:
 def network_b(input_shape: Shape, classes: int) -> nn.Module:
     """Two convolutions to 16 channels."""
     channels = _channels(input_shape, "network-b")
-    return _glorot(*_pooled(channels, 16), *_pooled(16, 16), *_dense(256, 100, classes))
+    return glorot(*_pooled(channels, 16), *_pooled(16, 16), *_dense(256, 100, classes))
 
 
 def network_c(input_shape: Shape, classes: int) -> nn.Module:
     """Two convolutions to 20 and 50 channels."""
     channels = _channels(input_shape, "network-c")
-    return _glorot(*_pooled(channels, 20), *_pooled(20, 50), *_dense(800, 500, classes))
+    return glorot(*_pooled(channels, 20), *_pooled(20, 50), *_dense(800, 500, classes))
 
 
 def network_d(input_shape: Shape, classes: int) -> nn.Module:
     """One convolution to 5 channels, at every other pixel."""
     channels = _channels(input_shape, "network-d")
     convolution = nn.Conv2d(channels, 5, 5, stride=2, padding=2)
-    return _glorot(convolution, nn.ReLU(), *_dense(980, 100, classes))
+    return glorot(convolution, nn.ReLU(), *_dense(980, 100, classes))
 
 
 def _channels(shape: Shape, name: str) -> int:
@@ -75,7 +75,8 @@ def _dense(features: int, hidden: int, classes: int) -> tuple[nn.Module, ...]:
     return nn.Flatten(), nn.Linear(features, hidden), nn.ReLU(), nn.Linear(hidden, classes)
 
 
-def _glorot(*layers: nn.Module) -> nn.Module:
+def glorot(*layers: nn.Module) -> nn.Sequential:
+    """Join layers; weights begin uniform within Glorot and Bengio's bounds, biases at zero."""
     network = nn.Sequential(*layers)
     for layer in network:
         if isinstance(layer, nn.Linear | nn.Conv2d):

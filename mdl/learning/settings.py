@@ -12,7 +12,11 @@ from mdl.settings import Settings
 from mdl.system import Optimiser, Recipe
 
 NAMED_DATASETS: Final = ("digits", "mnist", "fashion-mnist", "svhn", "cifar10")
-NAMED_MODELS: Final = ("mlp", "cnn", "digits-mlp", "network-a", "network-b", "network-c", "network-d")
+NAMED_MODELS: Final = (
+    *("mlp", "cnn", "digits-mlp"),
+    *("network-a", "network-b", "network-c", "network-d"),
+    *("alexnet", "alexnet-falcon"),
+)
 WORKER: Final = "{worker}"
 """Stands for a worker's id in the path of its own file."""
 

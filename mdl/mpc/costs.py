@@ -111,7 +111,12 @@ def _played(plan: Plan, engines: Mapping[PartyId, Engine], networks: Mapping[Par
 
         shared = await phase("inputs", together(*shares(*plan.example), *shares(plan.classes)))
         batch = concatenated(shared[: plan.holders]), concatenated(shared[plan.holders :])
-        optimiser = chosen(plan.recipe, 0.01)
+        optimiser = chosen(
+            plan.recipe.optimiser,
+            rate=0.01,
+            batch=plan.recipe.batch,
+            momentum=plan.recipe.momentum,
+        )
         await step(engine, networks[party], optimiser, *batch)
 
     _, traffic = play({party: program(party) for party in engines})

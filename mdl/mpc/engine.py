@@ -1,6 +1,7 @@
 """What a security model must do for secrets. Networks, functions and training are written once, on top."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final, Literal, Protocol, TypeAlias
 
 import torch
@@ -19,6 +20,34 @@ TRUNCATED_LIMIT: Final = 1 << 62
 
 Bilinear: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 """A product that is linear in each factor: of entries, of matrices, a convolution."""
+
+
+@dataclass(frozen=True)
+class Composed:
+    """A bilinear product, and a linear map of it: of a sum of products the map is taken once, by `summed`.
+
+    Attributes:
+        product: of the factors.
+        then: what is made of the product.
+    """
+
+    product: Bilinear
+    then: Callable[[Tensor], Tensor]
+
+    def __call__(self, one: Tensor, two: Tensor) -> Tensor:
+        """Give the map of the product."""
+        return self.then(self.product(one, two))
+
+
+def summed(bilinear: Bilinear, *pairs: tuple[Tensor, Tensor]) -> Tensor:
+    """Add up the products of several pairs of factors."""
+    if isinstance(bilinear, Composed):
+        return bilinear.then(summed(bilinear.product, *pairs))
+    found = bilinear(*pairs[0])
+    for one, two in pairs[1:]:
+        found += bilinear(one, two)
+    return found
+
 
 Rounding: TypeAlias = Literal["probabilistic", "nearest"]
 """Of a quotient: up or down at random, so that it is right on average; or to the nearest, halves up."""

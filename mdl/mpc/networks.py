@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Final
 
 import torch
@@ -93,16 +92,21 @@ class Network:
         )
 
     async def settle(self, engine: Engine, network: nn.Module, receiver: PartyId | None = None) -> None:
-        """Let all parties, or one, know the running statistics.
+        """Open running statistics to all holders, or to one; they go into the network that is given.
 
-        They go into the network that this one was made of; at parties that are not told it stays as it is.
+        Args:
+            engine: the party's.
+            network: the one that this was made of; it stays as it is at parties that are not told.
+            receiver: who is told; None for all holders.
         """
         pairs = zip(_translatable(network), self.layers, strict=True)
-        named = [(into, name, secret) for into, layer in pairs for name, secret in layer.statistics.items()]
-        tell = engine.open if receiver is None else partial(engine.open_to, receiver)
-        found = await together(*(tell(secret) for *_, secret in named))
-        for (into, name, _), values in zip(named, found, strict=True):
-            if values is not None:
+        kept = [(into, name, secret) for into, layer in pairs for name, secret in layer.statistics.items()]
+        if receiver is None:
+            found = await together(*(engine.open(secret) for *_, secret in kept))
+        else:
+            found = await together(*(engine.open_to(receiver, secret) for *_, secret in kept))
+        if engine.party in (range(engine.holders) if receiver is None else [receiver]):
+            for (into, name, _), values in zip(kept, found, strict=True):
                 into.get_buffer(name).copy_(decoded(values, fraction_bits=STATISTIC_BITS))
 
 

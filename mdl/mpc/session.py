@@ -171,7 +171,12 @@ class Session:
         return None if mine is None else mine.numpy()
 
     async def settle(self, network: nn.Module, receiver: PartyId | None = None) -> None:
-        """Let all holders, or one, know the running statistics: into the network that was translated."""
+        """Let all holders, or the one of this number, know the running statistics.
+
+        Args:
+            network: the one that was translated; statistics are written into that of who is told.
+            receiver: who is told; None for all holders.
+        """
         await self._links.drive(self._network.settle(self._engine, network, receiver))
 
     # -------------------------------------------------------------------------------------- checkpoints

@@ -21,6 +21,8 @@ from mdl.mpc.networks import problems
         ("network-b", (1, 28, 28), 33_542),
         ("network-c", (1, 28, 28), 431_080),
         ("network-d", (1, 28, 28), 99_240),
+        ("alexnet", (3, 32, 32), 399_306),
+        ("alexnet-falcon", (3, 32, 32), 3_881_354),
         ("mlp", (20,), 20 * 128 + 128 + 128 * 64 + 64 + 64 * 10 + 10),
     ],
 )
@@ -88,15 +90,21 @@ def test_the_cnn_says_which_images_it_takes() -> None:
         build(LearningSettings(model="cnn"), (1, 8, 8), 10, seed=0)
 
 
-@pytest.mark.parametrize("model", ["network-b", "network-c", "network-d"])
-def test_networks_for_images_of_one_size_refuse_others(model: str) -> None:
-    with pytest.raises(ConfigError, match=f"{model} is for images of 28x28, and these are 1x8x8"):
+@pytest.mark.parametrize(
+    ("model", "side"),
+    [("network-b", 28), ("network-c", 28), ("network-d", 28), ("alexnet", 32), ("alexnet-falcon", 32)],
+)
+def test_networks_for_images_of_one_size_refuse_others(model: str, side: int) -> None:
+    with pytest.raises(ConfigError, match=f"{model} is for images of {side}x{side}, and these are 1x8x8"):
         build(LearningSettings(model=model), (1, 8, 8), 10, seed=0)
 
 
-@pytest.mark.parametrize("model", ["network-a", "network-b", "network-c", "network-d"])
+@pytest.mark.parametrize(
+    "model", ["network-a", "network-b", "network-c", "network-d", "alexnet", "alexnet-falcon"]
+)
 def test_networks_of_secure_training_are_computed_in_secret_and_begin_as_glorot_has_it(model: str) -> None:
-    network = build(LearningSettings(model=model), (1, 28, 28), 10, seed=0)
+    shape = (3, 32, 32) if model.startswith("alexnet") else (1, 28, 28)
+    network = build(LearningSettings(model=model), shape, 10, seed=0)
     assert problems(network) == []
     for layer in network.modules():
         if isinstance(layer, torch.nn.Linear | torch.nn.Conv2d):

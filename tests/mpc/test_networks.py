@@ -5,12 +5,15 @@ from collections.abc import Callable
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import parameters_to_vector
 
+from mdl.learning.alexnets import alexnet, alexnet_falcon
 from mdl.mpc.networks import problems
 from tests.mpc.parties import plainly, replicated
 from tests.mpc.trained import (
     Batch,
     averaging,
+    batches_of,
     convolutional,
     dense,
     in_floats,
@@ -89,3 +92,14 @@ def test_what_is_no_sequence_of_layers_is_named() -> None:
 def test_what_is_computed_in_secret_is_not(make: Make) -> None:
     network, _ = make()
     assert problems(network) == []
+
+
+@pytest.mark.parametrize(("model", "within"), [(alexnet, 0.02), (alexnet_falcon, 0.1)])
+def test_a_step_of_an_alexnet_is_that_of_autograd(model: Callable[..., nn.Sequential], within: float) -> None:
+    """Falcon's has values so small that some cross zero by rounding, as it has no normalisation."""
+    network = model((3, 32, 32), 10)
+    batches = batches_of(3, 32, 32, count=1)
+    start = parameters_to_vector(network.parameters()).detach()
+    moved = in_floats(network, batches, 1.0) - start
+    found = plainly(training(network, batches, 1.0)) - start
+    assert float((found - moved).norm() / moved.norm()) < within

@@ -6,6 +6,7 @@ import torch
 
 from mdl.mpc.engine import Engine
 from mdl.mpc.fixed import FRACTION_BITS
+from mdl.mpc.kernels import matmul
 from mdl.mpc.layers.layer import Gradient, Sum, Unweighted
 from mdl.mpc.secret import Secret
 
@@ -27,17 +28,17 @@ class Dense:
         del training
         self._x = x
         weight, bias = self.parameters["weight"], self.parameters["bias"]
-        return await engine.scaled_product(torch.matmul, x, weight, FRACTION_BITS, plus=bias << FRACTION_BITS)
+        return await engine.scaled_product(matmul, x, weight, FRACTION_BITS, plus=bias << FRACTION_BITS)
 
     async def backward(self, engine: Engine, gradient: Secret) -> Secret:
         """See `Layer`."""
         back = self.parameters["weight"].map(torch.t)
-        return await engine.scaled_product(torch.matmul, gradient, back, FRACTION_BITS)
+        return await engine.scaled_product(matmul, gradient, back, FRACTION_BITS)
 
     def gradients(self, gradient: Secret) -> Mapping[str, Gradient | Sum]:
         """See `Layer`."""
         return {
-            "weight": Gradient(torch.matmul, self._x.map(torch.t), gradient),
+            "weight": Gradient(matmul, self._x.map(torch.t), gradient),
             "bias": Sum(gradient.sum(0)),
         }
 

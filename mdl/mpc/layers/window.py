@@ -31,17 +31,21 @@ class Window:
         return torch.nn.functional.pad(images, (self.padding,) * 4) if self.padding else images
 
     def columns(self, images: Tensor) -> Tensor:
-        """Lay out what the window sees, shape (n places, channels size^2)."""
+        """Lay out what the window sees at each place in a column, shape (channels size^2, n places).
+
+        Rows are shifted images: both ways of copying take long runs at once, which is where the time goes.
+        """
         windows = self.padded(images).unfold(2, self.size, self.stride).unfold(3, self.size, self.stride)
         n, channels, down, across = windows.shape[:4]
-        return windows.permute(0, 2, 3, 1, 4, 5).reshape(n * down * across, channels * self.size**2)
+        return windows.permute(1, 4, 5, 0, 2, 3).reshape(channels * self.size**2, n * down * across)
 
     def images(self, columns: Tensor, shape: torch.Size) -> Tensor:
         """Add up what was laid out at its place in images of a shape: what is adjoint to `columns`."""
         n, channels, height, width = shape
         down, across = self.places(height), self.places(width)
-        seen = columns.reshape(n, down, across, channels, self.size, self.size).permute(0, 3, 1, 2, 4, 5)
-        return self.gathered([seen[..., i, j] for i in range(self.size) for j in range(self.size)], shape)
+        seen = columns.reshape(channels, self.size**2, n, down, across)
+        turned = torch.Size([channels, n, height, width])
+        return self.gathered(list(seen.unbind(1)), turned).transpose(0, 1)
 
     def seen(self, images: Tensor) -> list[Tensor]:
         """Give, for each place in the window, what it sees there: shapes (n, channels, down, across)."""

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from mdl.mpc import adders
-from mdl.mpc.engine import Bilinear, Rounding
+from mdl.mpc.engine import Bilinear, Rounding, summed
 from mdl.mpc.keystream import Keystream
 from mdl.mpc.rep3 import steps
 from mdl.mpc.rep3.seats import Pair, Seat, seats_of, thirds
@@ -122,8 +122,7 @@ class Rep3:
     def _multiplied(self, bilinear: Bilinear, one: Secret, two: Secret, plus: Secret | None) -> Tensor:
         """Give this party's summand of a product: random, but for their sum."""
         (x, after_x), (y, after_y) = one.parts, two.parts
-        own = bilinear(x, y + after_y)
-        own += bilinear(after_x, y)
+        own = summed(bilinear, (x, y + after_y), (after_x, y))
         own += self._mine.draw(own.shape)
         own -= self._next.draw(own.shape)
         return own if plus is None else own + plus.parts[0]

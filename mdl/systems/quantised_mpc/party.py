@@ -118,7 +118,12 @@ class MpcParty:
         engine = await self._links.drive(
             begun(self._system.security, number, task.workers, self._system.rounding, self._rng)
         )
-        optimiser = chosen(recipe, self._learner.learning_rate)
+        optimiser = chosen(
+            recipe.optimiser,
+            rate=self._learner.learning_rate,
+            batch=recipe.batch,
+            momentum=recipe.momentum,
+        )
         network = await self._party.to_thread("training", secretly, engine, self._learner.network)
         self._tested = [announced[worker].tested for worker in workers]
         examples = [announced[worker].examples for worker in workers]
