@@ -52,7 +52,7 @@ class Rounds(Protocol):
 
         Args:
             sizes: in bytes, by sender.
-            within: seconds that all of it may take.
+            within: seconds to wait. Who sends a little now and then gains no more than as much again.
 
         Returns:
             The messages; their memory is used again in the next round.
@@ -126,7 +126,7 @@ class Party(Protocol):
             within: seconds that it may take.
 
         Raises:
-            PeerLeft: one is not there any more.
+            PeerLeft: one is not there any more, or refuses.
             PeerTimeout: one has opened none.
         """
 

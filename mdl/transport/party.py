@@ -211,13 +211,13 @@ class StreamParty:
     ) -> Lane:
         try:
             link = await dial(path, patience_seconds=0.0)
-        except TransportError:
-            raise PeerLeft("no longer there to open a lane to", [peer]) from None
-        try:
-            await shake_hands(link, conversation(), self._ledger, timeout_seconds)
-            return Lane(peer, *await link.detach())
-        finally:
-            await link.close()
+            try:
+                await shake_hands(link, conversation(), self._ledger, timeout_seconds)
+                return Lane(peer, *await link.detach())
+            finally:
+                await link.close()
+        except TransportError as error:
+            raise PeerLeft(f"no lane: {error}", [peer]) from error
 
     async def linked(self, peers: Collection[PartyId], timeout_seconds: float) -> None:
         """Wait until each of `peers` has been linked.
@@ -291,9 +291,8 @@ class StreamParty:
         """Open lanes; see `Party.lanes`.
 
         Raises:
-            PeerLeft: a peer is not there any more.
+            PeerLeft: a peer is not there any more, or refuses.
             PeerTimeout: one has opened none.
-            HandshakeRefused: one refuses.
         """
         return await self._desk.open(peers, kind.__name__, within)
 

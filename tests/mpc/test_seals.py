@@ -49,6 +49,15 @@ def test_what_is_sealed_comes_out_however_it_is_cut(sizes: list[tuple[torch.dtyp
             assert len(message) == total + TAG_BYTES * max(1, -(-total // piece))
 
 
+@pytest.mark.parametrize("shape", [(), (1,), (0, 3), (2, 3, 4)])
+def test_tensors_of_whatever_shape_are_sealed(shape: tuple[int, ...]) -> None:
+    one, two = pair()
+    numbers = torch.full(shape, -5)
+    (found,) = open_tensors(two, sealed(one, numbers), wanted(numbers))
+    assert found.shape == numbers.shape
+    assert torch.equal(found, numbers)
+
+
 def test_what_is_no_contiguous_memory_is_sealed_as_it_reads() -> None:
     one, two = pair()
     table = torch.arange(12).reshape(3, 4)

@@ -65,6 +65,7 @@ def test_while_all_stay_it_is_the_party_itself() -> None:
         assert (await crew.receive(Word)).message == Word(2)
         assert await crew.to_process(divmod, 7, 2) == (3, 1)
         assert await crew.to_thread("record", sorted, [2, 1]) == [1, 2]
+        assert await crew.lanes([1], Word, 1.0) is None  # there are none on virtual links
         crew.record("epoch", 4)
         assert hall.records == [{"seconds": 0.2, "party": 0, "kind": "epoch", "epoch": 4}]
 

@@ -172,8 +172,9 @@ def test_lanes_can_be_opened_again_once_the_first_are_used() -> None:
                 )
             first, second = stage.parties[2].lanes([0], Ping, 5.0), stage.parties[2].lanes([0], Ping, 5.0)
             await first
-            with pytest.raises(HandshakeRefused, match="your earlier lane waits to be used"):
+            with pytest.raises(PeerLeft, match="your earlier lane waits to be used") as caught:
                 await second
+            assert caught.value.culprits == (0,)
 
     run(main())
 
