@@ -1,11 +1,15 @@
 """Secrets as a party holds them: shares on which whatever is linear is computed locally."""
 
+import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Self, TypeAlias
+from typing import Any, Self, TypeAlias, cast
 
 import torch
 from torch import Tensor
+
+from mdl.mpc import wide
+from mdl.mpc.wide import Wide
 
 Linear: TypeAlias = Callable[[Tensor], Tensor]
 """A map that is linear over the ring: slices, permutations, sums, products with what is public."""
@@ -13,10 +17,11 @@ Linear: TypeAlias = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True, eq=False)
 class Secret:
-    """Integers modulo 2^64, as one party holds them.
+    """Integers modulo 2^64, or whatever the engine's shares are modulo, as one party holds them.
 
     Attributes:
-        parts: this party's components, int64, all of the secret's shape.
+        parts: this party's components, int64, all of the secret's shape; where 64 bits are too few, `Wide`
+            ones take the tensors' place (see `of_wide`).
         units: for each, 1 if what is added publicly goes into that component, else 0.
     """
 
@@ -33,7 +38,11 @@ class Secret:
 
     def map(self, linear: Linear) -> Self:
         """Apply a linear map to the secret."""
-        return type(self)(tuple(linear(part) for part in self.parts), self.units)
+        return type(self)(tuple(_mapped(linear, part) for part in self.parts), self.units)
+
+    def _each(self, move: Linear) -> Self:
+        """Apply what tensors and wide ones can do alike."""
+        return type(self)(tuple(move(part) for part in self.parts), self.units)
 
     def __add__(self, other: "Secret | Tensor | int") -> Self:
         if isinstance(other, Secret):
@@ -49,29 +58,29 @@ class Secret:
         return self + -other
 
     def __neg__(self) -> Self:
-        return self.map(torch.neg)
+        return self._each(operator.neg)
 
     def __mul__(self, factor: Tensor | int) -> Self:
         """Multiply by public integers."""
-        return self.map(lambda part: part * factor)
+        return self._each(lambda part: part * factor)
 
     def __lshift__(self, bits: int) -> Self:
-        return self.map(lambda part: part << bits)
+        return self._each(lambda part: part << bits)
 
     def __getitem__(self, index: Any) -> Self:
-        return self.map(lambda part: part[index])
+        return self._each(lambda part: part[index])
 
     def reshape(self, *shape: int) -> Self:
         """Reshape it."""
-        return self.map(lambda part: part.reshape(*shape))
+        return self._each(lambda part: part.reshape(*shape))
 
     def expand(self, *shape: int) -> Self:
         """Repeat it along axes of length one."""
-        return self.map(lambda part: part.expand(*shape))
+        return self._each(lambda part: part.expand(*shape))
 
     def sum(self, axis: int) -> Self:
         """Add along an axis."""
-        return self.map(lambda part: part.sum(axis))
+        return self._each(lambda part: part.sum(axis))
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,19 +132,44 @@ class Bits:
         return self.map(lambda part: part >> -places & kept)
 
 
+def of_wide(parts: Sequence[Wide], units: tuple[int, ...]) -> Secret:
+    """Make a secret of wide components."""
+    return Secret(cast("tuple[Tensor, ...]", tuple(parts)), units)
+
+
+def wide_parts(secret: Secret) -> tuple[Wide, ...]:
+    """Give the wide components of which a secret was made."""
+    return cast("tuple[Wide, ...]", secret.parts)
+
+
+def combined(secrets: Sequence[Secret], linear: Callable[[Sequence[Tensor]], Tensor]) -> Secret:
+    """Apply a map that is linear in several secrets together."""
+    columns = zip(*(secret.parts for secret in secrets), strict=True)
+    if _is_wide(secrets[0].parts[0]):
+        found = [wide.combined(cast("tuple[Wide, ...]", column), linear) for column in columns]
+        return of_wide(found, secrets[0].units)
+    return Secret(tuple(linear(column) for column in columns), secrets[0].units)
+
+
 def concatenated(secrets: Sequence[Secret], axis: int = 0) -> Secret:
     """Join secrets along an axis."""
-    columns = zip(*(secret.parts for secret in secrets), strict=True)
-    return Secret(tuple(torch.cat(column, axis) for column in columns), secrets[0].units)
+    return combined(secrets, lambda parts: torch.cat(list(parts), axis))
 
 
 def stacked(secrets: Sequence[Secret], axis: int = 0) -> Secret:
     """Join secrets along a new axis."""
-    columns = zip(*(secret.parts for secret in secrets), strict=True)
-    return Secret(tuple(torch.stack(column, axis) for column in columns), secrets[0].units)
+    return combined(secrets, lambda parts: torch.stack(list(parts), axis))
 
 
 def stacked_bits(bits: Sequence[Bits], axis: int = 0) -> Bits:
     """Join words of bits along a new axis."""
     columns = zip(*(each.parts for each in bits), strict=True)
     return Bits(tuple(torch.stack(column, axis) for column in columns), bits[0].units)
+
+
+def _mapped(linear: Linear, part: Tensor) -> Tensor:
+    return cast("Wide", part).map(linear) if _is_wide(part) else linear(part)  # type: ignore[return-value]
+
+
+def _is_wide(part: object) -> bool:
+    return isinstance(part, Wide)
