@@ -27,7 +27,7 @@ WORDS = st.one_of(
 
 def integers(wide: Wide) -> Any:
     """Read residues as Python's integers, in an array of objects."""
-    low, high = (word.numpy().astype(object) for word in wide.words())
+    low, high = (np.array(word.tolist(), dtype=object).reshape(wide.shape) for word in wide.words())
     return low % (1 << 64) + high * (1 << 64)
 
 
@@ -163,6 +163,16 @@ def test_what_is_packed_is_short_one_to_one_and_comes_out_again(residues: Residu
     assert torch.equal(other.packed(), data)
     zero = extremes(residues) - extremes(residues)
     assert not zero.packed().any()
+
+
+@BOTH
+@pytest.mark.parametrize("shape", [(), (0,), (1,), (1, 1), (2, 0), (2, 1, 3)])
+def test_vectors_of_any_shape_are_packed(residues: Residues, shape: tuple[int, ...]) -> None:
+    wide = drawn(residues, *shape)
+    data = torch.cat([wide.packed(), wide.packed()], -1)[..., : residues.size_bytes]
+    found = Wide.unpacked(data, residues)
+    assert found.shape == shape
+    assert np.all(integers(found) == integers(wide))
 
 
 @BOTH
