@@ -42,7 +42,7 @@ def test_a_polynomial_is_found_from_its_values(field: Scalars, data: st.DataObje
             value = field.minus(field.times(value, point), field.minus(0, coefficient))
         return value
 
-    (row,) = interpolation(field, points[:3], points[3:])
+    (row,) = interpolation(field, tuple(points[:3]), tuple(points[3:]))
     total = 0
     for factor, point in zip(row, points, strict=False):
         total = field.minus(total, field.minus(0, field.times(factor, at(point))))
@@ -51,8 +51,8 @@ def test_a_polynomial_is_found_from_its_values(field: Scalars, data: st.DataObje
 
 @pytest.mark.parametrize("field", FIELDS[:2])
 def test_powers_are_powers(field: Scalars) -> None:
-    assert powers(field, [1, 2, 3], 3)[0] == [1, 1, 1]
-    assert powers(field, [1, 2, 3], 3)[2] == [1, field.times(2, 2), field.times(3, 3)]
+    assert powers(field, (1, 2, 3), 3)[0] == (1, 1, 1)
+    assert powers(field, (1, 2, 3), 3)[2] == (1, field.times(2, 2), field.times(3, 3))
 
 
 @pytest.mark.parametrize("degree", [2, 3, 4])
@@ -68,7 +68,7 @@ def test_words_are_computed_with_bit_by_bit(degree: int) -> None:
     scalars = BinaryScalars(degree)
     expected = [scalars.times(a, b) for a, b in zip(one.tolist(), two.tolist(), strict=True)]
     assert torch.equal(field.times(planes(one), planes(two)), planes(torch.tensor(expected)))
-    found = field.combined([[3, 2], [1, 0]], [planes(one), planes(two)])
+    found = field.combined(((3, 2), (1, 0)), [planes(one), planes(two)])
     for row, (three, other) in zip(found, [(3, 2), (1, 0)], strict=True):
         values = [
             scalars.times(three, a) ^ scalars.times(other, b)
@@ -83,8 +83,8 @@ def test_integers_are_combined_with_factors_of_any_size() -> None:
         [Wide.of(torch.tensor([5, -7]), FIELD_89), Wide.of(torch.tensor([1, 2]), FIELD_89)],
     )
     half = (FIELD_89.modulus + 1) // 2
-    assert [row.signed().tolist() for row in field.combined([[2, -3], [1, 1]], values)] == [[7, -20], [6, -5]]
-    (row,) = field.combined([[half, half]], values)
+    assert [row.signed().tolist() for row in field.combined(((2, -3), (1, 1)), values)] == [[7, -20], [6, -5]]
+    (row,) = field.combined(((half, half),), values)
     assert (row * 2).signed().tolist() == [6, -5]
 
 
@@ -120,6 +120,6 @@ def test_over_all_randomness_any_t_shares_are_uniform_and_one_more_tells(holders
         seen = torch.cat([shares[party] for party in some]).t().tolist()
         assert len({tuple(each) for each in seen}) == count
     for some in combinations(range(holders), threshold + 1):
-        row = interpolation(BinaryScalars(degree), [party + 1 for party in some], [0])
+        row = interpolation(BinaryScalars(degree), tuple(party + 1 for party in some), (0,))
         (found,) = Binary(degree).combined(row, [shares[party] for party in some])
         assert torch.equal(found, word)

@@ -8,7 +8,7 @@ from mdl.mpc.engine import COMPARED_BITS, TRUNCATED_LIMIT, Bilinear, Rounding, m
 from mdl.mpc.rep3 import adders
 from mdl.mpc.residues import FIELD_89
 from mdl.mpc.rounds import Exchange, together
-from mdl.mpc.secret import Bits, Secret, of_wide, stacked_bits, wide_parts
+from mdl.mpc.secret import Bits, Secret, of_wide, stacked, stacked_bits, wide_parts
 from mdl.mpc.shamir.circle import Circle, Streams
 from mdl.mpc.shamir.fields import Binary, Prime
 from mdl.mpc.shamir.masks import Maker, Mask
@@ -27,9 +27,9 @@ class Shamir:
     value; `open` gives them modulo 2^64.
 
     Signs, digits and quotients are found from x + R, which is opened, with a mask R that hides it but
-    statistically: two values of x that differ by D are told apart with a probability of at most D 2^-87 (from
-    seven parties on, D 2^-86). That is 2^-39 (2^-38) for quotients of numbers within ±2^47, the most that there
-    are in training; up to ±2^62 quotients are right, and less is hidden.
+    statistically: two values of x that differ by D are told apart with a probability of at most D 2^-87
+    (from seven parties on, D 2^-86). That is 2^-39 (2^-38) for quotients of numbers within ±2^47, the most
+    that there are in training; up to ±2^62 quotients are right, and less is hidden.
 
     Args:
         party: this one.
@@ -98,10 +98,10 @@ class Shamir:
     async def truncate(self, secret: Secret, drop: int) -> Secret:
         """See `Engine`.
 
-        With c = x + R, the quotient of c is the sum of those of x and of the dealers' summands, and of what the
-        dropped digits carry. To the nearest, that is what the dealers' digits carry together with the complement
-        of those of c. At random, it is what the dealers' digits carry alone: x is rounded up if its digits and
-        their sum, which is uniform, carry.
+        With c = x + R, the quotient of c is the sum of those of x and of the dealers' summands, and of what
+        the dropped digits carry. To the nearest, that is what the dealers' digits carry together with the
+        complement of those of c. At random, it is what the dealers' digits carry alone: x is rounded up if
+        its digits and the sum of theirs, which is uniform, carry.
         """
         nearest = self._rounding == "nearest"
         x = _flat(secret) + (TRUNCATED_LIMIT + (1 << drop - 1 if nearest else 0))
@@ -143,7 +143,7 @@ class Shamir:
         return found.map(lambda part: part.reshape(secret.shape))
 
     async def _added(self, secret: Secret) -> Sum:
-        """Give two words whose sum has the 32 lowest digits of x: with c = x + R, of c + sum of (~r_i + 1)."""
+        """Give two words whose sum has the 32 lowest digits of x = c - R: of c + sum of (~r_i + 1)."""
         x = _flat(secret) + TRUNCATED_LIMIT
         mask = await self._maker.mask(x.shape[0], COMPARED_BITS)
         opened, prepared = await together(self._prime.opened(x + mask.whole), self._summed(mask, less=True))
@@ -178,10 +178,10 @@ class Shamir:
     async def _parity(self, bits: list[Secret]) -> Secret:
         """Give the exclusive or of integers 0 and 1, in a tree: a + b - 2 a b."""
         while len(bits) > 1:
-            pairs = list(zip(bits[::2], bits[1::2], strict=False))
-            both = await together(*(self.product(multiply, one, two) for one, two in pairs))
-            merged = [one + two - each * 2 for (one, two), each in zip(pairs, both, strict=True)]
-            bits = merged + bits[2 * len(pairs) :]
+            half = len(bits) // 2
+            one, two = stacked(bits[:half]), stacked(bits[half : 2 * half])
+            merged = one + two - await self.product(multiply, one, two) * 2
+            bits = [*(merged[index] for index in range(half)), *bits[2 * half :]]
         return bits[0]
 
     def _bits(self, planes: Tensor, shape: torch.Size) -> Bits:

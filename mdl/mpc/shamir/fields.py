@@ -2,23 +2,21 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Generic, Protocol, TypeAlias, TypeVar
+from functools import cache
+from typing import Final, Generic, Protocol, TypeVar
 
 import torch
 from torch import Tensor
 
 from mdl.mpc.keystream import Keystream
-from mdl.mpc.residues import FIELD_89
+from mdl.mpc.residues import FACTOR_BITS, FIELD_89
 from mdl.mpc.rounds import Wanted
-from mdl.mpc.shamir.scalars import IRREDUCIBLE, BinaryScalars, PrimeScalars, Scalars
+from mdl.mpc.shamir.scalars import IRREDUCIBLE, BinaryScalars, Matrix, PrimeScalars, Scalars
 from mdl.mpc.wide import Wide, bilinear, combined
 from mdl.party import PartyId
 
 V = TypeVar("V")
 """A vector."""
-
-Matrix: TypeAlias = Sequence[Sequence[int]]
-"""Constants of the field, by rows."""
 
 
 class Field(Protocol, Generic[V]):
@@ -52,11 +50,11 @@ class Field(Protocol, Generic[V]):
     def joined(self, vectors: Sequence[V]) -> V:
         """Put vectors one after the other."""
 
-    def packed(self, vector: V) -> Tensor:
-        """Write a vector for a message."""
+    def packed(self, vector: V, parts: Sequence[slice]) -> list[Tensor]:
+        """Write messages with so many parts of a vector."""
 
-    def unpacked(self, data: Tensor) -> V:
-        """Read a message."""
+    def unpacked(self, messages: Sequence[Tensor]) -> list[V]:
+        """Read messages, all of the same length."""
 
     def wanted(self, sender: PartyId, count: int, like: V) -> Wanted:
         """Say what comes when a vector is sent, of the type that another one has."""
@@ -93,15 +91,13 @@ class Prime:
 
     def combined(self, matrix: Matrix, vectors: Sequence[Wide]) -> list[Wide]:
         """See `Field`."""
-        modulus = FIELD_89.modulus
-        centred = [[(factor + modulus // 2) % modulus - modulus // 2 for factor in row] for row in matrix]
-        if max(sum(map(abs, row)) for row in centred) <= _SMALL:
-            factors = torch.tensor(centred)
-            found = combined(vectors, lambda limbs: factors @ torch.stack(list(limbs)))
-        else:
-            wide = Wide.constants([factor for row in centred for factor in row], FIELD_89)
+        factors = _factors(matrix)
+        if isinstance(factors, Wide):
             rows = combined(vectors, lambda limbs: torch.stack(list(limbs)))
-            found = bilinear(torch.matmul, wide.reshape(len(matrix), len(vectors)), rows)
+            found = bilinear(torch.matmul, factors, rows)
+        else:
+            small = factors
+            found = combined(vectors, lambda limbs: small @ torch.stack(list(limbs)))
         return [found[index] for index in range(len(matrix))]
 
     def cut(self, vector: Wide, part: slice) -> Wide:
@@ -112,20 +108,32 @@ class Prime:
         """See `Field`."""
         return combined(vectors, lambda limbs: torch.cat(list(limbs)))
 
-    def packed(self, vector: Wide) -> Tensor:
+    def packed(self, vector: Wide, parts: Sequence[slice]) -> list[Tensor]:
         """See `Field`."""
-        return vector.packed()
+        data = vector.packed()
+        return [data[part] for part in parts]
 
-    def unpacked(self, data: Tensor) -> Wide:
+    def unpacked(self, messages: Sequence[Tensor]) -> list[Wide]:
         """See `Field`."""
-        return Wide.unpacked(data, FIELD_89)
+        if not messages:
+            return []
+        rows = Wide.unpacked(torch.stack(list(messages)), FIELD_89)
+        return [rows[index] for index in range(len(messages))]
 
     def wanted(self, sender: PartyId, count: int, like: Wide) -> Wanted:
         """See `Field`."""
         return Wanted(sender, torch.Size([count, like.residues.size_bytes]), torch.uint8)
 
 
-_SMALL: Final = 1 << 38
+@cache
+def _factors(matrix: Matrix) -> Tensor | Wide:
+    """Prepare factors: as int64 if limbs may be multiplied by them and added up."""
+    modulus = FIELD_89.modulus
+    centred = [[(factor + modulus // 2) % modulus - modulus // 2 for factor in row] for row in matrix]
+    if max(sum(map(abs, row)) for row in centred) <= 1 << FACTOR_BITS:
+        return torch.tensor(centred)
+    flat = [factor for row in centred for factor in row]
+    return Wide.constants(flat, FIELD_89).reshape(len(matrix), len(matrix[0]))
 
 
 @dataclass(frozen=True)
@@ -179,18 +187,12 @@ class Binary:
 
     def combined(self, matrix: Matrix, vectors: Sequence[Tensor]) -> list[Tensor]:
         """See `Field`."""
-        found = []
-        for row in matrix:
-            total = torch.zeros_like(vectors[0])
-            for factor, vector in zip(row, vectors, strict=True):
-                for power in range(self.degree):
-                    # What a coefficient of X^power becomes.
-                    image = self.scalars.times(factor, 1 << power)
-                    for place in range(self.degree):
-                        if image >> place & 1:
-                            total[place] ^= vector[power]
-            found.append(total)
-        return found
+        table = _summands(self.degree, matrix)
+        given = torch.cat([*vectors, torch.zeros_like(vectors[0][:1])])
+        step = max(1, _BLOCK // table.numel())
+        parts = [given[:, first : first + step] for first in range(0, max(1, given.shape[1]), step)]
+        found = torch.cat([_folded(part[table]) for part in parts], 1)
+        return list(found.reshape(len(matrix), self.degree, -1))
 
     def cut(self, vector: Tensor, part: slice) -> Tensor:
         """See `Field`."""
@@ -200,14 +202,44 @@ class Binary:
         """See `Field`."""
         return torch.cat(list(vectors), 1)
 
-    def packed(self, vector: Tensor) -> Tensor:
+    def packed(self, vector: Tensor, parts: Sequence[slice]) -> list[Tensor]:
         """See `Field`."""
-        return vector
+        return [vector[:, part] for part in parts]
 
-    def unpacked(self, data: Tensor) -> Tensor:
+    def unpacked(self, messages: Sequence[Tensor]) -> list[Tensor]:
         """See `Field`."""
-        return data
+        return list(messages)
 
     def wanted(self, sender: PartyId, count: int, like: Tensor) -> Wanted:
         """See `Field`."""
         return Wanted(sender, torch.Size([self.degree, count]), like.dtype)
+
+
+_BLOCK: Final = 1 << 18
+"""Words that are combined at once: few enough for a cache."""
+
+
+def _folded(words: Tensor) -> Tensor:
+    """Give the exclusive or along the second axis, whose length is a power of two."""
+    while (half := words.shape[1] // 2) > 0:
+        words = words[:, :half] ^ words[:, half:]
+    return words[:, 0]
+
+
+@cache
+def _summands(degree: int, matrix: Matrix) -> Tensor:
+    """Give which planes of all vectors add up to each plane of the results, filled up with one of zeros."""
+    field, powers = BinaryScalars(degree), range(degree)
+    found = [
+        [
+            index * degree + power
+            for index, factor in enumerate(row)
+            for power in powers
+            if field.times(factor, 1 << power) >> place & 1
+        ]
+        for row in matrix
+        for place in powers
+    ]
+    width = 1 << (max(map(len, found)) - 1).bit_length()
+    zero = degree * len(matrix[0])
+    return torch.tensor([each + [zero] * (width - len(each)) for each in found])

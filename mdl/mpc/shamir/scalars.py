@@ -2,11 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from functools import cache
+from typing import Final, Protocol, TypeAlias
+
+Matrix: TypeAlias = tuple[tuple[int, ...], ...]
+"""Elements of a field, by rows."""
 
 
 class Scalars(Protocol):
     """A field."""
+
+    def __hash__(self) -> int: ...
 
     def minus(self, one: int, two: int) -> int:
         """Subtract."""
@@ -76,7 +82,8 @@ class BinaryScalars:
         return found
 
 
-def interpolation(field: Scalars, known: Sequence[int], wanted: Sequence[int]) -> list[list[int]]:
+@cache
+def interpolation(field: Scalars, known: tuple[int, ...], wanted: tuple[int, ...]) -> Matrix:
     """Give what to multiply a polynomial's values by, to have its values elsewhere (Lagrange).
 
     Args:
@@ -87,7 +94,7 @@ def interpolation(field: Scalars, known: Sequence[int], wanted: Sequence[int]) -
     Returns:
         A row of factors for each of the wanted points.
     """
-    return [[_basis(field, known, point, at) for point in known] for at in wanted]
+    return tuple(tuple(_basis(field, known, point, at) for point in known) for at in wanted)
 
 
 def _basis(field: Scalars, known: Sequence[int], point: int, at: int) -> int:
@@ -99,9 +106,10 @@ def _basis(field: Scalars, known: Sequence[int], point: int, at: int) -> int:
     return field.times(above, field.inverse(below))
 
 
-def powers(field: Scalars, points: Sequence[int], count: int) -> list[list[int]]:
+@cache
+def powers(field: Scalars, points: tuple[int, ...], count: int) -> Matrix:
     """Give the first powers of points, a row for each exponent from zero on (Vandermonde)."""
-    rows = [[1] * len(points)]
+    rows = [(1,) * len(points)]
     for _ in range(count - 1):
-        rows.append([field.times(power, point) for power, point in zip(rows[-1], points, strict=True)])
-    return rows
+        rows.append(tuple(field.times(power, at) for power, at in zip(rows[-1], points, strict=True)))
+    return tuple(rows)

@@ -6,15 +6,14 @@ holders, and fix the polynomial together with the secret; the others follow.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Final, Generic
 
 from torch import Tensor
 
 from mdl.mpc.rounds import Exchange, Received, Wanted
 from mdl.mpc.shamir.circle import Circle, Streams
-from mdl.mpc.shamir.fields import Field, Matrix, V
-from mdl.mpc.shamir.scalars import interpolation, powers
+from mdl.mpc.shamir.fields import Field, V
+from mdl.mpc.shamir.scalars import Matrix, interpolation, powers
 from mdl.party import PartyId
 
 SHORT: Final = 512
@@ -39,8 +38,8 @@ class Hand(Generic[V]):
 
     def shares(self, received: Received) -> list[V]:
         """Give this party's share of each dealer's sharing, from what came for `wants`."""
-        coming = iter(received)
-        return [self.field.unpacked(next(coming)) if share is None else share for share in self.drawn]
+        coming = iter(self.field.unpacked(received))
+        return [next(coming) if share is None else share for share in self.drawn]
 
 
 class Sharing(Generic[V]):
@@ -83,15 +82,16 @@ class Sharing(Generic[V]):
         values = [secret, *(self.field.drawn(stream, count, secret) for stream in drawing)]
         own, *others = self.field.combined(self._dealing, values)
         beyond = self._circle.beyond(self._circle.party)
-        return own, [(party, self.field.packed(share)) for party, share in zip(beyond, others, strict=True)]
+        pairs = zip(beyond, others, strict=True)
+        return own, [(party, self.field.packed(share, [_WHOLE])[0]) for party, share in pairs]
 
-    @cached_property
+    @property
     def _dealing(self) -> Matrix:
         """From the secret and the shares that are drawn, to this party's own and those that it sends."""
         own = self._circle.party
         return interpolation(
             self.field.scalars,
-            [0, *_points(self._circle.after(own))],
+            (0, *_points(self._circle.after(own))),
             _points([own, *self._circle.beyond(own)]),
         )
 
@@ -108,7 +108,7 @@ class Sharing(Generic[V]):
         own = await self._gathered(share, self.field.cut(share, cuts[circle.party][1]), cuts)
         others = [(king, part) for king, part in cuts if king != circle.party]
         found = await Exchange(
-            [(king, self.field.packed(own)) for king, _ in others],
+            self._sent(own, [(king, _WHOLE) for king, _ in others]),
             [self.field.wanted(king, part.stop - part.start, share) for king, part in others],
         )
         return self._placed(own, found)
@@ -126,26 +126,22 @@ class Sharing(Generic[V]):
             The entries that this party asked for, of which `own` is its share.
         """
         circle, field = self._circle, self.field
-        sends = [
-            (party, field.packed(field.cut(share, part)))
-            for party, part in asked
-            if circle.party in circle.before(party)
-        ]
+        sends = self._sent(share, [each for each in asked if circle.party in circle.before(each[0])])
         before = circle.before(circle.party) if circle.party in (party for party, _ in asked) else []
         received = await Exchange(sends, [field.wanted(party, field.size(own), own) for party in before])
         if not before:
             return own
-        (found,) = field.combined(self._opening, [own, *map(field.unpacked, received)])
+        (found,) = field.combined(self._opening, [own, *field.unpacked(received)])
         return found
 
-    @cached_property
+    @property
     def _opening(self) -> Matrix:
         own = self._circle.party
-        return interpolation(self.field.scalars, _points([own, *self._circle.before(own)]), [0])
+        return interpolation(self.field.scalars, _points([own, *self._circle.before(own)]), (0,))
 
     def _placed(self, own: V, others: Received) -> V:
         """Put what this party has found between what the others have."""
-        parts = [self.field.unpacked(data) for data in others]
+        parts = [part for data in others for part in self.field.unpacked([data])]
         parts.insert(self._circle.party, own)
         return self.field.joined(parts)
 
@@ -174,7 +170,7 @@ class Sharing(Generic[V]):
         sends, wants = self._submitted(masked, cuts)
         received = await Exchange([*hand.sends, *sends], [*hand.wants, *wants])
         mask = self._extracted(hand.shares(received[: len(hand.wants)]), count)
-        shares = [field.unpacked(data) for data in received[len(hand.wants) :]]
+        shares = field.unpacked(received[len(hand.wants) :])
         mine = dict(cuts).get(circle.party)
         found = own
         if mine is not None:
@@ -199,12 +195,12 @@ class Sharing(Generic[V]):
         drawn.insert(circle.party, own)
         return hand, drawn
 
-    @cached_property
+    @property
     def _completing(self) -> Matrix:
         """From the secret and the others' shares of degree 2t, to this party's own."""
         own, workers = self._circle.party, self._circle.workers
         others = _points([worker for worker in workers if worker != own])
-        return interpolation(self.field.scalars, [0, *others], _points([own]))
+        return interpolation(self.field.scalars, (0, *others), _points([own]))
 
     def _extracted(self, shares: Sequence[V], count: int) -> V:
         """Combine what 2t + 1 parties dealt to t + 1 vectors of which t of them know nothing."""
@@ -212,13 +208,13 @@ class Sharing(Generic[V]):
             self.field.joined(self.field.combined(self._extracting, shares)), slice(0, count)
         )
 
-    @cached_property
+    @property
     def _extracting(self) -> Matrix:
         return powers(self.field.scalars, _points(self._circle.workers), self._circle.threshold + 1)
 
-    @cached_property
+    @property
     def _finding(self) -> Matrix:
-        return interpolation(self.field.scalars, _points(self._circle.workers), [0])
+        return interpolation(self.field.scalars, _points(self._circle.workers), (0,))
 
     def _submitted(
         self, masked: V, cuts: Sequence[tuple[PartyId, slice]]
@@ -226,9 +222,7 @@ class Sharing(Generic[V]):
         """Have workers send their shares of some entries to whoever is to find those."""
         own, workers, field = self._circle.party, self._circle.workers, self.field
         others = [(king, part) for king, part in cuts if king != own]
-        sends = (
-            [(king, field.packed(field.cut(masked, part))) for king, part in others] if own in workers else []
-        )
+        sends = self._sent(masked, others) if own in workers else []
         mine = dict(cuts).get(own)
         if mine is None:
             return sends, []
@@ -239,29 +233,34 @@ class Sharing(Generic[V]):
         """Share what each worker has found: as it may be known, with zeros as shares of t parties."""
         circle, field = self._circle, self.field
         own = circle.party
-        sends = (
-            [(party, field.packed(found)) for party in circle.beyond(own)] if own in circle.workers else []
-        )
+        told = circle.beyond(own) if own in circle.workers else []
         telling = [(king, part) for king, part in cuts if own in circle.beyond(king)]
-        received = iter(
-            await Exchange(
-                sends, [field.wanted(king, part.stop - part.start, found) for king, part in telling]
-            )
-        )
+        wants = [field.wanted(king, part.stop - part.start, found) for king, part in telling]
+        received = iter(await Exchange(self._sent(found, [(party, _WHOLE) for party in told]), wants))
         parts = []
         for king, part in cuts:
             if own in circle.after(king):
                 parts.append(field.zeros(part.stop - part.start, found))
                 continue
-            value = found if king == own else field.unpacked(next(received))
-            ((factor, *_),) = interpolation(field.scalars, [0, *_points(circle.after(king))], _points([own]))
-            parts.extend(field.combined([[factor]], [value]))
+            (value,) = [found] if king == own else field.unpacked([next(received)])
+            ((factor, *_),) = interpolation(field.scalars, (0, *_points(circle.after(king))), _points([own]))
+            parts.extend(field.combined(((factor,),), [value]))
         return field.joined(parts)
 
+    def _sent(self, vector: V, parts: Sequence[tuple[PartyId, slice]]) -> list[tuple[PartyId, Tensor]]:
+        """Write what parties are sent of a vector; nothing for none."""
+        if not parts:
+            return []
+        data = self.field.packed(vector, [part for _, part in parts])
+        return [(party, each) for (party, _), each in zip(parts, data, strict=True)]
 
-def _points(parties: Sequence[PartyId]) -> list[int]:
+
+_WHOLE: Final = slice(None)
+
+
+def _points(parties: Sequence[PartyId]) -> tuple[int, ...]:
     """Give where parties' shares are values of the polynomials; the secret is at zero."""
-    return [party + 1 for party in parties]
+    return tuple(party + 1 for party in parties)
 
 
 def _cuts(count: int, parties: Sequence[PartyId]) -> list[tuple[PartyId, slice]]:
