@@ -15,7 +15,7 @@ from scipy import stats
 from torch import Tensor, nn
 
 from mdl.mpc.engine import TRUNCATED_LIMIT, Engine, multiply
-from mdl.mpc.layers import Window
+from mdl.mpc.layers.window import Window
 from mdl.mpc.rounds import Traffic, play
 from mdl.mpc.secret import Secret
 from mdl.mpc.shamir.setup import begun

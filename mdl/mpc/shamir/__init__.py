@@ -12,5 +12,6 @@ arithmetic-binary circuits, CRYPTO 2020.
 """
 
 from mdl.mpc.shamir.engine import Shamir
+from mdl.mpc.shamir.setup import begun
 
-__all__ = ["Shamir"]
+__all__ = ["Shamir", "begun"]

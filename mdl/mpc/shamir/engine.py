@@ -1,19 +1,20 @@
 """The engine of n parties with Shamir's shares."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
 from mdl.mpc import wide
 from mdl.mpc.engine import COMPARED_BITS, TRUNCATED_LIMIT, Bilinear, Rounding, multiply
-from mdl.mpc.rep3 import adders
 from mdl.mpc.residues import FIELD_89
 from mdl.mpc.rounds import Exchange, together
-from mdl.mpc.secret import Bits, Secret, of_wide, stacked, stacked_bits, wide_parts
+from mdl.mpc.secret import Bits, Secret, of_wide, stacked, wide_parts
 from mdl.mpc.shamir.circle import Circle, Streams
 from mdl.mpc.shamir.fields import Binary, Prime
-from mdl.mpc.shamir.masks import Maker, Mask
+from mdl.mpc.shamir.masks import Maker
 from mdl.mpc.shamir.sharing import Sharing
-from mdl.mpc.shamir.sums import Sum, compressed
+from mdl.mpc.shamir.sums import Sum, compressed, with_public
 from mdl.mpc.wide import Wide
 from mdl.party import PartyId
 
@@ -106,55 +107,56 @@ class Shamir:
         nearest = self._rounding == "nearest"
         x = _flat(secret) + (TRUNCATED_LIMIT + (1 << drop - 1 if nearest else 0))
         mask = await self._maker.mask(x.shape[0], drop)
-        opened, prepared = await together(self._prime.opened(x + mask.whole), self._summed(mask))
-        total, generated = prepared
+        summing = compressed(mask.words, self._and)
+        opened, summed = await together(self._prime.opened(x + mask.whole), summing)
+        total: Sum = summed
         low, high = opened.words()
         if nearest:
             rest = (1 << drop) - 1 - (low & (1 << drop) - 1)
-            total = total.plus_public(generated, (rest << COMPARED_BITS - drop).to(torch.int32))
-            generated = await self.conjunction(total.one, total.two)
-        carry = await adders.carried(generated, total.one ^ total.two, self.conjunction)
-        carries = wide_parts((await self.integers(stacked_bits([*total.carries, carry]))).sum(0))[0]
+            word = (rest << COMPARED_BITS - drop).to(torch.int32)
+            total = total.plus_public(await self._and(total.one, total.two), word)
+        carried = await total.carried(self._and)
+        carries = wide_parts((await self.integers(self._bits(carried, carried.shape[1:]))).sum(0))[0]
         above = low >> drop & (1 << 64 - drop) - 1 | high << 64 - drop
         quotient = Wide(FIELD_89.of_words(above, high >> drop), FIELD_89)
         found = quotient - mask.quotient - carries - (TRUNCATED_LIMIT >> drop)
         return _secret(found, secret.shape)
-
-    async def _summed(self, mask: Mask, *, less: bool = False) -> tuple[Sum, Bits]:
-        """Bring the sum of a mask's words, or of their complements, down to two, and give their and."""
-        words = [self._bits(word, word.shape[1:]) for word in mask.words]
-        total = await compressed([word ^ -1 for word in words] if less else words, self.conjunction)
-        return total, await self.conjunction(total.one, total.two)
 
     # -------------------------------------------------------------------------------------- bits
 
     async def negative(self, secret: Secret) -> Bits:
         """See `Engine`."""
         total = await self._added(secret)
-        generated, differ = await total.both(self.conjunction)
-        carry = await adders.carried(generated.shifted(1), differ.shifted(1), self.conjunction)
-        found = differ.digit(COMPARED_BITS - 1) ^ carry
-        return found.map(lambda part: part.reshape(secret.shape))
+        return self._bits(await total.topmost(self._and), secret.shape)
 
     async def bits(self, secret: Secret) -> Bits:
         """See `Engine`."""
         total = await self._added(secret)
-        found = await adders.summed(*await total.both(self.conjunction), self.conjunction)
-        return found.map(lambda part: part.reshape(secret.shape))
+        return self._bits(await total.whole(self._and), secret.shape)
 
     async def _added(self, secret: Secret) -> Sum:
         """Give two words whose sum has the 32 lowest digits of x = c - R: of c + sum of (~r_i + 1)."""
         x = _flat(secret) + TRUNCATED_LIMIT
         mask = await self._maker.mask(x.shape[0], COMPARED_BITS)
-        opened, prepared = await together(self._prime.opened(x + mask.whole), self._summed(mask, less=True))
-        low, _ = opened.words()
+        words = [with_public(word, -1) for word in mask.words]
+        opened, prepared = await together(self._prime.opened(x + mask.whole), self._generated(words))
         total: Sum = prepared[0]
-        return total.plus_public(prepared[1], (low + len(mask.words)).to(torch.int32))
+        low, _ = opened.words()
+        return total.plus_public(prepared[1], (low + len(words)).to(torch.int32))
+
+    async def _generated(self, words: Sequence[Tensor]) -> tuple[Sum, Tensor]:
+        """Bring the sum of several words down to two, and give their and."""
+        total = await compressed(words, self._and)
+        return total, await self._and(total.one, total.two)
 
     async def conjunction(self, one: Bits, two: Bits) -> Bits:
         """See `Engine`."""
-        own = self._field.times(_planes(one), _planes(two))
-        return self._bits(await self._binary.reduced(own), one.shape)
+        return self._bits(await self._and(_planes(one), _planes(two)), one.shape)
+
+    async def _and(self, one: Tensor, two: Tensor) -> Tensor:
+        """Give the bitwise and of words, the planes of their shares first."""
+        own = self._field.times(one, two)
+        return (await self._binary.reduced(own.reshape(own.shape[0], -1))).reshape(own.shape)
 
     async def select(self, bit: Bits, secret: Secret) -> Secret:
         """See `Engine`. A second selection by the same bits need not make integers of them again."""

@@ -174,9 +174,9 @@ class Binary:
         return one ^ two
 
     def times(self, one: Tensor, two: Tensor) -> Tensor:
-        """Multiply entries, bit by bit."""
+        """Multiply entries, bit by bit. Shapes broadcast after the first axis."""
         k = self.degree
-        product = torch.zeros(2 * k - 1, *one.shape[1:], dtype=one.dtype)
+        product = torch.zeros(2 * k - 1, *(one[0] & two[0]).shape, dtype=one.dtype)
         for place in range(k):
             product[place : place + k] ^= one[place] & two
         for place in reversed(range(k, 2 * k - 1)):

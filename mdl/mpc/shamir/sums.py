@@ -1,12 +1,17 @@
-"""Sums of several 32-bit words of shared bits: what is carried out of them, and their bits."""
+"""Sums of several 32-bit words of shared bits: what is carried out of them, and their bits.
+
+Words are int32, with a first axis for the planes of their shares; what is public goes into the first plane.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
+from mdl.mpc.engine import COMPARED_BITS
+from mdl.mpc.rep3 import adders
 from mdl.mpc.rep3.adders import And
-from mdl.mpc.secret import Bits
 
 
 @dataclass(frozen=True)
@@ -16,42 +21,66 @@ class Sum:
     Attributes:
         one: a summand.
         two: the other one.
-        carries: bits already carried out, uint8; each stands for 2^32.
+        carries: words whose topmost bit has been carried out, and stands for 2^32.
     """
 
-    one: Bits
-    two: Bits
-    carries: tuple[Bits, ...] = ()
+    one: Tensor
+    two: Tensor
+    carries: tuple[Tensor, ...] = ()
 
-    async def both(self, conjunction: And) -> tuple[Bits, Bits]:
-        """Give the words' and, and their exclusive or."""
-        return await conjunction(self.one, self.two), self.one ^ self.two
-
-    async def plus(self, word: Bits, conjunction: And) -> "Sum":
+    async def plus(self, word: Tensor, conjunction: And) -> "Sum":
         """Add a third word: sums and majorities, bit by bit."""
         differ = self.one ^ word
         majority = await conjunction(differ, self.two ^ word) ^ word
         return self._saved(differ ^ self.two, majority)
 
-    def plus_public(self, generated: Bits, word: Tensor) -> "Sum":
-        """Add a public word, int32, where the and of the two is known."""
+    def plus_public(self, generated: Tensor, word: Tensor) -> "Sum":
+        """Add a public word, where the and of the two is known."""
         differ = self.one ^ self.two
-        majority = generated ^ differ.map(lambda part: part & word)
-        return self._saved(with_public(differ, word), majority)
+        return self._saved(with_public(differ, word), generated ^ differ & word)
 
-    def _saved(self, bits: Bits, majority: Bits) -> "Sum":
-        return Sum(bits, majority.shifted(1), (*self.carries, majority.digit(31)))
+    async def carried(self, conjunction: And) -> Tensor:
+        """Give all that is carried out, uint8: by word of `carries`, and in the end by the sum of the two."""
+        carry = await _carry(self.one, self.two, conjunction)
+        return torch.stack([*(_topmost(word) for word in self.carries), carry], 1)
+
+    async def topmost(self, conjunction: And) -> Tensor:
+        """Give the topmost bit of the sum, uint8."""
+        carry = await _carry(self.one, self.two, conjunction, places=1)
+        return _topmost(self.one ^ self.two) ^ carry
+
+    async def whole(self, conjunction: And) -> Tensor:
+        """Give the sum."""
+        generated = await conjunction(self.one, self.two)
+        return await adders.summed(generated, self.one ^ self.two, conjunction, COMPARED_BITS)
+
+    def _saved(self, bits: Tensor, majority: Tensor) -> "Sum":
+        return Sum(bits, majority << 1, (*self.carries, majority))
 
 
-def with_public(bits: Bits, word: Tensor) -> Bits:
+async def _carry(one: Tensor, two: Tensor, conjunction: And, places: int = 0) -> Tensor:
+    """Give the carry out of the sum of two words, but for so many of the highest places."""
+    one, two = one << places, two << places
+    generated = adders.ordered(await conjunction(one, two), COMPARED_BITS)
+    return await adders.carried(
+        generated, adders.ordered(one ^ two, COMPARED_BITS), conjunction, COMPARED_BITS
+    )
+
+
+def with_public(words: Tensor, public: Tensor | int) -> Tensor:
     """Give the exclusive or with public words."""
-    pairs = zip(bits.parts, bits.units, strict=True)
-    return Bits(tuple(part ^ word if unit else part for part, unit in pairs), bits.units)
+    found = words.clone()
+    found[0] ^= public
+    return found
 
 
-async def compressed(words: Sequence[Bits], conjunction: And) -> Sum:
+async def compressed(words: Sequence[Tensor], conjunction: And) -> Sum:
     """Bring two or more words down to two that have the same sum."""
     total = Sum(words[0], words[1])
     for word in words[2:]:
         total = await total.plus(word, conjunction)
     return total
+
+
+def _topmost(words: Tensor) -> Tensor:
+    return (words >> COMPARED_BITS - 1 & 1).to(torch.uint8)
