@@ -130,10 +130,16 @@ def test_so_are_convolutions_and_what_pools() -> None:
     assert torch.equal(found[0], plainly(program))
 
 
-def test_ten_parties_train() -> None:
-    torch.manual_seed(3)
-    network = nn.Sequential(nn.Flatten(), nn.Linear(16, 10))
-    program = training(network, batches_of(1, 4, 4, count=1), 0.1)
+def test_ten_parties_move_a_dense_layer_by_its_gradient() -> None:
+    images, weights = compared(16 * 20).reshape(16, 20) >> 16, compared(20 * 10, seed=1).reshape(20, 10) >> 16
+
+    async def operation(engine: Engine, x: Secret, weight: Secret) -> Secret:
+        found = await engine.scaled_product(torch.matmul, x, weight, 16)
+        positive = await engine.negative(-found)
+        gradient = await engine.select(positive, found)
+        return weight - await engine.scaled_product(torch.matmul, x.map(torch.t), gradient, 20)
+
+    program = opened(operation, images, weights)
     found, _ = everybody(program, 10, "nearest")
     assert all(torch.equal(each, plainly(program)) for each in found.values())
 
