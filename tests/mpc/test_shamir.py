@@ -178,7 +178,7 @@ def test_coins_are_fair(holders: int) -> None:
         st.integers(-TRUNCATED_LIMIT + 1, TRUNCATED_LIMIT - 1),
         st.sampled_from([0, -1, 1, 2**47 - 1, -(2**47), TRUNCATED_LIMIT - 1, 1 - TRUNCATED_LIMIT]),
     ),
-    drop=st.integers(1, 31),
+    drop=st.integers(1, 32),
     holders=st.sampled_from([3, 5]),
 )
 def test_a_quotient_is_off_by_less_than_one_at_any_magnitude(value: int, drop: int, holders: int) -> None:

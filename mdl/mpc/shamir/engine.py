@@ -106,7 +106,7 @@ class Shamir:
         """
         nearest = self._rounding == "nearest"
         x = _flat(secret) + (TRUNCATED_LIMIT + (1 << drop - 1 if nearest else 0))
-        mask = await self._maker.mask(x.shape[0], drop)
+        mask = await self._maker.mask(x.shape[0], drop, divided=True)
         summing = compressed(mask.words, self._and)
         opened, summed = await together(self._prime.opened(x + mask.whole), summing)
         total: Sum = summed
@@ -137,7 +137,7 @@ class Shamir:
     async def _added(self, secret: Secret) -> Sum:
         """Give two words whose sum has the 32 lowest digits of x = c - R: of c + sum of (~r_i + 1)."""
         x = _flat(secret) + TRUNCATED_LIMIT
-        mask = await self._maker.mask(x.shape[0], COMPARED_BITS)
+        mask = await self._maker.mask(x.shape[0], COMPARED_BITS, divided=False)
         words = [with_public(word, -1) for word in mask.words]
         opened, prepared = await together(self._prime.opened(x + mask.whole), self._generated(words))
         total: Sum = prepared[0]

@@ -56,20 +56,21 @@ class Maker:
         """B: t + 1 summands and 2^63 together are below the modulus."""
         return 89 - (self.circle.threshold + 1).bit_length()
 
-    async def mask(self, count: int, digits: int) -> Mask:
+    async def mask(self, count: int, digits: int, *, divided: bool) -> Mask:
         """Make a mask, of which so many of the lowest digits are known as bits; one round.
 
         Args:
             count: of the entries.
-            digits: in [1, 32]; if 32, there is no quotient.
+            digits: in [1, 32].
+            divided: whether the quotient is wanted; else it is empty.
         """
         low, high = self.own.draw(torch.Size([2, count]))
         high &= (1 << self.summand_bits - 64) - 1
         whole = Wide(FIELD_89.of_words(low, high), FIELD_89)
         below = low >> digits & (1 << 64 - digits) - 1
-        divided = Wide(FIELD_89.of_words(below | high << 64 - digits, high >> digits), FIELD_89)
+        quotient = Wide(FIELD_89.of_words(below | high << 64 - digits, high >> digits), FIELD_89)
         word = (low << COMPARED_BITS - digits).to(torch.int32)
-        kept = [whole] if digits == COMPARED_BITS else [whole, divided]
+        kept = [whole, quotient] if divided else [whole]
         numbers, words = await self._dealt(self.prime.field.joined(kept), word)
         total = _total(numbers)
         return Mask(total[:count], total[count:], words)
