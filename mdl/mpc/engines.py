@@ -1,6 +1,6 @@
 """Engines by the names of their security models."""
 
-from mdl.mpc import dealer, rep3, rep4, spdz2k
+from mdl.mpc import dealer, rep3, rep4, shamir, spdz2k
 from mdl.mpc.engine import Engine, Rounding
 from mdl.mpc.rounds import Protocol
 from mdl.mpc.security import SecurityName
@@ -28,3 +28,5 @@ def begun(
             return dealer.begun(number, holders, rounding, rng)
         case "spdz2k":
             return spdz2k.begun(number, holders, rounding, rng)
+        case "shamir":
+            return shamir.begun(number, holders, rounding, rng)

@@ -142,6 +142,26 @@ def wide_parts(secret: Secret) -> tuple[Wide, ...]:
     return cast("tuple[Wide, ...]", secret.parts)
 
 
+def written(secret: Secret) -> list[Tensor]:
+    """Give the components as plain tensors; of a wide one its packed bytes."""
+    return [cast("Wide", part).packed() if _is_wide(part) else part for part in secret.parts]
+
+
+def read(tensors: Sequence[Tensor], like: Secret) -> Secret:
+    """Take up what `written` gave of a secret of the same shape and kind.
+
+    Raises:
+        ValueError: it is of another one.
+    """
+    due = [(each.shape, each.dtype) for each in written(like)]
+    if [(each.shape, each.dtype) for each in tensors] != due:
+        raise ValueError("not the components of such a secret")
+    if not _is_wide(like.parts[0]):
+        return Secret(tuple(tensors), like.units)
+    pairs = zip(tensors, wide_parts(like), strict=True)
+    return of_wide([Wide.unpacked(each, part.residues) for each, part in pairs], like.units)
+
+
 def combined(secrets: Sequence[Secret], linear: Callable[[Sequence[Tensor]], Tensor]) -> Secret:
     """Apply a map that is linear in several secrets together."""
     columns = zip(*(secret.parts for secret in secrets), strict=True)

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
-SecurityName: TypeAlias = Literal["rep3", "rep4", "dealer", "spdz2k"]
+SecurityName: TypeAlias = Literal["rep3", "rep4", "dealer", "spdz2k", "shamir"]
 
 
 @dataclass(frozen=True)
@@ -17,6 +17,8 @@ class Security:
         colluding: who learns everything if they put together what they have.
         deviating: what a party that does not follow the protocol can do.
         dealer: whether one more party, which has no share, hands out randomness.
+        resumes: whether shares can be taken up again after a stop; not where they are bound to a key that is
+            drawn anew at every start.
     """
 
     title: str
@@ -24,6 +26,7 @@ class Security:
     colluding: str
     deviating: str
     dealer: bool = False
+    resumes: bool = True
 
 
 FALSIFIES: Final = "can falsify the result unnoticed"
@@ -45,6 +48,13 @@ SECURITY: Final[Mapping[SecurityName, Security]] = {
         "all holders together, or one with the dealer",
         IS_NOTICED,
         dealer=True,
+        resumes=False,
+    ),
+    "shamir": Security(
+        "Shamir's sharing, semi-honest, honest majority",
+        range(3, 11),
+        "more than (n - 1) / 2 together",
+        FALSIFIES,
     ),
 }
 """What there is to choose from, by its name in the experiment file."""

@@ -15,7 +15,7 @@ from mdl.mpc.links import Links
 from mdl.mpc.networks import Network
 from mdl.mpc.optimisers import Optimiser
 from mdl.mpc.rounds import Protocol, phase, together
-from mdl.mpc.secret import Secret, concatenated
+from mdl.mpc.secret import Secret, concatenated, read, written
 from mdl.mpc.training import loss, one_hot, right_answers, rows_of_each, step
 from mdl.party import PartyId
 from mdl.system import Arrays, Batch, Recipe
@@ -101,12 +101,13 @@ class Session:
             for owner, rows in enumerate(self._rows)
         ]
 
-    async def mean_loss(self) -> float:
-        """Let all know the mean training loss since this was asked last."""
+    async def mean_loss(self) -> float | None:
+        """Let all holders know the mean training loss since this was asked last; None for a dealer."""
         assert self._loss is not None
-        found = decoded(await self._links.drive(self._engine.open(self._loss))).item() / self._seen
+        total = decoded(await self._links.drive(self._engine.open(self._loss))).item()
+        mean = total / self._seen
         self._loss, self._seen = None, 0
-        return found
+        return mean if self.number < len(self._rows) else None
 
     async def answer(self, owner: PartyId | None, rows: int, batch: Batch | None) -> None:
         """Have the network answer so many test examples, and add how many are right to a secret count.
@@ -186,7 +187,7 @@ class Session:
         shares = {
             f"{name}.{part}": values.numpy()
             for name, secret in self._secrets().items()
-            for part, values in enumerate(secret.parts)
+            for part, values in enumerate(written(secret))
         }
         return {**shares, _STEPS: np.array(self._taken)}
 
@@ -197,6 +198,8 @@ class Session:
             MdlError: it is one of another network.
         """
         layers = self._network.layers
+        if _STEPS not in kept:
+            raise MdlError("the checkpoint is not of this network: not the same experiment")
         self._taken = int(kept[_STEPS])
         before = self._optimiser.state(layers)
         self._optimiser.restore(
@@ -221,10 +224,8 @@ class Session:
 
 
 def _read(kept: Arrays, name: str, like: Secret) -> Secret:
+    count = len(like.parts)
     try:
-        parts = [torch.from_numpy(np.array(kept[f"{name}.{part}"])) for part in range(len(like.parts))]
-    except KeyError:
+        return read([torch.from_numpy(np.array(kept[f"{name}.{part}"])) for part in range(count)], like)
+    except (KeyError, ValueError):
         raise MdlError("the checkpoint is not of this network: not the same experiment") from None
-    if any(part.shape != like.shape for part in parts):
-        raise MdlError("the checkpoint is not of this network: not the same experiment")
-    return Secret(tuple(parts), like.units)

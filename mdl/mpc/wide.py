@@ -56,12 +56,10 @@ class Wide:
     @classmethod
     def unpacked(cls, data: Tensor, residues: Residues) -> "Wide":
         """Read what `packed` has written, shape (..., size_bytes), uint8; any bytes are some residue's."""
-        low = (
-            data[..., :_LOW_BYTES].clone(memory_format=torch.contiguous_format).view(torch.int64).squeeze(-1)
-        )
-        above = torch.zeros(*data.shape[:-1], 8, dtype=torch.uint8)
-        above[..., : residues.size_bytes - _LOW_BYTES] = data[..., _LOW_BYTES:]
-        return cls(residues.of_words(low, above.view(torch.int64).squeeze(-1)), residues)
+        padded = torch.zeros(*data.shape[:-1], 2 * _LOW_BYTES, dtype=torch.uint8)
+        padded[..., : residues.size_bytes] = data
+        low, high = padded.view(torch.int64).unbind(-1)
+        return cls(residues.of_words(low, high), residues)
 
     def packed(self) -> Tensor:
         """Write each residue as so few bytes as it needs: shape (..., size_bytes), uint8; one-to-one."""

@@ -11,7 +11,7 @@ import torch
 from scipy import stats
 
 from mdl.config import Experiment, parse
-from mdl.errors import ConfigError, PeerLeft, PeerTimeout
+from mdl.errors import ConfigError, MdlError, PeerLeft, PeerTimeout
 from mdl.learning.datasets import load
 from mdl.learning.local import LocalLearner, build_learner
 from mdl.mpc.fixed import encoded
@@ -22,6 +22,7 @@ from mdl.mpc.seals import Seal
 from mdl.mpc.training import one_hot, step
 from mdl.party import PartyId
 from mdl.rehearsal import cast
+from mdl.resumption import resume_epochs
 from mdl.simulator import Network, Simulation, simulate
 from mdl.systems import QuantisedMpc
 from mdl.vectors import fingerprint
@@ -94,6 +95,51 @@ def test_rounded_at_random_they_come_near() -> None:
     found = run(experiment({"rounding": "probabilistic"}))
     weights(found)
     np.testing.assert_allclose(found.outcomes[1].parameters, by_one_party(experiment(), 2), atol=1e-3)
+
+
+def ends(security: str, workers: int) -> Simulation:
+    tables = {**TABLES, "workers": workers, "system": {**TABLES["system"], "security": security}}
+    found = parse({**tables, "epochs": 1, "learning": {**TABLES["learning"], "local_steps": 1}})
+    learners = cast(found, None)
+    return simulate(found.system, learners.__getitem__, workers=workers, epochs=1, seed=found.seed)
+
+
+@cache
+def of_three() -> str:
+    return weights(ends("rep3", 3))
+
+
+@pytest.mark.parametrize("security", ["dealer", "spdz2k", "shamir"])
+def test_all_security_models_train_three_owners_to_the_same_weights(security: str) -> None:
+    found = ends(security, 3)
+    assert not found.errors
+    assert {fingerprint(found.outcomes[worker].parameters) for worker in (1, 2, 3)} == {of_three()}
+    if 0 in found.outcomes:
+        assert len(found.outcomes[0].parameters) == 0, "a dealer learns no model"
+
+
+def test_four_owners_train_to_the_same_weights_however_they_share() -> None:
+    assert weights(ends("rep4", 4)) == weights(ends("shamir", 4))
+
+
+@pytest.mark.parametrize(("security", "workers"), [("rep4", 4), ("dealer", 2), ("shamir", 3)])
+def test_shares_of_every_kind_are_taken_up_again(security: str, workers: int) -> None:
+    first = ends(security, workers)
+    tables = {**TABLES, "workers": workers, "system": {**TABLES["system"], "security": security}}
+    found = parse({**tables, "epochs": 2, "learning": {**TABLES["learning"], "local_steps": 1}})
+    learners = cast(found, None)
+    options: dict[str, Any] = {"workers": workers, "epochs": 2, "seed": found.seed}
+    rest = simulate(found.system, learners.__getitem__, resume=1, journals=first.journals, **options)
+    whole = simulate(found.system, learners.__getitem__, **options)
+    assert not rest.errors
+    assert fingerprint(rest.outcomes[1].parameters) == fingerprint(whole.outcomes[1].parameters)
+
+
+def test_what_cannot_be_taken_up_again_is_said(tmp_path: Path) -> None:
+    tables = {**TABLES, "system": {**TABLES["system"], "security": "spdz2k"}}
+    with pytest.raises(MdlError, match="bound to a key of one start"):
+        resume_epochs(parse(tables), tmp_path)
+    assert "cannot be resumed" in " ".join(parse(tables).system.explain(3, 1))
 
 
 def test_who_is_to_learn_the_model_alone_learns_it() -> None:

@@ -10,7 +10,7 @@ from mdl.mpc.engine import Engine
 from mdl.mpc.fixed import constant
 from mdl.mpc.layers.layer import Unweighted
 from mdl.mpc.layers.window import Window
-from mdl.mpc.secret import Bits, Secret, stacked
+from mdl.mpc.secret import Bits, Secret, combined, stacked
 
 _SHARE_BITS: Final = 22
 
@@ -52,9 +52,7 @@ class MaxPool(Unweighted):
             one = await engine.select(ahead, both)
             other = both - one
             left = [part for index in range(half) for part in (one[index], other[index])] + rest
-        columns = zip(*(each.parts for each in left), strict=True)
-        shape = self._shape
-        return Secret(tuple(self._window.gathered(parts, shape) for parts in columns), gradient.units)
+        return combined(left, lambda parts: self._window.gathered(parts, self._shape))
 
     def _seen(self, images: Tensor, index: int) -> Tensor:
         return self._window.seen(images)[index]

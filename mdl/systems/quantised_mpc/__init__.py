@@ -36,7 +36,8 @@ class QuantisedMpc(QuantisedMpcSettings):
             self._opened,
             "Numbers are multiples of 2^-16 within ±2^14, in the ring of integers modulo 2^64; quotients are "
             f"rounded {rounded}.",
-            "If a party is lost, the run ends; it can be resumed from the last epoch.",
+            "If a party is lost, the run ends; "
+            + ("it can be resumed from the last epoch." if self.resumable else "it cannot be resumed."),
         ]
 
     @property
@@ -63,7 +64,7 @@ class QuantisedMpc(QuantisedMpcSettings):
         losses = ", training losses" if self.loss else ""
         return Traits(
             learns=f"{learns}; all: counts of right answers{losses}; {self.model.colluding}: all data",
-            loss="the run ends, and can be resumed",
+            loss="the run ends, and can be resumed" if self.resumable else "the run ends",
         )
 
     async def run(self, party: Party, learner: Learner, task: Task) -> Outcome:

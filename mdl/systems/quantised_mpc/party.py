@@ -163,8 +163,11 @@ class MpcParty:
             if session.number == 0 and clock() - told >= _TELLS_SECONDS:
                 self._party.record("step", epoch, step=number, steps=session.steps)
                 told = clock()
-        told_to_all = {"loss": await session.mean_loss()} if self._system.loss else {}
-        self._party.record("trained", epoch, examples=seen, **told_to_all)
+        if self._system.loss:
+            loss = await session.mean_loss()
+            self._party.record("trained", epoch, examples=seen, **({} if loss is None else {"loss": loss}))
+        else:
+            self._party.record("trained", epoch, examples=seen)
         self._tell_costs(epoch, session.steps)
         if self._task.delay_seconds:
             await asyncio.sleep(self._task.delay_seconds[(epoch - 1) % len(self._task.delay_seconds)])

@@ -47,6 +47,11 @@ class QuantisedMpcSettings(Settings):
         return False
 
     @property
+    def resumable(self) -> bool:
+        """Whether a run goes on after a stop, and its model can be asked later."""
+        return self.model.resumes
+
+    @property
     def crypto(self) -> Crypto:
         """Everything is computed in the party's own thread."""
         return "none"

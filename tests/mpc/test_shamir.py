@@ -1,0 +1,296 @@
+"""Any number of parties compute what one would; any t of them see the same whatever the secrets are."""
+
+import os
+from collections.abc import Callable
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from scipy import stats
+from torch import Tensor, nn
+
+from mdl.mpc.engine import TRUNCATED_LIMIT, Engine, multiply
+from mdl.mpc.layers.window import Window
+from mdl.mpc.rounds import Traffic, play
+from mdl.mpc.secret import Secret
+from mdl.mpc.shamir.setup import begun
+from mdl.mpc.shamir.sharing import SHORT
+from tests.mpc.operations import (
+    EDGES,
+    OPERATIONS,
+    both,
+    compared,
+    negative,
+    product,
+    scaled,
+    selected,
+    truncated,
+)
+from tests.mpc.parties import Program, T, opened, plainly, shared
+from tests.mpc.trained import batches_of, convolutional, training
+
+LONG = 2 * SHORT + 3
+"""Long enough for the work to be cut, and not evenly."""
+
+Operation = Callable[..., Any]
+
+
+class System:
+    """Randomness of the system, as far as keys need it."""
+
+    def bytes(self, count: int) -> bytes:
+        return os.urandom(count)
+
+
+def everybody(
+    program: Program[T], holders: int, rounding: str = "probabilistic"
+) -> tuple[dict[int, T], Traffic]:
+    """Run a program with so many parties."""
+
+    async def whole(party: int) -> T:
+        return await program(await begun(party, holders, rounding, System()))  # type: ignore[arg-type]
+
+    return play({party: whole(party) for party in range(holders)})
+
+
+def traffic_of(program: Program[T], holders: int) -> tuple[int, int]:
+    """Bytes of all parties and rounds, without the keys'."""
+    _, traffic = everybody(program, holders)
+    keys = 16 * holders * (holders - 1)
+    return sum(traffic.sent_bytes.values()) - keys, traffic.rounds - 1
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+@pytest.mark.parametrize("holders", [3, 5])
+@pytest.mark.parametrize("count", [1, 9, LONG])
+def test_rounded_to_the_nearest_all_is_as_in_the_clear(
+    operation: Operation, holders: int, count: int
+) -> None:
+    program = opened(operation, compared(count), compared(count, seed=1).flip(0))
+    found, _ = everybody(program, holders, "nearest")
+    expected = plainly(program)
+    assert all(torch.equal(each, expected) for each in found.values())
+
+
+@pytest.mark.parametrize(
+    ("operation", "holders"), [*((each, 4) for each in OPERATIONS), (scaled, 10), (selected, 10)]
+)
+def test_so_it_is_for_an_even_number_of_parties(operation: Operation, holders: int) -> None:
+    program = opened(operation, compared(12), compared(12, seed=1).flip(0))
+    found, _ = everybody(program, holders, "nearest")
+    assert all(torch.equal(each, plainly(program)) for each in found.values())
+
+
+@pytest.mark.parametrize("holders", [3, 5, 10])
+def test_long_products_and_ands_are_right_whoever_finds_them(holders: int) -> None:
+    async def operation(engine: Engine, one: Secret, two: Secret) -> Secret:
+        multiplied = await engine.product(multiply, one, two)
+        words = await engine.bits(one)
+        return multiplied + await engine.integers((await engine.conjunction(words, words ^ -1 ^ 5)).digit(2))
+
+    program = opened(operation, compared(LONG), compared(LONG, seed=1))
+    found, _ = everybody(program, holders, "nearest")
+    assert all(torch.equal(each, plainly(program)) for each in found.values())
+
+
+@pytest.mark.parametrize("holders", [3, 4])
+def test_matrices_and_images_are_multiplied_as_in_the_clear(holders: int) -> None:
+    window = Window(3, 2, 1)
+
+    def spread(rows: Tensor, weights: Tensor) -> Tensor:
+        return window.images(rows @ weights, torch.Size([2, 3, 7, 7]))
+
+    async def operation(engine: Engine, a: Secret, b: Secret) -> Secret:
+        return await engine.product(spread, a, b)
+
+    one, two = compared(32 * 5).reshape(32, 5), compared(5 * 27, seed=2).reshape(5, 27)
+    found, _ = everybody(opened(operation, one, two), holders)
+    assert torch.equal(found[0], spread(one, two))
+
+
+@pytest.mark.parametrize("holders", [3, 5])
+def test_a_network_is_trained_as_in_the_clear(holders: int) -> None:
+    torch.manual_seed(3)
+    network = nn.Sequential(nn.Flatten(), nn.Linear(64, 20), nn.ReLU(), nn.Linear(20, 10))
+    program = training(network, batches_of(1, 8, 8, count=1), 0.1)
+    found, _ = everybody(program, holders, "nearest")
+    assert all(torch.equal(each, plainly(program)) for each in found.values())
+
+
+def test_so_are_convolutions_and_what_pools() -> None:
+    torch.manual_seed(3)
+    network, batches = convolutional()
+    program = training(network, batches[:1], 0.1)
+    found, _ = everybody(program, 3, "nearest")
+    assert torch.equal(found[0], plainly(program))
+
+
+def test_ten_parties_move_a_dense_layer_by_its_gradient() -> None:
+    images, weights = compared(16 * 20).reshape(16, 20) >> 16, compared(20 * 10, seed=1).reshape(20, 10) >> 16
+
+    async def operation(engine: Engine, x: Secret, weight: Secret) -> Secret:
+        found = await engine.scaled_product(torch.matmul, x, weight, 16)
+        positive = await engine.negative(-found)
+        gradient = await engine.select(positive, found)
+        return weight - await engine.scaled_product(torch.matmul, x.map(torch.t), gradient, 20)
+
+    program = opened(operation, images, weights)
+    found, _ = everybody(program, 10, "nearest")
+    assert all(torch.equal(each, plainly(program)) for each in found.values())
+
+
+@pytest.mark.parametrize("holders", [3, 4, 5])
+@pytest.mark.parametrize("count", [9, LONG])
+def test_one_party_alone_learns_what_is_opened_to_it(holders: int, count: int) -> None:
+    async def program(engine: Engine) -> Tensor | None:
+        return await engine.open_to(1, await shared(engine, compared(count), holders - 1))
+
+    found, traffic = everybody(program, holders)
+    assert found[1] is not None
+    assert torch.equal(found[1], compared(count))
+    assert [party for party in found if found[party] is not None] == [1]
+    last = max(number for number, *_ in traffic.messages)
+    assert {receiver for number, _, receiver, _ in traffic.messages if number == last} == {1}
+
+
+@pytest.mark.parametrize("holders", [3, 5])
+def test_coins_are_fair(holders: int) -> None:
+    async def program(engine: Engine) -> Tensor:
+        return await engine.open(await engine.integers(await engine.random_bits(torch.Size([20_000]))))
+
+    found, _ = everybody(program, holders)
+    assert set(found[0].tolist()) == {0, 1}
+    assert stats.binomtest(int(found[0].sum()), 20_000).pvalue > 1e-7
+
+
+# ------------------------------------------------------------------------------------------------
+# rounding at random
+
+
+@settings(deadline=None, max_examples=12)
+@given(
+    value=st.one_of(
+        st.integers(-TRUNCATED_LIMIT + 1, TRUNCATED_LIMIT - 1),
+        st.sampled_from([0, -1, 1, 2**47 - 1, -(2**47), TRUNCATED_LIMIT - 1, 1 - TRUNCATED_LIMIT]),
+    ),
+    drop=st.integers(1, 32),
+    holders=st.sampled_from([3, 5]),
+)
+def test_a_quotient_is_off_by_less_than_one_at_any_magnitude(value: int, drop: int, holders: int) -> None:
+    async def operation(engine: Engine, secret: Secret) -> Secret:
+        return await engine.truncate(secret, drop)
+
+    found, _ = everybody(opened(operation, torch.full((100,), value)), holders)
+    low = value >> drop
+    assert set(found[0].tolist()) <= {low, low + (value % (1 << drop) > 0)}
+
+
+@pytest.mark.parametrize("holders", [3, 5])
+def test_it_is_rounded_up_as_often_as_its_fraction_says(holders: int) -> None:
+    fractions, count, drop = torch.tensor([0, 1, 2**12, 2**15, 2**16 - 1]), 10_000, 16
+
+    async def operation(engine: Engine, secret: Secret) -> Secret:
+        return await engine.truncate(secret, drop)
+
+    given_values = ((5 << drop) + fractions).repeat(count, 1)
+    found, _ = everybody(opened(operation, given_values), holders)
+    for often, fraction in zip((found[0] - 5).sum(0).tolist(), fractions.tolist(), strict=True):
+        assert stats.binomtest(often, count, fraction / 2**drop).pvalue > 1e-7
+
+
+# ------------------------------------------------------------------------------------------------
+# what is sent
+
+
+@pytest.mark.parametrize(
+    ("holders", "dealing", "finding"), [(3, 3 / 2, 3), (4, 6 / 2, 4), (5, 10 / 3, 6), (10, 45 / 5, 13)]
+)
+def test_a_product_costs_what_is_said(holders: int, dealing: float, finding: int) -> None:
+    """Of 12 bytes: t (n - t - 1 for every dealer) for a mask, 2t and n - t - 1 to find and to share again."""
+    threshold, count = (holders - 1) // 2, 3600
+    sent, rounds = traffic_of(opened(product, compared(count), compared(count)), holders)
+    beyond = holders - 1 - threshold
+    opening = holders if threshold == 1 else threshold + holders - 1
+    assert sent == round(12 * count * (2 * beyond + dealing + finding + opening))
+    assert rounds == 2 + 2 + (1 if threshold == 1 else 2)
+
+
+def test_short_products_take_one_round() -> None:
+    _, rounds = traffic_of(opened(product, compared(SHORT), compared(SHORT)), 5)
+    assert rounds == 2 + 1 + 1
+
+
+@pytest.mark.parametrize("operation", [product, scaled, truncated, negative, both])
+def test_sizes_and_order_are_the_same_for_all_data(operation: Operation) -> None:
+    def schedule(seed: int) -> list[tuple[Any, ...]]:
+        _, traffic = everybody(opened(operation, compared(LONG, seed), compared(LONG, seed + 1)), 3)
+        return [(*message[:3], message[3].shape, message[3].dtype) for message in traffic.messages]
+
+    assert schedule(1) == schedule(7)
+
+
+def bits_of(data: Tensor) -> NDArray[np.uint8]:
+    """The bits of each entry of a message, in rows."""
+    if data.ndim == 2 and data.shape[1] == 12:
+        return np.unpackbits(data.numpy(), axis=1, bitorder="little")[:, :89]
+    words = data.to(torch.int64).unsqueeze(-1) >> torch.arange(8 * data.dtype.itemsize) & 1
+    return words.numpy().astype(np.uint8).transpose(1, 0, 2).reshape(words.shape[1], -1)
+
+
+@pytest.mark.parametrize("operation", [product, truncated, negative])
+@pytest.mark.parametrize(("holders", "rounding"), [(3, "nearest"), (5, "probabilistic")])
+def test_what_any_t_parties_receive_does_not_tell_the_secrets(
+    operation: Operation, holders: int, rounding: str
+) -> None:
+    """All bits, and whether two messages of a round have them in common, are as frequent for all secrets."""
+    count, threshold = 800, (holders - 1) // 2
+
+    def view(value: int) -> dict[tuple[int, int], list[NDArray[np.uint8]]]:
+        constant = torch.full((count,), value)
+        _, traffic = everybody(opened(operation, constant, constant), holders, rounding)
+        last = traffic.rounds - 1 - (threshold > 1)
+        found: dict[tuple[int, int], list[NDArray[np.uint8]]] = {}
+        for number, _, receiver, data in traffic.messages:
+            if 0 < number < last:
+                found.setdefault((number, receiver), []).append(bits_of(data))
+        return found
+
+    first, second = view(0), view(-123456789)
+    rounds = {number for number, _ in first}
+    assert len(rounds) >= 4 - (threshold == 1)
+    for number in rounds:
+        for coalition in combinations(range(holders), threshold):
+            seen, other = (
+                [bits for party in coalition for bits in each.get((number, party), [])]
+                for each in (first, second)
+            )
+            for k, (one, two) in enumerate(zip(seen, other, strict=True)):
+                assert_alike(one, two)
+                if k and one.shape == seen[k - 1].shape:
+                    assert_alike(one ^ seen[k - 1], two ^ other[k - 1])
+
+
+def assert_alike(one: NDArray[np.uint8], two: NDArray[np.uint8]) -> None:
+    """Bits, in columns, are ones equally often."""
+    spread = np.sqrt((one.var(0) + two.var(0)) / len(one))
+    assert (np.abs(one.mean(0) - two.mean(0)) <= 7 * spread).all()
+
+
+@pytest.mark.parametrize("holders", [3, 4])
+def test_both_ends_of_a_key_are_equally_far(holders: int) -> None:
+    async def program(engine: Engine) -> Any:
+        one, two = await shared(engine, compared(LONG)), await shared(engine, EDGES.repeat(120)[:LONG], 1)
+        for operation in OPERATIONS:
+            await operation(engine, one, two)
+        return engine._maker.prime._streams  # type: ignore[attr-defined]
+
+    found, _ = everybody(program, holders)
+    for one, other in combinations(range(holders), 2):
+        for giver, taker in ((one, other), (other, one)):
+            assert found[giver].to[taker].drawn_bytes == found[taker].of[giver].drawn_bytes
+    assert sum(stream.drawn_bytes for each in found.values() for stream in each.to.values()) > 0
