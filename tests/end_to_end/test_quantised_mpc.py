@@ -1,8 +1,10 @@
 """Secure quantised training in real processes: a killed party ends it by name; it is resumed from shares."""
 
+import asyncio
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +12,10 @@ import torch
 from safetensors.torch import load_file
 
 from mdl.config import load
+from mdl.errors import party_name
 from mdl.rehearsal import cast
+from mdl.simulator import simulate
+from mdl.vectors import fingerprint
 from tests.end_to_end.runs import Run, all_gone, command, start
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
@@ -68,6 +73,39 @@ async def test_a_killed_party_ends_it_and_is_named(tmp_path: Path) -> None:
     assert "worker 2" in ended.summary["reason"]
     assert "SIGKILL" in ended.summary["reason"]
     assert not list(ended.folder.glob("model*.safetensors"))
+    assert await all_gone(ended.pids) == set()
+
+
+@pytest.mark.parametrize(("security", "workers"), [("dealer", 3), ("spdz2k", 2), ("rep4", 4), ("shamir", 3)])
+async def test_other_security_models_train_as_on_the_virtual_clock(
+    tmp_path: Path, security: str, workers: int
+) -> None:
+    file = tmp_path / "mpc.toml"
+    tables = TABLES.format(pause=0.0).replace("epochs = 4", "epochs = 1")
+    file.write_text(tables.replace('rounding = "nearest"', f'rounding = "nearest"\nsecurity = "{security}"'))
+    changes = ("--set", f"workers={workers}", "--set", f"delay.mean_seconds={[0.0] * workers}")
+    ended = await (await start(tmp_path / "runs", str(file), *changes)).end()
+    assert ended.code == 0, ended.output
+    found = load(file, [change for change in changes if change != "--set"])[0]
+    learners = cast(found, None)
+    options: dict[str, Any] = {"workers": workers, "epochs": 1, "seed": found.seed}
+    simulated = await asyncio.to_thread(simulate, found.system, learners.__getitem__, **options)
+    assert ended.summary["weights"]["workers"]["1"] == fingerprint(simulated.outcomes[1].parameters)
+    assert not (ended.folder / "model.safetensors").exists(), "nobody manages, and a dealer has no model"
+    assert await all_gone(ended.pids) == set()
+
+
+@pytest.mark.parametrize("victim", [0, 2])
+async def test_a_killed_dealer_or_holder_ends_it_and_is_named(tmp_path: Path, victim: int) -> None:
+    file = tmp_path / "mpc.toml"
+    tables = TABLES.format(pause=0.5).replace('rounding = "nearest"', 'security = "dealer"')
+    file.write_text(tables)
+    run = await start(tmp_path / "runs", str(file))
+    await run.until("done", epoch=1)
+    os.kill(await run.worker_pid(victim), signal.SIGKILL)
+    ended = await run.end()
+    assert ended.code == 1
+    assert party_name(victim) in ended.summary["reason"]
     assert await all_gone(ended.pids) == set()
 
 
