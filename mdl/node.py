@@ -237,6 +237,7 @@ async def _link(party: StreamParty, experiment: Experiment, orders: Orders, *, p
         "run": orders.keys.run.hex(),
         "parameters": str(parameters),
         **({} if experiment.system.own_pace else {"resume": str(orders.resume)}),
+        **({} if orders.question is None else {"asker": str(orders.question.asker)}),
         **agreed(experiment),
         **experiment.system.terms(experiment.workers),
     }

@@ -332,6 +332,35 @@ def test_what_is_opened_tells_nothing_above_the_lowest_64_bits() -> None:
         assert stats.binomtest(sum(high >> place & 1 for high in seen[:2_000]), 2_000).pvalue > 1e-8
 
 
+def test_nor_does_what_is_opened_to_one() -> None:
+    seen: list[int] = []
+
+    async def program(engine: Engine) -> Tensor | None:
+        one = await shared(engine, torch.full((2_000,), 2**62))
+        secret = await engine.product(multiply, one, one)
+        if isinstance(engine, AuthenticatedHolder) and engine.party == 0:
+            summed, mask, own = engine._summed, engine._source.mask, []
+
+            def kept(shape: torch.Size) -> Wide:
+                own.append(mask(shape))
+                return own[0]
+
+            async def noted(share: Wide, mac: Wide) -> Wide:
+                found = await summed(share, mac)
+                seen.extend((wide_parts(secret)[0] + found - own[0]).words()[1].tolist())
+                return found
+
+            engine._source.mask, engine._summed = kept, noted  # type: ignore[method-assign]
+        return await engine.open_to(0, secret)
+
+    found, _ = authenticated(program, 2)
+    assert found is not None
+    assert set(found.tolist()) == {0}
+    assert len(seen) == 2_000
+    for place in range(40):
+        assert stats.binomtest(sum(high >> place & 1 for high in seen), 2_000).pvalue > 1e-8
+
+
 def test_who_opens_a_sum_to_one_does_not_tell_its_own_summand() -> None:
     """An owner's share of its input's mask is the whole mask."""
     secrets = torch.full((5_000,), 99), torch.full((5_000,), 7)

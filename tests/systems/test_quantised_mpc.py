@@ -377,6 +377,7 @@ def test_layers_that_are_not_computed_in_secret_are_refused_by_name() -> None:
     [
         ({"workers": 4}, 'workers: 4, but 3 share secrets under security = "rep3"'),
         ({"system": {"opening": 4}}, "system.opening: 4, but there are workers 1 to 3"),
+        ({"system": {"opening": "none", "security": "spdz2k"}}, 'system.opening: "none", but under'),
         ({"learning": {"batch": 48}}, "learning.batch: 48"),
         ({"learning": {"batch": 2}}, "learning.batch: 2"),
         ({"learning": {"privacy": {"type": "dp-sgd", "epsilon": 1.0, "delta": 1e-5}}}, "learning.privacy"),

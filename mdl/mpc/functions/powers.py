@@ -14,8 +14,8 @@ from mdl.mpc.fixed import FRACTION_BITS, constant
 from mdl.mpc.rounds import together
 from mdl.mpc.secret import Secret, stacked, stacked_bits
 
-_FINE: Final = 30
-"""Binary digits of the fraction while a power of two is evaluated."""
+_FINE: Final = 23
+"""Binary digits of the fraction while a power of two is evaluated: so few that products stay below 2^47."""
 
 _POWER_BITS: Final = 4
 """Powers of two are taken of arguments below 2^4 = 16: 2^-16 is the smallest there is."""
@@ -36,9 +36,12 @@ async def exponentials(engine: Engine, secret: Secret) -> Secret:
     fraction = exponent
     for index, place in enumerate(places):
         fraction = fraction - (digits[index] << place)
+    # Where the exponent is negative this is none: far outside [0, 1), and larger with every power.
+    positive = word.digit(COMPARED_BITS - 1) ^ 1
+    fraction = await engine.select(positive, fraction)
     whole, part = await together(_whole_power(engine, digits), _fractional_power(engine, fraction))
     power = await engine.scaled_product(multiply, whole, part, _FINE + shift - FRACTION_BITS)
-    return await engine.select(word.digit(COMPARED_BITS - 1) ^ 1, power)
+    return await engine.select(positive, power)
 
 
 async def _whole_power(engine: Engine, digits: Secret) -> Secret:
@@ -49,7 +52,7 @@ async def _whole_power(engine: Engine, digits: Secret) -> Secret:
 
 
 async def _fractional_power(engine: Engine, fraction: Secret) -> Secret:
-    """Give 2^r for r in [0, 1), at 30 bits: a polynomial of degree 5, within 2^-22.
+    """Give 2^r for r in [0, 1), at 23 bits: a polynomial of degree 5, within 2^-20.
 
     It is l_0 + r^2 l_1 + r^4 l_2, with straight lines l_k.
     """
@@ -67,7 +70,7 @@ async def _fractional_power(engine: Engine, fraction: Secret) -> Secret:
 
 @cache
 def _power_coefficients() -> tuple[int, ...]:
-    """Fit 2^r on [0, 1] at Chebyshev's nodes; the constant first, at 30 bits."""
+    """Fit 2^r on [0, 1] at Chebyshev's nodes; the constant first, at 23 bits."""
     fit = np.polynomial.Chebyshev.interpolate(np.exp2, 5, domain=[0, 1])
     coefficients = fit.convert(kind=np.polynomial.Polynomial).coef.astype(np.float64)
     return tuple(constant(value, _FINE) for value in coefficients.tolist())

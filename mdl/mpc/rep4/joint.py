@@ -104,7 +104,7 @@ class Joint:
         assert sorted(keys) == sorted(held(party))
         self.party = party
         self.streams = {component: Keystream(keys[component]) for component in held(party)}
-        self.transcripts = Transcripts(party, HOLDERS)
+        self.transcripts = Transcripts(party, HOLDERS, self.streams)
         self._turns = cycle(_TOLD)
 
     @property

@@ -68,7 +68,9 @@ class AuthenticatingDealer:
     async def open_to(self, receiver: PartyId, secret: Secret) -> Tensor | None:
         """See `Engine`."""
         mask = self._hand.own_mask(receiver, secret.shape)
-        await self._hand.numbers(*self._hand.authenticated(mask))
+        # The receiver learns the lowest 64 bits, and nothing of those above: they may hold what it has added.
+        above = self._hand.unknown(secret.shape) << WORD_BITS
+        await self._hand.numbers(*self._hand.authenticated(mask + above))
         await self._waited()
         return None
 

@@ -31,7 +31,7 @@ class QuantisedMpc(QuantisedMpcSettings):
             "others, batch by batch; weights and gradients exist as shares alone. During the training all "
             f"learn {self._counts}, and nothing else.",
             f"Security {security}: {model.title}. {_capital(model.colluding)} know everything. "
-            f"A party that does not follow the protocol {model.deviating}.",
+            f"A {'holder' if model.dealer else 'party'} that does not follow the protocol {model.deviating}.",
             *([_DEALT] if model.dealer else []),
             self._opened,
             "Numbers are multiples of 2^-16 within ±2^14, in the ring of integers modulo 2^64; quotients are "
@@ -85,7 +85,8 @@ class QuantisedMpc(QuantisedMpcSettings):
 
 _DEALT: Final = (
     "Beside them a dealer hands out randomness that fits together. That it tells nobody what it has made is "
-    "an assumption: the dealer and any one party together know everything. Alone it learns nothing."
+    "an assumption: the dealer and any one party together know everything. Alone it learns nothing, but "
+    "what it deals wrongly falsifies the result."
 )
 
 

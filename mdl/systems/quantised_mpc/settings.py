@@ -74,6 +74,11 @@ class QuantisedMpcSettings(Settings):
                 f"workers: {workers}, but {counts(self.model.holders)} share secrets under security = "
                 f'"{self.security}", each with data of its own'
             )
+        if self.opening == "none" and not self.resumable:
+            found.append(
+                f'system.opening: "none", but under security = "{self.security}" shares serve one start of '
+                "a run: nobody could ask the model later; name who is to learn it"
+            )
         if isinstance(self.opening, int) and self.opening > workers:
             found.append(f"system.opening: {self.opening}, but there are workers 1 to {workers}")
         return found

@@ -1,0 +1,29 @@
+"""Powers of e, and what they are made of."""
+
+import pytest
+import torch
+
+from mdl.mpc.fixed import encoded
+from mdl.mpc.functions import exponentials
+from mdl.mpc.plain import Plain
+from mdl.mpc.secret import Secret
+from tests.mpc.parties import opened, plainly
+
+
+@pytest.mark.parametrize("difference", [0.5, 10.0, 12.0, 100.0, 8000.0])
+def test_what_is_rounded_stays_small_whatever_the_difference(
+    difference: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Larger numbers would be right, modulo 2^64; but statistical masks would not hide them."""
+    largest = 0
+    truncate = Plain.truncate
+
+    async def watched(engine: Plain, secret: Secret, drop: int) -> Secret:
+        nonlocal largest
+        largest = max(largest, int(secret.parts[0].abs().max()))
+        return await truncate(engine, secret, drop)
+
+    monkeypatch.setattr(Plain, "truncate", watched)
+    given = encoded(torch.linspace(-difference, 0, 500, dtype=torch.float64))
+    plainly(opened(exponentials, given))
+    assert 0 < largest <= 1 << 47
