@@ -2,7 +2,6 @@
 
 import csv
 import io
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -12,6 +11,8 @@ from numpy.typing import NDArray
 
 from mdl.errors import DataUnavailable
 from mdl.folder import write_atomically
+from mdl.learning.archives import read_images
+from mdl.mpc.fixed import LARGEST
 from mdl.system import OpenLearner
 from mdl.vectors import Floats
 
@@ -37,30 +38,35 @@ def asked(file: str, learner: OpenLearner, limit: int) -> Asked:
     """Read what is asked.
 
     Args:
-        file: an ``.npz`` with ``x_test``, and ``y_test`` if labels are known; empty for the
-            learner's test set.
+        file: an ``.npz`` with ``x_test``, and ``y_test`` if labels are known
+            (`mdl.learning.archives.read_images`); empty for the learner's test set.
         learner: whose network is asked.
         limit: as many of them at most; 0 for all.
 
     Raises:
-        DataUnavailable: the file cannot be read, or holds no images for this network.
+        DataUnavailable: the file cannot be read.
     """
-    batches = list(learner.test_batches(_AT_ONCE))
-    shape = batches[0][0].shape[1:]
-    if not file:
-        whole = [np.concatenate(parts) for parts in zip(*batches, strict=True)]
-        return _limited(Asked(whole[0], whole[1]), limit)
-    try:
-        with np.load(file, allow_pickle=False) as arrays:
-            images = np.asarray(arrays["x_test"], np.float32)
-            labels = np.asarray(arrays["y_test"], np.int64) if "y_test" in arrays else None
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise DataUnavailable(f"{file}: an .npz file with the array x_test is needed: {error}") from None
-    if images.shape[1:] != shape or len(images) == 0:
-        raise DataUnavailable(f"{file}: x_test has the shape {images.shape}; needed is (n, *{tuple(shape)})")
-    if labels is not None and labels.shape != images.shape[:1]:
-        raise DataUnavailable(f"{file}: {len(images)} images, and labels of the shape {labels.shape}")
+    if file:
+        return _limited(Asked(*read_images(Path(file))), limit)
+    images, labels = (np.concatenate(parts) for parts in zip(*learner.test_batches(_AT_ONCE), strict=True))
     return _limited(Asked(images, labels), limit)
+
+
+def check_question(file: Path, shape: tuple[int, ...], classes: int) -> None:
+    """Make sure, before any party starts, that a file holds images for a network.
+
+    Raises:
+        DataUnavailable: it cannot be read, or its images do not fit.
+    """
+    images, labels = read_images(file)
+    if images.shape[1:] != shape:
+        raise DataUnavailable(
+            f"{file}: x_test has images of shape {images.shape[1:]}, and the network takes {shape}"
+        )
+    if not (np.abs(images) < LARGEST).all():
+        raise DataUnavailable(f"{file}: x_test has entries that are not within ±{LARGEST:g}")
+    if labels is not None and labels.max() >= classes:
+        raise DataUnavailable(f"{file}: y_test has the label {labels.max()}; there are {classes} classes")
 
 
 def _limited(found: Asked, limit: int) -> Asked:

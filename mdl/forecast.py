@@ -62,7 +62,7 @@ def _said(experiment: Experiment, costs: "StepCosts") -> Iterator[str]:
     if steps is not None:
         yield (
             f"An epoch has {steps:,} steps: {human_bytes(steps * sent)}, about "
-            f"{human_seconds(steps * seconds)}. All {epochs} epochs: {human_bytes(epochs * steps * sent)}, "
+            f"{human_seconds(steps * seconds)}. All epochs, {epochs}: {human_bytes(epochs * steps * sent)}, "
             f"about {human_seconds(epochs * steps * seconds)}; scoring comes on top."
         )
 

@@ -308,7 +308,8 @@ def _account(outcome: Outcome) -> dict[str, Any]:
     return {
         "epochs": outcome.epochs,
         "reason": outcome.reason,
-        "weights": fingerprint(outcome.parameters),
+        # Who does not learn the model has none.
+        "weights": fingerprint(outcome.parameters) if len(outcome.parameters) else None,
         "cpu_seconds": _cpu_seconds(),
     }
 

@@ -42,7 +42,7 @@ class Account:
         self.scores: dict[str, dict[PartyId, float]] = {}
         self.global_by_epoch: dict[int, float] = {}
         self.first_training_seconds: float | None = None
-        self.weights: dict[PartyId, str] = {}
+        self.weights: dict[PartyId, str | None] = {}
         self.cpu_seconds = 0.0
         self.loop_lag: dict[PartyId, Mapping[str, float]] = {}
         self.left: list[Mapping[str, Any]] = []

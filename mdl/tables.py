@@ -48,8 +48,10 @@ def _closing_rows(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for lost in summary["left"]:
         # The end of its log follows in further lines: it was shown when the worker left.
         yield f"worker {lost['worker']} left", shorten(str(lost["how"]).partition("\n")[0], 100)
-    if summary["weights"]["global"]:
-        yield "weights (sha256)", summary["weights"]["global"][:16]
+    known = {found for found in summary["weights"].get("workers", {}).values() if found}
+    common = summary["weights"]["global"] or (known.pop() if len(known) == 1 else None)
+    if common:
+        yield "weights (sha256)", common[:16]
 
 
 def _accuracy_rows(accuracy: Mapping[str, float]) -> Iterator[tuple[str, str]]:

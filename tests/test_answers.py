@@ -6,7 +6,7 @@ from typing import cast
 import numpy as np
 import pytest
 
-from mdl.answers import Asked, asked, right_of, write_answers
+from mdl.answers import Asked, asked, check_question, right_of, write_answers
 from mdl.config import parse
 from mdl.errors import DataUnavailable
 from mdl.rehearsal import cast as learners_of
@@ -46,27 +46,36 @@ def test_images_of_ones_own_need_no_labels(learner: OpenLearner, tmp_path: Path)
     assert right_of(path) is None
 
 
+def test_files_are_read_as_those_to_train_on(learner: OpenLearner, tmp_path: Path) -> None:
+    np.savez(tmp_path / "mine.npz", x_test=np.full((3, 8, 8), 16, np.uint8), scale=16)
+    check_question(tmp_path / "mine.npz", (1, 8, 8), 10)
+    found = asked(str(tmp_path / "mine.npz"), learner, 0)
+    assert found.images.shape == (3, 1, 8, 8)
+    assert (found.images == 1.0).all()
+
+
 @pytest.mark.parametrize(
     ("arrays", "said"),
     [
-        ({"x_test": np.ones((3, 64))}, r"needed is \(n, \*\(1, 8, 8\)\)"),
-        ({"x_test": np.ones((0, 1, 8, 8))}, "needed is"),
-        ({"images": np.ones((3, 1, 8, 8))}, "the array x_test is needed"),
-        ({"x_test": np.ones((3, 1, 8, 8)), "y_test": np.ones(4)}, "3 images, and labels"),
+        ({"x_test": np.ones((3, 64))}, r"the network takes \(1, 8, 8\)"),
+        ({"x_test": np.ones((0, 1, 8, 8))}, "with at least one example"),
+        ({"images": np.ones((3, 1, 8, 8))}, "lacks x_test"),
+        ({"x_test": np.ones((3, 1, 8, 8)), "y_test": np.ones(4, int)}, "expected 3 integers"),
+        ({"x_test": np.ones((3, 1, 8, 8)), "y_test": np.full(3, 77)}, "label 77; there are 10"),
+        ({"x_test": np.full((3, 1, 8, 8), np.nan)}, "not finite"),
+        ({"x_test": np.full((3, 1, 8, 8), 2.0**14)}, "not within"),
     ],
 )
-def test_what_is_no_question_is_refused(
-    learner: OpenLearner, tmp_path: Path, arrays: dict[str, np.ndarray], said: str
-) -> None:
+def test_what_is_no_question_is_refused(tmp_path: Path, arrays: dict[str, np.ndarray], said: str) -> None:
     np.savez(tmp_path / "mine.npz", **arrays)  # type: ignore[arg-type]
     with pytest.raises(DataUnavailable, match=said):
-        asked(str(tmp_path / "mine.npz"), learner, 0)
+        check_question(tmp_path / "mine.npz", (1, 8, 8), 10)
 
 
-def test_what_is_no_archive_is_refused(learner: OpenLearner, tmp_path: Path) -> None:
+def test_what_is_no_archive_is_refused(tmp_path: Path) -> None:
     (tmp_path / "mine.npz").write_bytes(b"PK nonsense")
-    with pytest.raises(DataUnavailable, match="x_test is needed"):
-        asked(str(tmp_path / "mine.npz"), learner, 0)
+    with pytest.raises(DataUnavailable, match=r"cannot be read as an \.npz archive"):
+        check_question(tmp_path / "mine.npz", (1, 8, 8), 10)
 
 
 def test_answers_are_counted_against_labels(tmp_path: Path) -> None:

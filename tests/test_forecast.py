@@ -25,9 +25,9 @@ def said(**learning: Any) -> str:
 
 def test_the_costs_of_a_step_an_epoch_and_the_run_are_said_before_it() -> None:
     text = said(local_steps=100)
-    assert "A step of 32 examples sends 588 kB over all parties in 80 rounds" in text
-    assert "An epoch has 100 steps: 58.8 MB" in text
-    assert "All 2 epochs: 118 MB" in text
+    assert "A step of 32 examples sends 596 kB over all parties in 82 rounds" in text
+    assert "An epoch has 100 steps: 59.6 MB" in text
+    assert "All epochs, 2: 119 MB" in text
 
 
 @pytest.mark.parametrize(("limit", "steps"), [(None, 45), (96, 3)])

@@ -22,14 +22,15 @@ def infer(
     images: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="Its images: an .npz with x_test (and y_test). Without, its test set."
+            metavar="FILE",
+            help="Its images: an .npz like those to train on, x_test is enough. Without, its test set.",
         ),
     ] = None,
     limit: Annotated[int, typer.Option(help="Ask of as many images at most; 0 for all.", min=0)] = 0,
     out: Annotated[
         Path | None,
         typer.Option(
-            metavar="DIR", callback=refuse_file, help="Where the answers' folder is made; RUN itself."
+            metavar="DIR", callback=refuse_file, help="Where to make the answers' folder, if not in RUN."
         ),
     ] = None,
     quiet: Quiet = False,
@@ -45,18 +46,22 @@ def infer(
       mdl infer runs/20260101-120000-mpc-quickstart --asker 2
       mdl infer runs/20260101-120000-mpc-quickstart --asker 2 --images mine.npz
     """
-    from mdl.answers import ANSWERS, right_of
-    from mdl.folder import new_folder
+    from mdl.answers import ANSWERS, check_question, right_of
+    from mdl.folder import locked, new_folder
     from mdl.launcher import launch
-    from mdl.learning.sizes import check_data
+    from mdl.learning.sizes import check_data, model_of
     from mdl.orders import Question
+    from mdl.progress import human_bytes
 
     experiment = load_experiment(experiment_of(run, "mdl infer"), None, None)
     experiment = experiment.model_copy(update={"alone": False})
     epoch = _last_epoch(experiment, run, asker)
-    if images is not None and not images.is_file():
-        raise ConfigError([f"there is no such file: {images}"], "mdl infer --images")
+    if images is not None:
+        sized = model_of(experiment.learning, data_dir(), workers=experiment.workers)
+        check_question(images, tuple(sized.shape), sized.classes)
     check_data(experiment.learning, data_dir(), workers=experiment.workers)
+    with locked(run):  # not while it trains
+        pass
     target = new_folder(out or run, "answers", datetime.now().astimezone())
     question = Question(asker, str(images.resolve()) if images else "", limit, str(run), epoch)
     said = {"starting", "stopping"} if not quiet else set()
@@ -74,7 +79,8 @@ def infer(
     known = "" if right is None else f"; {right[0]:,} of {right[1]:,} are as labelled"
     seconds, sent = summary["seconds"]["total"], sum(summary["bytes"].values())
     typer.echo(f"{target / ANSWERS}{known}")
-    tell(f"worker {asker} was answered in {seconds:.1f} s; {sent / 1e6:,.1f} MB were sent over all")
+    if not quiet:
+        tell(f"worker {asker} was answered in {seconds:.1f} s; {human_bytes(sent)} were sent over all")
 
 
 def _last_epoch(experiment: "Experiment", run: Path, asker: int) -> int:

@@ -46,6 +46,21 @@ def read_archive(path: Path) -> Dataset:
     return Dataset(train, y_train, test, y_test, classes, scale)
 
 
+def read_images(path: Path) -> tuple[NDArray[np.float32], Labels | None]:
+    """Read the test images of an archive, as a network takes them, and their labels if it has them.
+
+    As in `read_archive`, but that of its arrays x_test alone is needed.
+
+    Raises:
+        DataUnavailable: the file is not there, or not like this.
+    """
+    arrays = _arrays(path, needed=("x_test",))
+    images = _images(arrays["x_test"], "x_test", path)
+    scale = _number(arrays, "scale", 255.0 if images.dtype == np.uint8 else 1.0, path)
+    labels = _labels(arrays["y_test"], "y_test", len(images), path) if "y_test" in arrays else None
+    return images.astype(np.float32) / np.float32(scale), labels
+
+
 def read_silos(pattern: Path, workers: Sequence[PartyId]) -> Dataset:
     """Read the archive of each of `workers` and lay their examples behind one another.
 
@@ -88,15 +103,17 @@ def silo_file(pattern: Path, worker: PartyId) -> Path:
     return Path(str(pattern).replace(WORKER, str(worker)))
 
 
-def _arrays(path: Path) -> dict[str, NDArray[Any]]:
+def _arrays(path: Path, needed: Sequence[str] = KEYS) -> dict[str, NDArray[Any]]:
     try:
         with path.open("rb") as file, _opened(file, path) as archive:
-            missing = [key for key in KEYS if key not in archive.files]
+            missing = [key for key in needed if key not in archive.files]
             if missing:
-                raise DataUnavailable(f"{path} lacks {', '.join(missing)}; it needs {', '.join(KEYS)}")
+                raise DataUnavailable(f"{path} lacks {', '.join(missing)}; it needs {', '.join(needed)}")
             return {key: archive[key] for key in (*KEYS, "classes", "scale") if key in archive.files}
     except FileNotFoundError as error:
-        raise DataUnavailable(f"{path} does not exist; expected an archive with {', '.join(KEYS)}") from error
+        raise DataUnavailable(
+            f"{path} does not exist; expected an archive with {', '.join(needed)}"
+        ) from error
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise DataUnavailable(f"{path} cannot be read as an .npz archive of plain arrays: {error}") from error
 

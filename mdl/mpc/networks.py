@@ -142,6 +142,8 @@ def _why_not(layer: nn.Module) -> str:
             return ""
         case nn.Conv2d(groups=1, dilation=(1, 1), padding_mode="zeros"):
             return "" if _square(layer.kernel_size, layer.stride, layer.padding) else "and is not square"
+        case nn.Conv2d():
+            return "and groups, dilation and padding other than by zeros are not supported"
         case nn.MaxPool2d(dilation=1, padding=0, ceil_mode=False):
             return "" if _square(_both(layer.kernel_size), _both(layer.stride)) else "and is not square"
         case nn.AvgPool2d(padding=0, ceil_mode=False, divisor_override=None):

@@ -14,8 +14,9 @@ class Security:
     Attributes:
         title: its usual name.
         holders: how many parties may share the secrets.
-        colluding: who learns everything if they put together what they have.
+        colluding: who learns everything if they put together what they have; see `together`.
         deviating: what a party that does not follow the protocol can do.
+        numbers: what they are modulo.
         dealer: whether one more party, which has no share, hands out randomness.
         resumes: whether shares can be taken up again after a stop; not where they are bound to a key that is
             drawn anew at every start.
@@ -25,8 +26,13 @@ class Security:
     holders: Collection[int]
     colluding: str
     deviating: str
+    numbers: str = "modulo 2^64"
     dealer: bool = False
     resumes: bool = True
+
+    def together(self, workers: int) -> str:
+        """Say who of so many learns everything."""
+        return self.colluding.format(majority=(workers - 1) // 2 + 1)
 
 
 FALSIFIES: Final = "can falsify the result unnoticed"
@@ -34,7 +40,12 @@ IS_NOTICED: Final = "is noticed before anything is opened, and the run ends"
 
 SECURITY: Final[Mapping[SecurityName, Security]] = {
     "rep3": Security("replicated sharing, semi-honest, honest majority", (3,), "any two together", FALSIFIES),
-    "rep4": Security("replicated sharing, malicious, one of four", (4,), "any two together", IS_NOTICED),
+    "rep4": Security(
+        "replicated sharing, malicious, one of four",
+        (4,),
+        "any two together",
+        f"{IS_NOTICED}, if it is the only one",
+    ),
     "dealer": Security(
         "additive sharing with a dealer, semi-honest, dishonest majority",
         range(2, 11),
@@ -47,14 +58,16 @@ SECURITY: Final[Mapping[SecurityName, Security]] = {
         range(2, 11),
         "all holders together, or one with the dealer",
         IS_NOTICED,
+        numbers="modulo 2^104",
         dealer=True,
         resumes=False,
     ),
     "shamir": Security(
         "Shamir's sharing, semi-honest, honest majority",
         range(3, 11),
-        "more than (n - 1) / 2 together",
+        "any {majority} together",
         FALSIFIES,
+        numbers="modulo the prime 2^89 - 1",
     ),
 }
 """What there is to choose from, by its name in the experiment file."""

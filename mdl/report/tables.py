@@ -107,17 +107,18 @@ def times(run: Run) -> Table:
 def phases(run: Run) -> Table:
     """List what the phases of a computation on secrets cost: those of training by the step, others in all."""
     found = series.phases(run)
-    steps = [_phase_row(cost, cost.steps, cost.name) for cost in found if cost.steps]
-    others = [
+    training = [cost for cost in found if cost.steps and cost.name]
+    steps = max((cost.steps for cost in training), default=0)
+    rows = [_phase_row(cost, steps, cost.name) for cost in training]
+    if training:
+        rows.append(_phase_row(_added(training), steps, "a whole step"))
+    rows += [
         _phase_row(cost, 1, f"{cost.name or 'setting up, opening'}, in all")
         for cost in found
-        if not cost.steps
+        if not (cost.steps and cost.name)
     ]
-    count = max((cost.steps for cost in found), default=0)
-    training = [cost for cost in found if cost.steps]
-    whole = [_phase_row(_added(training), count, "a whole step")] if training else []
-    head = ("phase, per step", "rounds", "sent, all parties", "computing, mean party", "waiting")
-    return Table(f"What {units.count(count)} steps cost, by phase", head, [*steps, *whole, *others])
+    head = ("phase", "rounds", "sent, all parties", "computing, ms, mean party", "waiting, ms")
+    return Table(f"Phases, by the step ({units.count(steps)} steps)", head, rows)
 
 
 def _phase_row(cost: series.PhaseCost, times: int, name: str) -> Sequence[str]:
@@ -125,9 +126,13 @@ def _phase_row(cost: series.PhaseCost, times: int, name: str) -> Sequence[str]:
         name,
         units.count(cost.rounds / times),
         units.size(cost.size_bytes / times),
-        units.duration(cost.computing / times),
-        units.duration(cost.waiting / times),
+        _milliseconds(cost.computing / times),
+        _milliseconds(cost.waiting / times),
     )
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{1000 * seconds:,.1f}" if seconds < 1 else f"{1000 * seconds:,.0f}"
 
 
 def _added(costs: Sequence[series.PhaseCost]) -> series.PhaseCost:

@@ -345,12 +345,12 @@ def test_nor_does_what_is_opened_to_one() -> None:
                 own.append(mask(shape))
                 return own[0]
 
-            async def noted(share: Wide, mac: Wide) -> Wide:
-                found = await summed(share, mac)
+            async def noted(own_share: Wide, mac: Wide) -> Wide:
+                found = await summed(own_share, mac)
                 seen.extend((wide_parts(secret)[0] + found - own[0]).words()[1].tolist())
                 return found
 
-            engine._source.mask, engine._summed = kept, noted  # type: ignore[method-assign]
+            engine._source.mask, engine._summed = kept, noted  # type: ignore[method-assign, assignment]
         return await engine.open_to(0, secret)
 
     found, _ = authenticated(program, 2)

@@ -205,12 +205,12 @@ def test_phases_of_training_are_shown_by_the_step_and_others_in_all(tmp_path: Pa
     ]
     write_lines(folder / "metrics.jsonl", lines)
     found = tables.phases(read_run(folder))
-    assert found.title.endswith("8 steps cost, by phase")
+    assert found.title == "Phases, by the step (8 steps)"
     shown = cells([found])
     # Two epochs of four steps, two parties.
-    assert shown["forward"] == ("2", "2.00 kB", "0.50 s", "0.25 s")
-    assert shown["a whole step"] == ("4", "4.00 kB", "1.00 s", "0.50 s")
-    assert shown["scoring, in all"] == ("16", "16.0 kB", "4.00 s", "2.00 s")
+    assert shown["forward"] == ("2", "2.00 kB", "500.0", "250.0")
+    assert shown["a whole step"] == ("4", "4.00 kB", "1,000", "500.0")
+    assert shown["scoring, in all"] == ("16", "16.0 kB", "4,000", "2,000")
 
 
 def test_a_run_without_phases_has_no_table_of_them(tmp_path: Path) -> None:

@@ -30,11 +30,11 @@ class QuantisedMpc(QuantisedMpcSettings):
             f"{workers} parties train one network in secret. Each shares its own images and labels with the "
             "others, batch by batch; weights and gradients exist as shares alone. During the training all "
             f"learn {self._counts}, and nothing else.",
-            f"Security {security}: {model.title}. {_capital(model.colluding)} know everything. "
+            f"Security {security}: {model.title}. {_capital(model.together(workers))} know everything. "
             f"A {'holder' if model.dealer else 'party'} that does not follow the protocol {model.deviating}.",
             *([_DEALT] if model.dealer else []),
             self._opened,
-            "Numbers are multiples of 2^-16 within ±2^14, in the ring of integers modulo 2^64; quotients are "
+            f"Numbers are multiples of 2^-16 within ±2^14, as integers {model.numbers}; quotients are "
             f"rounded {rounded}.",
             "If a party is lost, the run ends; "
             + ("it can be resumed from the last epoch." if self.resumable else "it cannot be resumed."),
@@ -58,12 +58,12 @@ class QuantisedMpc(QuantisedMpcSettings):
 
     def traits(self, workers: int) -> Traits:
         """See `System`."""
-        del workers
         model = {"all": "all: the final model", "none": "nobody: the model"}
         learns = model.get(str(self.opening), f"worker {self.opening} alone: the final model")
         losses = ", training losses" if self.loss else ""
+        everything = self.model.together(workers)
         return Traits(
-            learns=f"{learns}; all: counts of right answers{losses}; {self.model.colluding}: all data",
+            learns=f"{learns}; all: counts of right answers{losses}; {everything}: all data",
             loss="the run ends, and can be resumed" if self.resumable else "the run ends",
         )
 
