@@ -11,7 +11,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train test test-fast check format bench report reproduce clean
+.PHONY: help setup train test test-exhaustive test-fast check format bench report reproduce clean
 
 help:      ## show this list
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -27,12 +27,15 @@ train: $(READY)      ## train (CONFIG=configs/quickstart.toml)
 
 # Whole runs, of several processes each, go two at a time; what measures goes by itself at the end.
 test: $(READY)      ## run all tests
-	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not whole_run and not alone"
-	$(BIN)/python -m pytest $(TWO_AT_A_TIME) -m whole_run
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not whole_run and not alone and not exhaustive"
+	$(BIN)/python -m pytest $(TWO_AT_A_TIME) -m "whole_run and not exhaustive"
 	$(BIN)/python -m pytest -m alone
 
+test-exhaustive: $(READY)      ## run what `make test` leaves out: every message and moment (10 minutes)
+	$(BIN)/python -m pytest $(TWO_AT_A_TIME) -m exhaustive
+
 test-fast: $(READY)      ## run the tests that start no processes
-	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not slow"
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not slow and not exhaustive"
 
 check: $(READY)      ## format, lint, types, import contracts
 	$(BIN)/ruff format --check .

@@ -158,6 +158,7 @@ def test_from_then_on_the_others_do_all_epochs(
     assert_went_on(killed(COMPLETE, few_digits, tmp_path, monkeypatch, moment), VICTIM)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("moment", RECOVERING, ids=str)
 def test_one_more_may_be_killed_while_the_secret_of_the_first_is_recovered(
     moment: Moment, few_digits: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -167,6 +168,7 @@ def test_one_more_may_be_killed_while_the_secret_of_the_first_is_recovered(
     assert_went_on(ended, VICTIM, moment.party)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("moment", WITHOUT_A_THRESHOLD, ids=str)
 def test_without_a_threshold_the_run_ends_and_the_node_is_named(
     moment: Moment, few_digits: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -188,6 +190,7 @@ def test_while_a_group_makes_its_key_the_run_ends_and_the_node_is_named(
     assert_named(killed(GROUP, few_digits, tmp_path, monkeypatch, moment), VICTIM)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("moment", IN_A_GROUP, ids=str)
 def test_from_then_on_the_others_of_a_group_do_all_epochs(
     moment: Moment, few_digits: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

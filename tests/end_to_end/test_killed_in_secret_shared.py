@@ -4,6 +4,7 @@ A member sends each kind of message once an epoch, but for what goes to each of 
 """
 
 from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -76,12 +77,22 @@ SERVER_SENDS: dict[Mode, list[Moment]] = {
 }
 
 
+LIKE_ANOTHER: Final = ("plain", "additive")
+"""Modes whose steps are those of another one."""
+
+
 def cases(of: dict[Mode, list[Moment]]) -> pytest.MarkDecorator:
     """Parametrise a test by mode and moment."""
-    found = [(mode, moment) for mode, moments in of.items() for moment in moments]
-    return pytest.mark.parametrize(
-        ("mode", "moment"), found, ids=[f"{mode}-{moment}" for mode, moment in found]
-    )
+    found = [
+        pytest.param(
+            *(mode, moment),
+            id=f"{mode}-{moment}",
+            marks=[pytest.mark.exhaustive] if mode in LIKE_ANOTHER else [],
+        )
+        for mode, moments in of.items()
+        for moment in moments
+    ]
+    return pytest.mark.parametrize(("mode", "moment"), found)
 
 
 def killed(mode: Mode, data: str, place: Path, patch: pytest.MonkeyPatch, moment: Moment) -> Ended:

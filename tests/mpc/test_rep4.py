@@ -345,7 +345,9 @@ def test_a_wrong_bit_in_a_step_of_training_is_found_out() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("part", range(PARTS))
+@pytest.mark.parametrize(
+    "part", [0, 1, *(pytest.param(part, marks=pytest.mark.exhaustive) for part in range(2, PARTS))]
+)
 def test_a_wrong_bit_in_any_message_of_a_step_of_training_is_found_out(part: int) -> None:
     program = smallest()
     expect_found_out(lambda: repeated(program, "probabilistic"), slice(part, None, PARTS))
