@@ -18,7 +18,7 @@ ORDER: Final = (0, 4, 2, 6, 1, 5, 3, 7)
 
 
 class Gates(Protocol):
-    """Operations of one opening each, of which comparisons are made."""
+    """Operations of one opening each, and the comparisons that are made of them."""
 
     def looked_up(self, secret: Secret, places: int, *, signed: bool) -> Run[tuple[Bits, Bits]]:
         """Compare x' and λ by digits of four bits, in their `places` lowest bits.
@@ -35,30 +35,32 @@ class Gates(Protocol):
     def conjunction(self, one: Bits, two: Bits) -> Run[Bits]:
         """See `mdl.mpc.engine.Engine`."""
 
+    def integers(self, bit: Bits) -> Run[Secret]:
+        """See `mdl.mpc.engine.Engine`."""
 
-async def negative(gates: Gates, secret: Secret) -> Bits:
-    """Tell which are negative: four rounds."""
-    return await _merged(gates, *await gates.looked_up(secret, COMPARED_BITS, signed=True))
+    async def negative(self, secret: Secret) -> Bits:
+        """Tell which are negative: four rounds."""
+        return await _merged(self, *await self.looked_up(secret, COMPARED_BITS, signed=True))
 
+    async def borrow(self, secret: Secret, places: int) -> Secret:
+        """Give one where the `places` lowest bits of x' are less than those of λ, else zero: five rounds."""
+        found = await _merged(self, *await self.looked_up(secret, places, signed=False))
+        return await self.integers(found)
 
-async def borrowed(gates: Gates, secret: Secret, places: int) -> Bits:
-    """Tell where the `places` lowest bits of x' are less than those of λ: four rounds."""
-    return await _merged(gates, *await gates.looked_up(secret, places, signed=False))
+    async def bits(self, secret: Secret) -> Bits:
+        """Give the 32 lowest binary digits, int32: six rounds.
 
-
-async def bits(gates: Gates, secret: Secret) -> Bits:
-    """Give the 32 lowest binary digits, int32: six rounds.
-
-    What (g, p) tell of a place they tell of twice as many places down from it, each time (Kogge and Stone).
-    """
-    g, p = await gates.generated(secret)
-    equal, distance, half = p, 1, COMPARED_BITS // 2
-    while distance < half:
-        below = stacked_bits([g.shifted(distance), p.shifted(distance)])
-        found = await gates.conjunction(stacked_bits([p, p]), below)
-        g, p, distance = g ^ found[0], found[1], 2 * distance
-    borrows = g ^ await gates.conjunction(p, g.shifted(half))
-    return equal ^ borrows.shifted(1) ^ -1
+        What (g, p) tell of a place they tell of twice as many places down from it, each time (Kogge and
+        Stone).
+        """
+        g, p = await self.generated(secret)
+        equal, distance, half = p, 1, COMPARED_BITS // 2
+        while distance < half:
+            below = stacked_bits([g.shifted(distance), p.shifted(distance)])
+            found = await self.conjunction(stacked_bits([p, p]), below)
+            g, p, distance = g ^ found[0], found[1], 2 * distance
+        borrows = g ^ await self.conjunction(p, g.shifted(half))
+        return equal ^ borrows.shifted(1) ^ -1
 
 
 async def _merged(gates: Gates, g: Bits, p: Bits) -> Bits:

@@ -19,7 +19,7 @@ _UNITS: Final = (0,)
 INTEGERS: Final = "integers"
 
 
-class Dealer:
+class Dealer(comparisons.Gates):
     """The dealer's side; see `mdl.mpc.engine.Engine`.
 
     It takes the same steps as `Holder`: in one it sends what the last holder's share lacks, while holders
@@ -92,9 +92,7 @@ class Dealer:
         """See `Engine`."""
         if self._rounding == "probabilistic":
             return await self._quotient(secret.parts[0] - self._public.draw(secret.shape), drop)
-        found: list[Secret] = await together(
-            self._quotient(secret.parts[0], drop), self._borrow(secret, drop)
-        )
+        found: list[Secret] = await together(self._quotient(secret.parts[0], drop), self.borrow(secret, drop))
         quotient, borrow = found
         return quotient - borrow
 
@@ -105,18 +103,7 @@ class Dealer:
         await self._openings.awaited(mask.shape)
         return _secret(quotient + masks.wrapped(wrap, drop))
 
-    async def _borrow(self, secret: Secret, drop: int) -> Secret:
-        return await self.integers(await comparisons.borrowed(self, secret, drop))
-
     # -------------------------------------------------------------------------------------- bits
-
-    async def negative(self, secret: Secret) -> Bits:
-        """See `Engine`."""
-        return await comparisons.negative(self, secret)
-
-    async def bits(self, secret: Secret) -> Bits:
-        """See `Engine`."""
-        return await comparisons.bits(self, secret)
 
     async def looked_up(self, secret: Secret, places: int, *, signed: bool) -> tuple[Bits, Bits]:
         """See `comparisons.Gates`."""

@@ -19,7 +19,7 @@ _UNITS: Final = (1, 0)
 INTEGERS: Final = "integers"
 
 
-class Holder:
+class Holder(comparisons.Gates):
     """One holder's side; see `mdl.mpc.engine.Engine`.
 
     Args:
@@ -125,7 +125,7 @@ class Holder:
             return await self._quotient(secret.parts[0] + moved, secret.parts[1] - self._first * moved, drop)
         half = 1 << drop - 1
         found: list[Secret] = await together(
-            self._quotient(secret.parts[0], secret.parts[1], drop), self._borrow(secret + half, drop)
+            self._quotient(secret.parts[0], secret.parts[1], drop), self.borrow(secret + half, drop)
         )
         quotient, borrow = found
         # Half a unit, added to the low bits of x', may carry.
@@ -146,18 +146,7 @@ class Holder:
         low = masks.shifted_down(shifted, drop) - (TRUNCATED_LIMIT >> drop)
         return Secret((low + masks.wrapped(lacking, drop), quotient + masks.wrapped(mask, drop)), _UNITS)
 
-    async def _borrow(self, secret: Secret, drop: int) -> Secret:
-        return await self.integers(await comparisons.borrowed(self, secret, drop))
-
     # -------------------------------------------------------------------------------------- bits
-
-    async def negative(self, secret: Secret) -> Bits:
-        """See `Engine`."""
-        return await comparisons.negative(self, secret)
-
-    async def bits(self, secret: Secret) -> Bits:
-        """See `Engine`."""
-        return await comparisons.bits(self, secret)
 
     async def looked_up(self, secret: Secret, places: int, *, signed: bool) -> tuple[Bits, Bits]:
         """See `comparisons.Gates`: the digits of x' choose bits of tables that are shared."""

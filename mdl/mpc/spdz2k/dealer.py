@@ -22,7 +22,7 @@ _UNITS: Final = (0,)
 _INTEGERS: Final = "integers"
 
 
-class AuthenticatingDealer:
+class AuthenticatingDealer(comparisons.Gates):
     """The dealer's side; see `mdl.mpc.engine.Engine`, and `mdl.mpc.dealer.Dealer`.
 
     Args:
@@ -102,7 +102,7 @@ class AuthenticatingDealer:
         low = wide_parts(secret)[0].signed()
         if self._rounding == "probabilistic":
             return await self._quotient(low - self._public.draw(secret.shape), drop)
-        found: list[Secret] = await together(self._quotient(low, drop), self._borrow(secret, drop))
+        found: list[Secret] = await together(self._quotient(low, drop), self.borrow(secret, drop))
         quotient, borrow = found
         return quotient - borrow
 
@@ -115,18 +115,7 @@ class AuthenticatingDealer:
         await self._awaited(mask.shape)
         return _secret(quotient + (mask << WORD_BITS - drop))
 
-    async def _borrow(self, secret: Secret, drop: int) -> Secret:
-        return await self.integers(await comparisons.borrowed(self, secret, drop))
-
     # -------------------------------------------------------------------------------------- bits
-
-    async def negative(self, secret: Secret) -> Bits:
-        """See `Engine`."""
-        return await comparisons.negative(self, secret)
-
-    async def bits(self, secret: Secret) -> Bits:
-        """See `Engine`."""
-        return await comparisons.bits(self, secret)
 
     async def looked_up(self, secret: Secret, places: int, *, signed: bool) -> tuple[Bits, Bits]:
         """See `mdl.mpc.dealer.comparisons.Gates`."""

@@ -27,7 +27,7 @@ _UNITS_OF_BITS: Final = (1, *(0,) * (1 + MAC_BITS))
 _INTEGERS: Final = "integers"
 
 
-class AuthenticatedHolder:
+class AuthenticatedHolder(comparisons.Gates):
     """One holder's side; see `mdl.mpc.engine.Engine`.
 
     Args:
@@ -143,7 +143,7 @@ class AuthenticatedHolder:
         if self._rounding == "probabilistic":
             return await self._quotient(low + self._public.draw(secret.shape), drop)
         half = 1 << drop - 1
-        found: list[Secret] = await together(self._quotient(low, drop), self._borrow(secret + half, drop))
+        found: list[Secret] = await together(self._quotient(low, drop), self.borrow(secret + half, drop))
         quotient, borrow = found
         return quotient - borrow + (low >> drop - 1 & 1)
 
@@ -161,18 +161,7 @@ class AuthenticatedHolder:
         parts = low + (lacking << places), quotient + (mask << places), mac_of_quotient + (mac << places)
         return of_wide(parts, _UNITS)
 
-    async def _borrow(self, secret: Secret, drop: int) -> Secret:
-        return await self.integers(await comparisons.borrowed(self, secret, drop))
-
     # -------------------------------------------------------------------------------------- bits
-
-    async def negative(self, secret: Secret) -> Bits:
-        """See `Engine`."""
-        return await comparisons.negative(self, secret)
-
-    async def bits(self, secret: Secret) -> Bits:
-        """See `Engine`."""
-        return await comparisons.bits(self, secret)
 
     async def looked_up(self, secret: Secret, places: int, *, signed: bool) -> tuple[Bits, Bits]:
         """See `mdl.mpc.dealer.comparisons.Gates`."""
