@@ -1,0 +1,1 @@
+"""Blind predictions: two parties, of whom one has images and the other a network; see `asking`."""

@@ -1,0 +1,225 @@
+"""What a network looks like from outside: its layers' shapes, which both parties know. Free of torch."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+import msgspec
+
+Shape: TypeAlias = tuple[int, ...]
+
+MOST_ENTRIES: Final = 1 << 24
+"""Of any layer's input or output, for one example: a plan that asks for more is refused."""
+
+
+class _Stage(msgspec.Struct, frozen=True, tag=True, forbid_unknown_fields=True):
+    """Base of what a plan is made of. The tag on the wire is the class's name."""
+
+
+class Convolution(_Stage, frozen=True):
+    """A convolution with square windows, of weights that its owner alone knows.
+
+    Attributes:
+        channels: of its input.
+        outputs: channels of its output.
+        size: of the window's sides.
+        stride: by how much it moves.
+        padding: zeros around the image.
+    """
+
+    channels: int
+    outputs: int
+    size: int
+    stride: int
+    padding: int
+
+    @property
+    def weight_shape(self) -> Shape:
+        """Of the weights, as they are multiplied."""
+        return (self.outputs, self.channels * self.size**2)
+
+    def output(self, shape: Shape) -> Shape:
+        """Give the shape of its output for an input's."""
+        if len(shape) != 3 or shape[0] != self.channels:
+            raise ValueError(f"{self} does not take {shape}")
+        side = [(each + 2 * self.padding - self.size) // self.stride + 1 for each in shape[1:]]
+        return (self.outputs, *side)
+
+
+class Dense(_Stage, frozen=True):
+    """A product with a matrix that its owner alone knows.
+
+    Attributes:
+        inputs: entries of its input.
+        outputs: of its output.
+    """
+
+    inputs: int
+    outputs: int
+
+    @property
+    def weight_shape(self) -> Shape:
+        """Of the weights, as they are multiplied."""
+        return (self.outputs, self.inputs)
+
+    def output(self, shape: Shape) -> Shape:
+        """Give the shape of its output for an input's."""
+        if shape != (self.inputs,):
+            raise ValueError(f"{self} does not take {shape}")
+        return (self.outputs,)
+
+
+class Flatten(_Stage, frozen=True):
+    """All entries of an example in a row."""
+
+    def output(self, shape: Shape) -> Shape:
+        """Give the shape of its output for an input's."""
+        return (_entries(shape),)
+
+
+class Sums(_Stage, frozen=True):
+    """Sums over squares of images: mean pooling, but for the division, which the next weights contain.
+
+    Attributes:
+        size: of the squares' sides.
+        stride: by how much they move.
+    """
+
+    size: int
+    stride: int
+
+    def output(self, shape: Shape) -> Shape:
+        """Give the shape of its output for an input's."""
+        return _pooled(self, shape, self.size, self.stride)
+
+
+class Quadratic(_Stage, frozen=True):
+    """(x² + linear x) / 2^power.
+
+    Attributes:
+        power: at least 0.
+        linear: an integer.
+    """
+
+    power: int
+    linear: int
+
+    def output(self, shape: Shape) -> Shape:
+        """Give the shape of its output for an input's."""
+        return shape
+
+
+class Relu(_Stage, frozen=True):
+    """The larger one of x and 0."""
+
+    def output(self, shape: Shape) -> Shape:
+        """Give the shape of its output for an input's."""
+        return shape
+
+
+class MaxPool(_Stage, frozen=True):
+    """Maxima over squares of images.
+
+    Attributes:
+        size: of the squares' sides.
+        stride: by how much they move.
+    """
+
+    size: int
+    stride: int
+
+    def output(self, shape: Shape) -> Shape:
+        """Give the shape of its output for an input's."""
+        return _pooled(self, shape, self.size, self.stride)
+
+
+Affine: TypeAlias = Convolution | Dense
+Local: TypeAlias = Flatten | Sums
+"""What each party does to its share, without the other."""
+Activation: TypeAlias = Quadratic | Relu | MaxPool
+Stage: TypeAlias = Affine | Local | Activation
+
+Plan: TypeAlias = tuple[Stage, ...]
+
+
+@dataclass(frozen=True)
+class Step:
+    """Weights, with what comes before them and after them.
+
+    Attributes:
+        local: what is done to the input first.
+        affine: the weights' product.
+        activations: what is done to the product, one after the other.
+        masked: the shape of what is multiplied, of one example.
+        product: the shape of the product.
+        activated: the shape of each activation's input.
+        output: the shape of what comes out.
+    """
+
+    local: Sequence[Local]
+    affine: Affine
+    activations: Sequence[Activation]
+    masked: Shape
+    product: Shape
+    activated: Sequence[Shape]
+    output: Shape
+
+
+def steps(plan: Plan, shape: Shape) -> Sequence[Step]:
+    """Cut a plan into steps, for examples of a shape.
+
+    Raises:
+        ValueError: it is no plan of a network for such examples.
+    """
+    found: list[Step] = []
+    rest = list(plan)
+    while rest:
+        local: list[Local] = []
+        while rest and isinstance(rest[0], Flatten | Sums):
+            local.append(stage := rest.pop(0))  # type: ignore[arg-type]
+            shape = _checked(stage, shape)
+        if not rest or not isinstance(rest[0], Convolution | Dense):
+            raise ValueError(f"a plan whose stage {len(plan) - len(rest)} should have weights, and has none")
+        masked, affine = shape, rest.pop(0)
+        product = shape = _checked(affine, shape)
+        activations: list[Activation] = []
+        activated: list[Shape] = []
+        while rest and isinstance(rest[0], Quadratic | Relu | MaxPool):
+            activations.append(stage := rest.pop(0))  # type: ignore[arg-type]
+            activated.append(shape)
+            shape = _checked(stage, shape)
+        assert isinstance(affine, Convolution | Dense)
+        found.append(Step(local, affine, activations, masked, product, activated, shape))
+    if not found or found[-1].activations or len(shape) != 1:
+        raise ValueError("a plan that does not end with a score for each class")
+    return found
+
+
+def compares(plan: Plan) -> bool:
+    """Say whether the network compares numbers."""
+    return any(isinstance(stage, Relu | MaxPool) for stage in plan)
+
+
+def _checked(stage: Stage, shape: Shape) -> Shape:
+    numbers = {name: getattr(stage, name) for name in stage.__struct_fields__}
+    least = {"padding": 0, "power": 0}
+    if any(value < least.get(name, 1) for name, value in numbers.items() if name != "linear"):
+        raise ValueError(f"{stage} cannot be")
+    found = stage.output(shape)
+    weights = _entries(stage.weight_shape) if isinstance(stage, Convolution | Dense) else 0
+    if min(found) < 1 or max(_entries(found), weights) > MOST_ENTRIES:
+        raise ValueError(f"{stage} makes {found} of {shape}")
+    return found
+
+
+def _pooled(stage: Stage, shape: Shape, size: int, stride: int) -> Shape:
+    if len(shape) != 3:
+        raise ValueError(f"{stage} does not take {shape}")
+    return (shape[0], *((side - size) // stride + 1 for side in shape[1:]))
+
+
+def _entries(shape: Shape) -> int:
+    found = 1
+    for side in shape:
+        found *= side
+    return found
