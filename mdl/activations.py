@@ -1,27 +1,49 @@
-"""Activations that cost little where a network is computed in secret."""
+"""Activations that take additions and one product: cheap where values are hidden.
 
-from torch import Tensor, nn
+A comparison of hidden numbers costs many times a product, which rules out ReLU where messages count. A square
+in its place was CryptoNets' (R. Gilad-Bachrach et al., ICML 2016). With a linear part, the slope at zero is
+not zero, which deeper networks need to begin learning.
+"""
+
+import torch
+from torch import nn
 
 
 class Quadratic(nn.Module):
-    """(x² + linear x) / 2^power: one product, and in fixed point one rounding.
+    """y = (x² + linear · x) / 2^power, of each value.
 
-    The usual one, x²/8 + x/2, is close to what others call 0.1 x² + 0.5 x.
+    To divide by a power of two is one truncation of a fixed-point number, and exact in floating point. By
+    default y = x²/8 + x/2.
 
     Args:
-        power: at least 0.
-        linear: an integer.
+        power: m of the divisor 2^m, at least 0.
+        linear: the whole number that x is multiplied by before the division.
+
+    Raises:
+        ValueError: the power is negative.
     """
 
     def __init__(self, power: int = 3, linear: int = 4) -> None:
         super().__init__()
+        if power < 0:
+            raise ValueError(f"power should be at least 0, not {power}")
         self.power, self.linear = power, linear
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Apply it to each entry."""
-        found: Tensor = (x * x + self.linear * x) / (1 << self.power)
-        return found
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        """Apply it to values of any shape."""
+        return values * (values + self.linear) / (1 << self.power)
 
     def extra_repr(self) -> str:
-        """Say how it is set."""
+        """Say which parabola it is, for the printed network."""
         return f"power={self.power}, linear={self.linear}"
+
+
+class Square(Quadratic):
+    """y = x²: the parabola without a linear part."""
+
+    def __init__(self) -> None:
+        super().__init__(power=0, linear=0)
+
+    def extra_repr(self) -> str:
+        """Nothing needs to be said."""
+        return ""

@@ -133,6 +133,42 @@ class OpenLearner(Learner, Protocol):
 
 
 @dataclass(frozen=True)
+class Opinions:
+    """What another model says of a party's own training examples.
+
+    Attributes:
+        scores: its logits, shape (n, classes), float32; any finite value where nothing is known.
+        known: where there is an opinion to learn from, shape (n,), bool.
+        weight: α ≥ 0 of the divergence in the loss.
+        temperature: T > 0, by which scores are softened.
+    """
+
+    scores: NDArray[np.float32]
+    known: NDArray[np.bool_]
+    weight: float
+    temperature: float
+
+
+@runtime_checkable
+class Pupil(OpenLearner, Protocol):
+    """A learner that learns from another model's answers to its own examples, too."""
+
+    def numbered(self, numbers: NDArray[np.int64]) -> Batch:
+        """Give training examples by their numbers in [0, examples).
+
+        In every run with the same seed an example has the same number.
+        """
+
+    def learn(self, epoch: int, opinions: Opinions) -> Training:
+        """Train for one epoch, as `train` does, on labels and opinions.
+
+        The loss of an example is its cross-entropy, and where an opinion is known besides
+        α T² KL(softmax(scores / T) ‖ softmax(own / T)). With nothing known it does what `train` does, bit for
+        bit. It needs training that is not private.
+        """
+
+
+@dataclass(frozen=True)
 class Stop:
     """End a run when `metric` of the global model has not improved for `patience` epochs."""
 

@@ -261,4 +261,7 @@ _MODELS = {
     "network-d": "of secure training, 28x28: one convolution, 99,240 parameters",
     "alexnet": "of secure training, 32x32: five convolutions, 399,306 parameters",
     "alexnet-falcon": "of secure training, 32x32: five wide convolutions, 3,881,354 parameters",
+    "convnet": "cheap to ask in secret: two convolutions, quadratic: 10,986 parameters (32x32 colour)",
+    "convnet-relu": "the same with ReLU, for comparison",
+    "digits-quadratic": "64-32-10 for 8x8 digits, quadratic: 2,410 parameters",
 }

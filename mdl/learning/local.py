@@ -1,12 +1,13 @@
 """One party's model and data: local training and scoring. Implements `mdl.system.Learner`."""
 
 import copy
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import save
 from torch import nn
 from torch.nn import functional
@@ -14,6 +15,8 @@ from torch.nn import functional
 from mdl.errors import ConfigError, DataUnavailable, party_name
 from mdl.learning import flat, private
 from mdl.learning.dataset import Dataset, Images, Labels
+from mdl.learning.descent import Loss, Numbered, cross_entropy, descend, stepper
+from mdl.learning.distillation import taught
 from mdl.learning.models import build
 from mdl.learning.partition import Rows, limited, split
 from mdl.learning.privacy import DpSgd
@@ -21,7 +24,7 @@ from mdl.learning.seeds import Purpose, generator, torch_seed
 from mdl.learning.settings import LearningSettings
 from mdl.party import MANAGER, PartyId
 from mdl.schemes.randomness import SystemRandomness
-from mdl.system import Batch, Metrics, Randomness, Recipe, Training
+from mdl.system import Batch, Metrics, Opinions, Randomness, Recipe, Training
 from mdl.vectors import Floats
 
 _SCORED_AT_ONCE = 256
@@ -122,8 +125,12 @@ class LocalLearner:
             DataUnavailable: this party has no training data.
         """
         self._check_has_examples()
-        for rows in _slices(self._passes(epoch, size * count), size):
-            yield _as_numpy(*self._train.batch(rows))
+        for numbers in _slices(self._passes(epoch, size * count), size):
+            yield self.numbered(numbers)
+
+    def numbered(self, numbers: NDArray[np.int64]) -> Batch:
+        """Give training examples by their numbers; see `mdl.system.Pupil`."""
+        return _as_numpy(*self._train.batch(self._train.rows[numbers]))
 
     def test_batches(self, size: int) -> Iterator[Batch]:
         """Give the test set; see `mdl.system.OpenLearner`."""
@@ -151,13 +158,35 @@ class LocalLearner:
             ConfigError: training diverged, so that parameters are no longer numbers; nothing downstream could
                 encode them.
         """
+        return self._one_epoch(epoch, cross_entropy)
+
+    def learn(self, epoch: int, opinions: Opinions) -> Training:
+        """Run the local training of `epoch` on labels and opinions; see `mdl.system.Pupil`.
+
+        Raises:
+            DataUnavailable: this party has no training data.
+            ConfigError: training is private, or diverged.
+        """
+        if self._plan is not None:
+            raise ConfigError(
+                [
+                    "learning.privacy: dp-sgd takes its steps on labels alone, and accounts for none on "
+                    "another model's opinions; leave it out"
+                ]
+            )
+        assert opinions.known.shape == (self.examples,), (
+            f"{opinions.known.shape} for {self.examples} examples"
+        )
+        return self._one_epoch(epoch, taught(opinions))
+
+    def _one_epoch(self, epoch: int, loss: Loss) -> Training:
         self._check_has_examples()
+        mean: float | None = None
+        noise: float | None = None
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self._torch_seed(epoch))
-            loss: float | None = None
-            noise: float | None = None
             if self._plan is None:
-                loss, seen = self._descend(self._orders(epoch))
+                mean, seen = descend(self._model, self._settings, self._steps(epoch), loss)
             else:
                 self._descend_privately(self._plan)
                 seen, noise = self.examples, self._plan.noise_multiplier
@@ -169,7 +198,7 @@ class LocalLearner:
                     f" at {self.learning_rate:g}; choose a smaller one"
                 ]
             )
-        return Training(parameters, loss, seen, noise)
+        return Training(parameters, mean, seen, noise)
 
     def evaluate(self) -> Metrics:
         """Score the present parameters on the test set."""
@@ -232,39 +261,23 @@ class LocalLearner:
         if not self.examples:
             raise DataUnavailable(f"the {party_name(self._party)} has no training data")
 
-    def _orders(self, epoch: int) -> Iterator[Rows]:
-        """The rows of each step's batch: one pass, ending with what remains; or `local_steps` full ones."""
+    def _steps(self, epoch: int) -> Iterator[Numbered]:
+        """Each step's batch: one pass, ending with what remains; or `local_steps` full ones."""
         steps, batch = self._settings.local_steps, self._settings.batch
-        count = len(self._train.rows) if steps is None else steps * batch
-        return _slices(self._passes(epoch, count), batch)
+        count = self.examples if steps is None else steps * batch
+        for numbers in _slices(self._passes(epoch, count), batch):
+            yield *self._train.batch(self._train.rows[numbers]), numbers
 
     def _passes(self, epoch: int, count: int) -> Rows:
-        """Give so many rows, in an order of the epoch's; again in another when all were there."""
-        rng, rows = generator(self._seed, Purpose.DATA_ORDER, self._party, epoch), self._train.rows
-        passes = -(-count // len(rows))
-        return np.concatenate([rng.permutation(rows) for _ in range(passes)])[:count]
-
-    def _descend(self, batches: Iterator[Rows]) -> tuple[float, int]:
-        """Take a step per batch; return the mean loss and the number of examples seen."""
-        self._model.train()
-        step = _stepper(self._model, self._settings)
-        total, seen = torch.zeros(()), 0
-        for rows in batches:
-            images, labels = self._train.batch(rows)
-            self._model.zero_grad(set_to_none=True)
-            loss = functional.cross_entropy(self._model(images), labels)
-            loss.backward()  # type: ignore[no-untyped-call]
-            step()
-            # The loss stays a tensor until the end: reading it out at each step would cost more than adding
-            # it up.
-            total.add_(loss.detach(), alpha=len(rows))
-            seen += len(rows)
-        return float(total) / seen, seen
+        """Give the numbers of so many examples, in the epoch's order; anew in another when all were there."""
+        rng = generator(self._seed, Purpose.DATA_ORDER, self._party, epoch)
+        passes = -(-count // self.examples)
+        return np.concatenate([rng.permutation(self.examples) for _ in range(passes)])[:count]
 
     def _descend_privately(self, plan: private.Plan) -> None:
         """Take a step per noisy gradient."""
         self._model.train()
-        step = _stepper(self._model, self._settings)
+        step = stepper(self._model, self._settings)
         steps = private.noisy_gradients(self._model, self._train.batch, self._train.rows, plan, rng=self._rng)
         for _ in steps:
             step()
@@ -357,23 +370,3 @@ def _as_numpy(images: torch.Tensor, labels: torch.Tensor) -> Batch:
 
 def _slices(rows: Rows, size: int) -> Iterator[Rows]:
     return (rows[start : start + size] for start in range(0, len(rows), size))
-
-
-def _stepper(model: nn.Module, settings: LearningSettings) -> Callable[[], object]:
-    """Make the rule of one step, with fresh state."""
-    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    if settings.optimiser == "momentum":
-        return torch.optim.SGD(parameters, lr=settings.learning_rate, momentum=settings.momentum_factor).step
-    if settings.optimiser in ("adam", "amsgrad"):
-        amsgrad = settings.optimiser == "amsgrad"
-        return torch.optim.Adam(parameters, lr=settings.learning_rate, amsgrad=amsgrad).step
-
-    # The paper's w - λ∇. By hand, because the first use of torch.optim imports torch's compiler: more than
-    # a second and tens of megabytes in every process.
-    @torch.no_grad()
-    def descend() -> None:
-        for parameter in parameters:
-            if parameter.grad is not None:
-                parameter.add_(parameter.grad, alpha=-settings.learning_rate)
-
-    return descend

@@ -27,7 +27,7 @@ import torch
 from torch import nn
 
 from mdl.errors import ConfigError
-from mdl.learning import alexnets, networks_a_to_d, private
+from mdl.learning import alexnets, convnets, networks_a_to_d, private
 from mdl.learning.seeds import Purpose, torch_seed
 from mdl.learning.settings import LearningSettings
 
@@ -113,6 +113,9 @@ MODELS: Final[Mapping[str, Callable[[Shape, int], nn.Module]]] = MappingProxyTyp
         "network-d": networks_a_to_d.network_d,
         "alexnet": alexnets.alexnet,
         "alexnet-falcon": alexnets.alexnet_falcon,
+        "convnet": convnets.convnet,
+        "convnet-relu": convnets.convnet_relu,
+        "digits-quadratic": convnets.digits_quadratic,
     }
 )
 """The networks an experiment file can name."""

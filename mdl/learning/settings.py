@@ -16,6 +16,7 @@ NAMED_MODELS: Final = (
     *("mlp", "cnn", "digits-mlp"),
     *("network-a", "network-b", "network-c", "network-d"),
     *("alexnet", "alexnet-falcon"),
+    *("convnet", "convnet-relu", "digits-quadratic"),
 )
 WORKER: Final = "{worker}"
 """Stands for a worker's id in the path of its own file."""

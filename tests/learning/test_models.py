@@ -23,6 +23,11 @@ from mdl.mpc.networks import problems
         ("network-d", (1, 28, 28), 99_240),
         ("alexnet", (3, 32, 32), 399_306),
         ("alexnet-falcon", (3, 32, 32), 3_881_354),
+        ("convnet", (3, 32, 32), 10_986),
+        ("convnet-relu", (3, 32, 32), 10_986),
+        ("convnet", (1, 28, 28), 10_186),
+        ("convnet", (1, 8, 8), 5_386),
+        ("digits-quadratic", (1, 8, 8), 2_410),
         ("mlp", (20,), 20 * 128 + 128 + 128 * 64 + 64 + 64 * 10 + 10),
     ],
 )
