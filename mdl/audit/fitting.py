@@ -8,6 +8,7 @@ from mdl.systems import (
     Decentralised,
     Dynamic,
     FedAvg,
+    Mutual,
     QuantisedMpc,
     SecretShared,
     Standalone,
@@ -39,6 +40,11 @@ def fitting(system: AnySystem) -> str:
             return (
                 "no audit attacks what is sent: parties learn no gradient (docs/security.md#quantised-mpc); "
                 "mdl audit membership attacks the finished model"
+            )
+        case Mutual():
+            return (
+                "no audit attacks what is sent: parties exchange answers alone (docs/security.md#smule); mdl "
+                "audit membership attacks the finished models"
             )
         case _:
             assert_never(system)

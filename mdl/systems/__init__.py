@@ -8,12 +8,13 @@ from mdl.systems.coordinated import Coordinated
 from mdl.systems.decentralised import Decentralised
 from mdl.systems.dynamic import Dynamic
 from mdl.systems.fedavg import FedAvg
+from mdl.systems.mutual import Mutual
 from mdl.systems.quantised_mpc import QuantisedMpc
 from mdl.systems.secret_shared import SecretShared
 from mdl.systems.standalone import Standalone
 
 AnySystem: TypeAlias = Annotated[
-    Coordinated | Decentralised | Dynamic | FedAvg | QuantisedMpc | SecretShared | Standalone,
+    Coordinated | Decentralised | Dynamic | FedAvg | Mutual | QuantisedMpc | SecretShared | Standalone,
     Field(discriminator="type"),
 ]
 
@@ -23,6 +24,7 @@ __all__ = [
     "Decentralised",
     "Dynamic",
     "FedAvg",
+    "Mutual",
     "QuantisedMpc",
     "SecretShared",
     "Standalone",

@@ -5,14 +5,16 @@ from dataclasses import dataclass
 from typing import Final
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from mdl.mpc.blind.asking import Weights, answers, prepared
 from mdl.mpc.blind.plan import Step
 from mdl.mpc.blind.sources import Side, Source
 from mdl.mpc.blind.telling import Answers, told
+from mdl.mpc.blind.translation import encoded, weights_of
 from mdl.mpc.rounds import phase, together
 from mdl.party import PartyId
+from mdl.vectors import Floats, Integers
 
 OFFLINE: Final = "offline: randomness"
 ONLINE: Final = "online: answers"
@@ -51,6 +53,21 @@ class Own:
     images: Tensor | None = None
     weights: Sequence[Weights] | None = None
     noise: Tensor | None = None
+
+
+def brought(network: nn.Module, images: Floats, noise: Integers | None) -> Own:
+    """Encode what an owner brings.
+
+    Args:
+        network: without `mdl.mpc.blind.translation.problems`.
+        images: to ask with, shape (rows, ...).
+        noise: on its answers, shape (rows, classes), of `FRACTION_BITS`; None for none.
+
+    Raises:
+        OutOfRange: a weight or a pixel is too large.
+    """
+    added = None if noise is None else torch.from_numpy(noise)
+    return Own(encoded(torch.from_numpy(images)), weights_of(network), added)
 
 
 async def asked(

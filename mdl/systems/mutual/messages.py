@@ -1,0 +1,20 @@
+"""What the parties of SMuLe say to each other, beside the rounds of their computations."""
+
+from mdl.mpc.blind.plan import Plan
+from mdl.mpc.messages import Signed
+
+
+class Announcement(Signed, frozen=True):
+    """Party to party: what the others must know of it. Of a dealer there is nothing to know.
+
+    Attributes:
+        examples: that it may ask about.
+        shape: of one.
+        plan: of its network: the shapes of its layers. The weights are secret.
+        answered: how many answers it has given in earlier starts of the run.
+    """
+
+    examples: int = 0
+    shape: tuple[int, ...] = ()
+    plan: Plan = ()
+    answered: int = 0

@@ -1,0 +1,152 @@
+"""One of the two owners of SMuLe: it asks, answers, and learns from what it was told."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mdl.errors import ConfigError, MdlError, PeerLeft, PeerTimeout
+from mdl.mpc.blind.arithmetic import FRACTION_BITS
+from mdl.mpc.blind.both_ways import Own, brought
+from mdl.mpc.blind.plan import steps
+from mdl.mpc.blind.translation import plan_of, problems
+from mdl.party import Party
+from mdl.privacy import discrete
+from mdl.protocols.local import Keeper
+from mdl.schemes.randomness import SystemRandomness
+from mdl.system import Learner, Opinions, Outcome, Pupil, Randomness, Task
+from mdl.systems.mutual.messages import Announcement
+from mdl.systems.mutual.opinions import Known, Turns
+from mdl.systems.mutual.settings import MutualSettings
+from mdl.systems.mutual.teaching import Teaching
+from mdl.vectors import Floats
+
+_OPINIONS: Final = "opinions"
+"""The record of what the other one has said, after an epoch."""
+
+_ANSWERED: Final = "answered"
+"""The record of how many answers this party has given, those of the epoch included, before it gives them."""
+
+
+class Owner:
+    """Worker 1 or 2. Its keys and noise come from `rng`."""
+
+    def __init__(
+        self,
+        system: MutualSettings,
+        party: Party,
+        learner: Learner,
+        task: Task,
+        *,
+        rng: Randomness = SystemRandomness(),
+    ) -> None:
+        assert isinstance(learner, Pupil)
+        self._system, self._party, self._learner, self._task, self._rng = system, party, learner, task, rng
+        self._keeper = Keeper(party, learner, task)
+        self._teaching: Teaching | None = Teaching(system, party, task, rng)
+
+    async def run(self) -> Outcome:
+        """Take part from the first epoch to the last; see `mdl.system.System.run`.
+
+        Raises:
+            ConfigError: the network has a layer that cannot be computed blindly.
+            MdlError: this party was lost to the run before.
+        """
+        task, learner = self._task, self._learner
+        if task.rejoin:
+            raise MdlError("the run goes on without whoever it has lost")
+        if found := problems(learner.network):
+            raise ConfigError(found)
+        self._local = await self._keeper.restored(learner.parameters())
+        await self._prepare()
+        for epoch in range(task.resume + 1, task.epochs + 1):
+            await self._ask(epoch)
+            await self._learn(epoch)
+            kept = self._known.arrays()
+            await self._party.to_thread("record", task.journal.write, _OPINIONS, epoch, kept)
+            await self._keeper.epoch_done(epoch, self._local)
+        await self._keeper.finish(task.epochs, self._local)
+        return Outcome(task.epochs, "all epochs done", self._local)
+
+    async def _prepare(self) -> None:
+        """Take up what was known, and meet the other one."""
+        learner, journal = self._learner, self._task.journal
+        images, self._labels = await self._party.to_thread(
+            "training", learner.numbered, np.arange(learner.examples)
+        )
+        shape, plan = images.shape[1:], plan_of(learner.network)
+        classes = steps(plan, shape)[-1].output[0]
+        self._turns = Turns(learner.examples, self._task.seed)
+        kept = await self._party.to_thread("record", journal.newest, _OPINIONS, self._task.resume)
+        self._known = Known.restored(kept, learner.examples, classes)
+        count = await self._party.to_thread("record", self._count_answers)
+        mine = Announcement(b"", learner.examples, shape, plan, count)
+        assert self._teaching is not None
+        await self._unless_alone(self._teaching.begin(mine))
+
+    def _count_answers(self) -> int:
+        """Say how many answers this party has given, in epochs that are now repeated too."""
+        kept = self._task.journal.newest(_ANSWERED, self._task.epochs)
+        return int(kept["count"]) if kept else 0
+
+    async def _unless_alone(self, together: Coroutine[Any, Any, Floats | None]) -> Floats | None:
+        """Do something with the other one. If that one is lost, this one goes on alone."""
+        try:
+            return await together
+        except (PeerLeft, PeerTimeout):
+            self._teaching = None
+            return None
+
+    async def _ask(self, epoch: int) -> None:
+        """Ask about examples whose turn it is, and answer the other one's questions."""
+        teaching = self._teaching
+        if teaching is None:
+            return
+        mine, other = teaching.number, 1 - teaching.number
+        numbers = self._turns.next(teaching.answered[other], teaching.due(epoch, mine))
+        answers = teaching.due(epoch, other)
+        if answers:
+            counts = {"count": np.array(teaching.answered[mine] + answers)}
+            await self._party.to_thread("record", self._task.journal.write, _ANSWERED, epoch, counts)
+        own = await self._party.to_thread("training", self._brought, numbers, answers)
+        found = await self._unless_alone(teaching.teach(epoch, own))
+        if found is not None:
+            self._known.take(numbers, found)
+
+    def _brought(self, numbers: NDArray[np.int64], answers: int) -> Own:
+        """Give the questions, the network that answers, and the noise on its answers."""
+        self._learner.load(self._local)
+        images, _ = self._learner.numbered(numbers)
+        noise = None
+        if self._system.noise and answers:
+            shape = answers, self._known.classes
+            sigma = self._system.noise * 2.0**FRACTION_BITS
+            noise = discrete.gaussian(sigma, answers * self._known.classes, rng=self._rng).reshape(shape)
+        return brought(self._learner.network, images, noise)
+
+    async def _learn(self, epoch: int) -> None:
+        """Train an epoch, on labels and on the opinions that are worth it."""
+        right, known = self._known.right(self._labels), self._known.known
+        told = int(known.sum())
+        share = float(right.sum() / told) if told else 0.0
+        used = right if self._system.agreement else known
+        if share < self._system.least_accuracy:
+            used = np.zeros_like(known)
+        opinions = Opinions(self._known.scores, used, self._system.weight, self._system.temperature)
+        self._local, training = await self._party.to_thread("training", self._trained, epoch, opinions)
+        if self._task.delay_seconds:
+            await asyncio.sleep(self._task.delay_seconds[(epoch - 1) % len(self._task.delay_seconds)])
+        self._party.record(
+            "trained",
+            epoch,
+            **training,
+            **({"opinions": told, "agreeing": share, "learnt_from": int(used.sum())} if told else {}),
+        )
+
+    def _trained(self, epoch: int, opinions: Opinions) -> tuple[Floats, dict[str, float]]:
+        self._learner.load(self._local)
+        training = self._learner.learn(epoch, opinions)
+        assert training.loss is not None
+        return training.parameters, {"loss": training.loss, "examples": training.examples}
