@@ -33,7 +33,7 @@ def test_means_before_an_activation_are_part_of_the_convolution_and_those_behind
         Dense(200, 10),
     )
     last = weights_of(network)[-1].weight
-    assert torch.equal(last, (network[-1].weight.detach().double() / 4 * 2**14).round().long())  # type: ignore[union-attr, operator]
+    assert torch.equal(last, (network[-1].weight.detach().double() / 4 * 2**14).round().long())  # type: ignore[operator]
 
 
 @pytest.mark.parametrize(
@@ -73,10 +73,10 @@ def test_what_cannot_be_asked_is_refused_by_name(network: nn.Module, what: str) 
 
 def test_weights_and_pixels_that_are_too_large_are_refused() -> None:
     network = nn.Sequential(nn.Linear(2, 2))
-    network[0].weight.data[0, 0] = 200.0  # type: ignore[union-attr, operator, index]
+    network[0].weight.data[0, 0] = 200.0  # type: ignore[operator]
     with pytest.raises(OutOfRange, match="weight"):
         weights_of(network)
-    network[0].weight.data[0, 0] = torch.nan  # type: ignore[union-attr, operator, index]
+    network[0].weight.data[0, 0] = torch.nan  # type: ignore[operator]
     with pytest.raises(OutOfRange, match="weight"):
         weights_of(network)
     with pytest.raises(OutOfRange, match="pixel"):
