@@ -27,7 +27,8 @@ _OPINIONS: Final = "opinions"
 """The record of what the other one has said, after an epoch."""
 
 _ANSWERED: Final = "answered"
-"""The record of how many answers this party has given, those of the epoch included, before it gives them."""
+"""The record of how many answers this party has given, written before it gives them; of epoch 0, as epochs
+that are repeated count too."""
 
 
 class Owner:
@@ -88,7 +89,7 @@ class Owner:
 
     def _count_answers(self) -> int:
         """Say how many answers this party has given, in epochs that are now repeated too."""
-        kept = self._task.journal.newest(_ANSWERED, self._task.epochs)
+        kept = self._task.journal.read(_ANSWERED, 0)
         return int(kept["count"]) if kept else 0
 
     async def _unless_alone(self, together: Coroutine[Any, Any, Floats | None]) -> Floats | None:
@@ -109,7 +110,7 @@ class Owner:
         answers = teaching.due(epoch, other)
         if answers:
             counts = {"count": np.array(teaching.answered[mine] + answers)}
-            await self._party.to_thread("record", self._task.journal.write, _ANSWERED, epoch, counts)
+            await self._party.to_thread("record", self._task.journal.write, _ANSWERED, 0, counts)
         own = await self._party.to_thread("training", self._brought, numbers, answers)
         found = await self._unless_alone(teaching.teach(epoch, own))
         if found is not None:

@@ -59,6 +59,10 @@ class Teaching:
         self._pair = [met.announced[met.order[one]] for one in PAIR]
         self.answered = [each.answered for each in self._pair]
         self._steps = [self._checked(owner, met.order[owner]) for owner in PAIR]
+        if self._steps[0][-1].output != self._steps[1][-1].output:
+            raise ProtocolError(
+                "the two networks do not tell the same number of classes apart", met.order[:2]
+            )
         begun = dealt if self._system.dealt else encrypted.begun
         self._source = await self._links.drive(begun(self.number, self._rng))
 
