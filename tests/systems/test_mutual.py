@@ -182,7 +182,7 @@ def test_who_is_left_goes_on_alone(lost: PartyId, seconds: float) -> None:
     assert found.outcomes[3 - lost].parameters.any()
 
 
-@pytest.mark.parametrize("seconds", [0.02, 0.05, 0.15])
+@pytest.mark.parametrize("seconds", [0.02, 0.05])
 def test_without_the_dealer_both_go_on_alone(seconds: float) -> None:
     found = run(
         experiment(), leave={0: seconds}, network=Network(latency_seconds=0.05), delays=lambda _party: [0.3]
