@@ -294,7 +294,7 @@ def build_learner(
     pooled: bool = False,
     noise: Mapping[int, float] = MappingProxyType({}),
 ) -> LocalLearner:
-    """Make `party`'s learner: the common initial model (or its own), its training examples, the common test set.
+    """Make `party`'s learner: the common initial model or its own, its examples, the common test set.
 
     Args:
         settings: what is learnt and how.
