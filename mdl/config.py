@@ -54,6 +54,8 @@ MAY_CHANGE: Final = (
 EITHER_OR: Final[Mapping[tuple[str, ...], tuple[str, ...]]] = {
     ("system", "threshold"): ("system", "visibility"),
     ("system", "visibility"): ("system", "threshold"),
+    ("learning", "model"): ("learning", "models"),
+    ("learning", "models"): ("learning", "model"),
 }
 """Keys that say one thing in two ways: ``--set`` of one takes the place of the other."""
 
@@ -173,11 +175,25 @@ class Experiment(Settings):
         """Say what cannot work, beyond single values."""
         late = self.delay.problems(self.workers) if self.delay else []
         found = [*self.system.problems(self.workers), *late]
+        found += self._misfits()
         if isinstance(self.system, QuantisedMpc):
             found += _untrainable_in_secret(self.learning, self.workers)
         if not found and self.stop and self.linked and not self.led:
             found.append("stop: there is no common model to score, and nobody who could end the run for all")
         return found
+
+    def _misfits(self) -> list[str]:
+        """Say why workers cannot have models of their own, if they are to and cannot."""
+        models = self.learning.models
+        if models is None:
+            return []
+        if not getattr(self.system, "own_models", False):
+            return [
+                f"learning.models: in {self.system.type} one network is trained by all; give learning.model"
+            ]
+        if len(models) != self.workers:
+            return [f"learning.models: {len(models)} names for {self.workers} workers"]
+        return []
 
     @property
     def linked(self) -> bool:

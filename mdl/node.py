@@ -235,7 +235,8 @@ async def _link(party: StreamParty, experiment: Experiment, orders: Orders, *, p
     terms = {
         "mdl": __version__,
         "run": orders.keys.run.hex(),
-        "parameters": str(parameters),
+        # Where each worker has a model of its own, what must be common is the list of them.
+        **({} if experiment.learning.models else {"parameters": str(parameters)}),
         **({} if experiment.system.own_pace else {"resume": str(orders.resume)}),
         **({} if orders.question is None else {"asker": str(orders.question.asker)}),
         **agreed(experiment),

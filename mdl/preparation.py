@@ -129,7 +129,7 @@ def lay_out(
 ) -> None:
     """Lay a data set out in `spool` (in a child); tell over `pipe` what went wrong, or nothing.
 
-    The model is built once as well: one that cannot be is found out before any party starts.
+    Every kind of model is built once as well: one that cannot be is found out before any party starts.
     """
     from mdl.learning.dataset import spool as write
     from mdl.learning.datasets import load
@@ -139,7 +139,8 @@ def lay_out(
     try:
         settings = LearningSettings(**learning)
         dataset = load(settings, Path(data_dir) if data_dir else None)
-        check_model(build(settings, dataset.shape, dataset.classes, 0), in_secret=in_secret)
+        for kind in settings.kinds.values():
+            check_model(build(kind, dataset.shape, dataset.classes, 0), in_secret=in_secret)
         write(dataset, Path(spool))
     except MdlError as error:
         pipe.send_bytes(f"{type(error).__name__}: {error}".encode())

@@ -66,7 +66,7 @@ class Learner(Protocol):
         """λ."""
 
     def parameters(self) -> Floats:
-        """The parameters as one float32 vector of shape (t,). The start is the same at all parties."""
+        """The parameters as one float32 vector of shape (t,). Who has the same model has the same start."""
 
     def load(self, parameters: Floats) -> None:
         """Replace the model's parameters."""

@@ -127,11 +127,13 @@ def explanation(experiment: Experiment, data_dir: Path | None) -> Group:
     """
     from mdl.learning.sizes import parameter_count  # brings in torch
 
-    sized = _model(experiment, data_dir)
-    parameters = parameter_count(sized.network)
+    models = _models(experiment, data_dir)
+    counts = {name: parameter_count(sized.network) for name, sized in models.items()}
+    parameters = max(counts.values())
+    named = ", ".join(f"{name} ({count:,} parameters)" for name, count in counts.items())
     learning, system = experiment.learning, experiment.system
     head = (
-        f"{experiment.name}: {experiment.workers} workers train {learning.model} ({parameters:,} parameters) "
+        f"{experiment.name}: {experiment.workers} workers train {named} "
         f"on {learning.dataset} for {experiment.epochs} epochs, system {system.type!r}, "
         f"seed {experiment.seed}."
     )
@@ -143,6 +145,7 @@ def explanation(experiment: Experiment, data_dir: Path | None) -> Group:
     if isinstance(system, QuantisedMpc):
         from mdl.forecast import forecast
 
+        [sized] = models.values()
         said += forecast(experiment, sized)
     if missing := _missing_data(experiment, data_dir):
         said.append(Text(f"Warning: the data is not here yet. {missing}", style="yellow"))
@@ -175,24 +178,14 @@ def _missing_data(experiment: Experiment, data_dir: Path | None) -> str | None:
     return missing_data(experiment.learning, data_dir)
 
 
-def count_parameters(experiment: Experiment, data_dir: Path | None) -> int:
-    """Build the model to see how many parameters it has.
-
-    Raises:
-        ConfigError: it cannot be made, or the system cannot train it.
-    """
-    from mdl.learning.sizes import parameter_count  # brings in torch
-
-    return parameter_count(_model(experiment, data_dir).network)
-
-
-def _model(experiment: Experiment, data_dir: Path | None) -> "Sized":
-    from mdl.learning.sizes import model_of  # brings in torch
+def _models(experiment: Experiment, data_dir: Path | None) -> "Mapping[str, Sized]":
+    from mdl.learning.sizes import models_of  # brings in torch
     from mdl.preparation import check_model
 
-    sized = model_of(experiment.learning, data_dir, workers=experiment.workers)
-    check_model(sized.network, in_secret=isinstance(experiment.system, QuantisedMpc))
-    return sized
+    found = models_of(experiment.learning, data_dir, workers=experiment.workers)
+    for sized in found.values():
+        check_model(sized.network, in_secret=isinstance(experiment.system, QuantisedMpc))
+    return found
 
 
 def listing(what: str) -> Table:

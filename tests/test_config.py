@@ -447,3 +447,38 @@ def test_setting_the_threshold_takes_the_place_of_the_visibility(tmp_path: Path)
     assert notes == ["system.threshold is set: dropped system.visibility"]
     with pytest.raises(ConfigError, match="not both"):
         load(file, ["system.threshold=3", "system.visibility=0.5"])
+
+
+def test_models_for_each_worker_take_the_place_of_one_for_all_and_back(tmp_path: Path) -> None:
+    file = tmp_path / "x.toml"
+    file.write_text(
+        'name = "x"\nworkers = 2\nepochs = 1\n[system]\ntype = "standalone"\n[learning]\nmodel = "cnn"\n'
+    )
+    found, notes = load(file, ['learning.models=["mlp", "digits-mlp"]'])
+    assert (found.learning.model, found.learning.models) == (None, ["mlp", "digits-mlp"])
+    assert notes == ["learning.models is set: dropped learning.model"]
+    file.write_text(found.to_toml())
+    again, _ = load(file)
+    assert again == found
+    found, notes = load(file, ["learning.model=cnn"])
+    assert (found.learning.model, found.learning.models) == ("cnn", None)
+    assert notes == ["learning.model is set: dropped learning.models"]
+
+
+@pytest.mark.parametrize(
+    ("system", "sentence"),
+    [
+        ("type = 'fedavg'", "learning.models: in fedavg one network is trained by all; give learning.model"),
+        (
+            "type = 'standalone'\npooled = true",
+            "learning.models: in standalone one network is trained by all",
+        ),
+        ("type = 'standalone'", "learning.models: 2 names for 3 workers"),
+    ],
+)
+def test_models_for_each_worker_that_cannot_be_are_refused(
+    tmp_path: Path, system: str, sentence: str
+) -> None:
+    text = f"name = 'x'\nworkers = 3\nepochs = 1\n[system]\n{system}\n[learning]\nmodels = ['mlp', 'cnn']\n"
+    [problem] = problems(tmp_path, text)
+    assert problem.startswith(sentence)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from safetensors.numpy import load_file
 
 from mdl.config import Experiment, load, parse
 from mdl.errors import DataUnavailable, MdlError
@@ -183,3 +184,16 @@ def test_data_that_is_missing_is_found_out_before_anything_is_written() -> None:
     learning = found.learning.model_copy(update={"dataset": "nowhere.npz"})
     with pytest.raises(DataUnavailable):
         cast(found.model_copy(update={"learning": learning}), None)
+
+
+def test_workers_with_models_of_their_own_leave_each_its_own(tmp_path: Path) -> None:
+    learning = {"dataset": "digits", "models": ["digits-mlp", "digits-quadratic", "mlp"], "train_limit": 60}
+    run = tmp_path / "run"
+    assert rehearsed(run, experiment({"type": "standalone"}, learning=learning))["status"] == "completed"
+    sizes = [
+        sum(each.size for each in load_file(run / f"model-{worker}.safetensors").values())
+        for worker in (1, 2, 3)
+    ]
+    assert sizes == [2_410, 2_410, 64 * 128 + 128 + 128 * 64 + 64 + 64 * 10 + 10]
+    page, *_ = write_report([run], tmp_path / "report")
+    assert "digits-quadratic" in page.read_text()

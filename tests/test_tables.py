@@ -176,6 +176,13 @@ def test_an_explanation_gives_threshold_key_size_security_capacity_and_costs() -
         assert expected in text
 
 
+def test_models_of_each_workers_own_are_explained_with_their_sizes() -> None:
+    learning = {"dataset": "digits", "models": ["digits-mlp", "mlp", "mlp"]}
+    tables = {"name": "x", "workers": 3, "epochs": 1, "system": {"type": "standalone"}, "learning": learning}
+    said = explained(parse(tables))
+    assert "3 workers train digits-mlp (2,410 parameters), mlp (17,226 parameters) on digits" in said
+
+
 def test_the_oracle_is_said_to_hide_nothing() -> None:
     text = explained(experiment(scheme={"type": "plain"}))
     assert "the manager sees every worker's encoded gradient" in text

@@ -49,7 +49,7 @@ def infer(
     from mdl.answers import ANSWERS, check_question, right_of
     from mdl.folder import locked, new_folder
     from mdl.launcher import launch
-    from mdl.learning.sizes import check_data, model_of
+    from mdl.learning.sizes import check_data, models_of
     from mdl.orders import Question
     from mdl.progress import human_bytes
 
@@ -57,7 +57,7 @@ def infer(
     experiment = experiment.model_copy(update={"alone": False})
     epoch = _last_epoch(experiment, run, asker)
     if images is not None:
-        sized = model_of(experiment.learning, data_dir(), workers=experiment.workers)
+        [sized, *_] = models_of(experiment.learning, data_dir(), workers=experiment.workers).values()
         check_question(images, tuple(sized.shape), sized.classes)
     check_data(experiment.learning, data_dir(), workers=experiment.workers)
     with locked(run):  # not while it trains

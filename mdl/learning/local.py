@@ -294,7 +294,7 @@ def build_learner(
     pooled: bool = False,
     noise: Mapping[int, float] = MappingProxyType({}),
 ) -> LocalLearner:
-    """Make `party`'s learner: the common initial model, its own training examples, the common test set.
+    """Make `party`'s learner: the common initial model or its own, its examples, the common test set.
 
     Args:
         settings: what is learnt and how.
@@ -315,7 +315,7 @@ def build_learner(
     rows = _rows(settings, dataset, party=party, workers=workers, seed=seed, pooled=pooled)
     test = limited(len(dataset.test_labels), settings.test_limit, seed, Purpose.TEST_LIMIT)
     return LocalLearner(
-        build(settings, dataset.shape, dataset.classes, seed),
+        build(settings.own(party), dataset.shape, dataset.classes, seed),
         settings,
         train=Examples(dataset.train_images, dataset.train_labels, rows, dataset.scale),
         test=Examples(dataset.test_images, dataset.test_labels, test, dataset.scale),

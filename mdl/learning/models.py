@@ -39,12 +39,15 @@ _CHECKED_WITH: Final = 2
 
 
 def build(settings: LearningSettings, input_shape: Shape, classes: int, seed: int) -> nn.Module:
-    """Make the model of `settings` with the experiment's initial parameters, the same at all parties.
+    """Make the model of `settings` with the experiment's initial parameters, the same at all who have it.
+
+    Where each worker has its own, the settings are to be a worker's (`LearningSettings.own`).
 
     Raises:
         ConfigError: the model is unknown, cannot be made, or does not fit the data, or cannot be trained
             privately where it should.
     """
+    assert settings.model is not None, "whose model?"
     # torch draws initial weights from its global generator: seed it for this model, and put it back.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(torch_seed(seed, Purpose.INITIAL_PARAMETERS))

@@ -27,7 +27,7 @@ def split(labels: Labels, settings: LearningSettings, workers: int, seed: int) -
         seed: the experiment's.
 
     Raises:
-        ConfigError: there are fewer examples than workers, or than shards.
+        ConfigError: there are fewer examples than workers, or than shards, or fewer classes than workers.
     """
     assert settings.split != "files", "each worker has its own file: nothing to split"
     pool = limited(len(labels), settings.train_limit, seed, Purpose.TRAIN_LIMIT)
@@ -40,6 +40,8 @@ def split(labels: Labels, settings: LearningSettings, workers: int, seed: int) -
         return [np.sort(part) for part in np.array_split(rng.permutation(pool), workers)]
     if settings.split == "shards":
         return _sharded(pool, labels, settings.shards_each, workers, rng)
+    if settings.split == "classes":
+        return _by_class(pool, labels, settings.skew_of_own, workers, rng)
     assert settings.alpha is not None
     return _skewed(pool, labels, settings.alpha, workers, rng)
 
@@ -64,6 +66,27 @@ def _sharded(pool: Rows, labels: Labels, each: int, workers: int, rng: np.random
     stretches = np.array_split(mixed[np.argsort(labels[mixed], kind="stable")], workers * each)
     dealt = rng.permutation(len(stretches)).reshape(workers, each)
     return [np.sort(np.concatenate([stretches[index] for index in hand])) for hand in dealt]
+
+
+def _by_class(pool: Rows, labels: Labels, skew: float, workers: int, rng: np.random.Generator) -> list[Rows]:
+    """Deal the classes out in turn; of each, its owner gets `skew`, and the others share the rest equally."""
+    classes = np.unique(labels[pool])
+    if len(classes) < workers:
+        raise ConfigError(
+            [f"learning.split: {len(classes)} classes cannot be dealt out to {workers} workers: one each"]
+        )
+    if workers == 1:
+        return [pool]
+    parts: list[list[Rows]] = [[] for _ in range(workers)]
+    for place, label in enumerate(classes):
+        members = rng.permutation(pool[labels[pool] == label])
+        own, rest = np.split(members, [round(skew * len(members))])
+        owner = place % workers
+        parts[owner].append(own)
+        others = [worker for worker in range(workers) if worker != owner]
+        for worker, given in zip(others, np.array_split(rest, workers - 1), strict=True):
+            parts[worker].append(given)
+    return [np.sort(np.concatenate(part)) for part in parts]
 
 
 def _skewed(pool: Rows, labels: Labels, alpha: float, workers: int, rng: np.random.Generator) -> list[Rows]:

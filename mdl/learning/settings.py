@@ -1,11 +1,13 @@
 """The `[learning]` table of an experiment file. Free of torch, because the configuration imports it."""
 
 import re
+from collections.abc import Mapping
 from typing import Any, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
 from mdl.learning.privacy import AnyRecordPrivacy, NoRecordPrivacy
+from mdl.party import PartyId
 from mdl.privacy import record_level
 from mdl.privacy.record_level import Sampling
 from mdl.settings import Settings
@@ -29,6 +31,8 @@ USUAL_MOMENTUM: Final = 0.9
 USUAL_SHARDS: Final = 2
 """Of McMahan et al., Communication-efficient learning of deep networks from decentralized data, §3."""
 
+USUAL_SKEW: Final = 0.8
+
 _TRAINING_SETS: Final = {
     "digits": 1_442,
     "mnist": 60_000,
@@ -48,17 +52,24 @@ class LearningSettings(Settings):
         dataset: a name of `NAMED_DATASETS`; or the path of an .npz archive with x_train, y_train, x_test,
             y_test; or such a path with ``{worker}`` in it: an archive per worker.
         model: a name of `NAMED_MODELS`, or the import path ``package.module:Name`` of a `torch.nn.Module`
-            class or of a function that makes one; it is called with no arguments.
+            class or of a function that makes one; it is called with no arguments. None where each worker has
+            its own.
+        models: instead, a list of such names, one for each worker; only in systems whose parties do not train
+            one network together.
         learning_rate: λ.
         batch: examples per step.
         split: how the training set is shared out. ``sample``: each worker draws its own random samples,
             which overlap those of others; ``disjoint``: equal parts at random; ``dirichlet``: disjoint
-            parts with skewed labels; ``shards``: disjoint parts of few labels each;
-            ``files``: an archive per worker, implied by ``{worker}`` and possible only with it.
+            parts with skewed labels; ``shards``: disjoint parts of few labels each; ``classes``: disjoint
+            parts, in each of which some classes outweigh the others; ``files``: an archive per worker,
+            implied by ``{worker}`` and possible only with it.
         sample: the fraction of the training set that each worker draws, in (0, 1]; only for ``sample``, 0.6
             there.
         alpha: concentration of the Dirichlet distribution of each label over the workers; the smaller, the
             more skewed. Only for ``dirichlet``, and needed there.
+        shards: how many each worker gets; only for ``shards``, 2 there.
+        skew: classes are dealt out to the workers in turn; a worker gets this fraction of the examples of its
+            own classes, and the others share the rest equally. In (0.5, 1]; only for ``classes``, 0.8 there.
         optimiser: the rule of one step: ``sgd``, ``momentum``, ``adam``, or ``amsgrad``, which is Adam with
             second moments that never shrink. Its state (velocity, moments) begins afresh each epoch, where
             parties train by themselves.
@@ -72,13 +83,15 @@ class LearningSettings(Settings):
     """
 
     dataset: str = "digits"
-    model: str = "mlp"
+    model: str | None = "mlp"
+    models: list[str] | None = None
     learning_rate: float = Field(default=0.01, gt=0)
     batch: int = Field(default=128, ge=1)
-    split: Literal["sample", "disjoint", "dirichlet", "shards", "files"] = "sample"
+    split: Literal["sample", "disjoint", "dirichlet", "shards", "classes", "files"] = "sample"
     sample: float | None = Field(default=None, gt=0, le=1)
     alpha: float | None = Field(default=None, gt=0)
     shards: int | None = Field(default=None, ge=1)
+    skew: float | None = Field(default=None, gt=0.5, le=1)
     optimiser: Optimiser = "sgd"
     momentum: float | None = Field(default=None, ge=0, lt=1)
     local_steps: int | None = Field(default=None, ge=1)
@@ -87,6 +100,21 @@ class LearningSettings(Settings):
     test_limit: int | None = Field(default=None, ge=1)
     data_dir: str | None = None
     download: bool = False
+
+    def own(self, party: PartyId) -> Self:
+        """Give the settings by which a party makes its model.
+
+        Where each worker has its own, a manager has nothing to train, and gets the first one's.
+        """
+        if self.models is None:
+            return self
+        return self.model_copy(update={"model": self.models[max(party, 1) - 1], "models": None})
+
+    @property
+    def kinds(self) -> Mapping[str, Self]:
+        """The settings of each kind of network that workers have, by the network's name."""
+        names = self.models or [self.model or ""]
+        return {name: self.model_copy(update={"model": name, "models": None}) for name in names}
 
     @property
     def sampled_fraction(self) -> float:
@@ -97,6 +125,11 @@ class LearningSettings(Settings):
     def shards_each(self) -> int:
         """The shards of a worker where `split` is ``shards``."""
         return USUAL_SHARDS if self.shards is None else self.shards
+
+    @property
+    def skew_of_own(self) -> float:
+        """The fraction of its own classes' examples that a worker gets where `split` is ``classes``."""
+        return USUAL_SKEW if self.skew is None else self.skew
 
     @property
     def momentum_factor(self) -> float:
@@ -131,6 +164,13 @@ class LearningSettings(Settings):
             return {"split": "files", **given}
         return given
 
+    @model_validator(mode="before")
+    @classmethod
+    def _models_of_their_own_leave_none_for_all(cls, given: Any) -> Any:
+        if isinstance(given, dict) and given.get("models") is not None:
+            return {"model": None, **given}
+        return given
+
     @model_validator(mode="after")
     def _names_are_known(self) -> Self:
         if self.dataset not in NAMED_DATASETS and not self.dataset.endswith(".npz"):
@@ -138,9 +178,13 @@ class LearningSettings(Settings):
                 f"dataset {self.dataset!r} is none of {', '.join(NAMED_DATASETS)},"
                 " nor the path of an .npz file"
             )
-        if self.model not in NAMED_MODELS and not _IMPORT_PATH.fullmatch(self.model):
+        if (self.model is None) == (self.models is None) or self.models == []:
+            raise ValueError("give either model, one for all, or models, a list with one for each worker")
+        for model in self.kinds:
+            if model in NAMED_MODELS or _IMPORT_PATH.fullmatch(model):
+                continue
             raise ValueError(
-                f"model {self.model!r} is none of {', '.join(NAMED_MODELS)}, nor an import path"
+                f"model {model!r} is none of {', '.join(NAMED_MODELS)}, nor an import path"
                 ' like "package.module:Name"'
             )
         return self
@@ -160,6 +204,8 @@ class LearningSettings(Settings):
             raise ValueError('split = "dirichlet" needs alpha (0.1 is very skewed, 100 hardly)')
         if self.shards is not None and self.split != "shards":
             raise ValueError(f'shards is for split = "shards"; split is {self.split!r}')
+        if self.skew is not None and self.split != "classes":
+            raise ValueError(f'skew is for split = "classes"; split is {self.split!r}')
         if self.train_limit is not None and self.split == "files":
             raise ValueError(
                 "train_limit is for one set shared out among workers; here each has its own file"

@@ -1,5 +1,6 @@
 """What can be said of a model and its data before the data set is read."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -35,8 +36,8 @@ class Sized:
     classes: int
 
 
-def model_of(settings: LearningSettings, data_dir: Path | None, *, workers: int) -> Sized:
-    """Make the model for these settings.
+def models_of(settings: LearningSettings, data_dir: Path | None, *, workers: int) -> Mapping[str, Sized]:
+    """Make the model for these settings, or each kind of model that workers have; by name.
 
     Raises:
         ConfigError: it cannot be made.
@@ -48,7 +49,9 @@ def model_of(settings: LearningSettings, data_dir: Path | None, *, workers: int)
     if shape is None:
         dataset = load(settings, data_dir, workers=range(1, workers + 1))
         shape, classes = dataset.shape, dataset.classes
-    return Sized(build(settings, shape, classes, 0), shape, classes)
+    return {
+        name: Sized(build(each, shape, classes, 0), shape, classes) for name, each in settings.kinds.items()
+    }
 
 
 def parameter_count(model: "nn.Module") -> int:

@@ -73,7 +73,8 @@ def _varied(groups: Sequence[Group]) -> str:
 
 def _common(groups: Sequence[Group], key: str) -> str | None:
     """Give a setting of `[learning]` that all runs have; None if they differ, or none has it."""
-    values = {str(run.settings.get("learning", {}).get(key, "")) for group in groups for run in group.runs}
+    found = [run.settings.get("learning", {}).get(key, "") for group in groups for run in group.runs]
+    values = {", ".join(value) if isinstance(value, list) else str(value) for value in found}
     return next(iter(values)) or None if len(values) == 1 else None
 
 
@@ -84,7 +85,7 @@ def _epoch(groups: Sequence[Group]) -> str:
 
 
 def _subtitle(groups: Sequence[Group], found: Sequence[Band]) -> str:
-    dataset, model = _common(groups, "dataset"), _common(groups, "model")
+    dataset, model = _common(groups, "dataset"), _common(groups, "model") or _common(groups, "models")
     what = ", ".join(filter(None, (dataset and PurePath(dataset).stem, model)))
     counts = {band.seeds for band in found}
     many = f"{'up to ' if len(counts) > 1 else ''}{max(counts)} seeds"

@@ -41,6 +41,7 @@ _SHARED: Final[Mapping[str, Callable[[Any], str]]] = {
     "learning.dataset": str,
     "learning.split": lambda value: f"split {value}",
     "learning.model": str,
+    "learning.models": ", ".join,
     "epochs": lambda value: f"{value} epochs",
     "learning.learning_rate": lambda value: f"learning rate {value:g}",
     "learning.batch": lambda value: f"batch {value}",

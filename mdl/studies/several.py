@@ -186,6 +186,7 @@ def data_settings(experiment: Experiment) -> Mapping[str, Any]:
     # What is left out means the same as what it stands for.
     settings["sample"] = learning.sampled_fraction if learning.split == "sample" else None
     settings["shards"] = learning.shards_each if learning.split == "shards" else None
+    settings["skew"] = learning.skew_of_own if learning.split == "classes" else None
     return {
         "workers": experiment.workers,
         "seed": experiment.seed,

@@ -40,6 +40,11 @@ class Standalone(Settings):
         """Nobody needs anybody."""
         return True
 
+    @property
+    def own_models(self) -> bool:
+        """Whether each worker may train a network of another kind: yes, if nobody trains one for all."""
+        return not self.pooled
+
     def problems(self, workers: int) -> Sequence[str]:
         """See `System`: none."""
         del workers

@@ -44,7 +44,7 @@ def test_what_is_fast_has_a_case() -> None:
 def test_every_case_makes_an_experiment_at_the_default_size(case: Any) -> None:
     planned = experiment(case, Size(140_106, 8, 4, 1))
     assert planned.workers == 8
-    assert planned.learning.model.endswith(":vector_140106")
+    assert str(planned.learning.model).endswith(":vector_140106")
 
 
 class Launches:

@@ -31,6 +31,22 @@ async def test_a_run_leaves_the_model_and_its_curves_for_other_programs(tmp_path
     assert float(scores[-1]["accuracy"]) == ended.summary["accuracy"]["global"]
 
 
+async def test_workers_with_models_of_their_own_leave_each_its_own(tmp_path: Path) -> None:
+    file = tmp_path / "own.toml"
+    file.write_text(
+        'name = "own"\nworkers = 2\nepochs = 1\n[system]\ntype = "standalone"\n'
+        '[learning]\nmodels = ["digits-mlp", "mlp"]\ntrain_limit = 60\n'
+    )
+    ended = await (await start(tmp_path / "runs", file)).end()
+    assert ended.code == 0, ended.output
+    assert weights(ended.folder / "model-1.safetensors") == ended.summary["weights"]["workers"]["1"]
+    shapes = {
+        name: tuple(each.shape) for name, each in load_file(ended.folder / "model-2.safetensors").items()
+    }
+    assert shapes["1.weight"] == (128, 64)
+    assert shapes["5.weight"] == (10, 64)
+
+
 async def test_ctrl_c_leaves_the_model_of_the_last_epoch(tmp_path: Path) -> None:
     slow = "[delay]\nslope_seconds = 0.1\ndeviation_seconds = 0.0"
     run = await start(tmp_path / "cut", experiment(tmp_path, epochs=50, tables=slow))

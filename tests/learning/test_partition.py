@@ -12,6 +12,7 @@ from mdl.learning.settings import LearningSettings
 SAMPLE = LearningSettings()
 DISJOINT = LearningSettings(split="disjoint")
 SHARDS = LearningSettings(split="shards")
+CLASSES = LearningSettings(split="classes")
 
 
 def labels_of(count: int) -> Labels:
@@ -25,7 +26,7 @@ def skewed(alpha: float) -> LearningSettings:
 seeds = st.integers(0, 2**32)
 counts = st.integers(20, 400)
 teams = st.integers(1, 8)
-disjoint_splits = st.sampled_from([DISJOINT, SHARDS, skewed(0.1), skewed(1.0), skewed(100.0)])
+disjoint_splits = st.sampled_from([DISJOINT, SHARDS, CLASSES, skewed(0.1), skewed(1.0), skewed(100.0)])
 
 
 @given(seed=seeds, count=counts, workers=teams, settings=st.one_of(st.just(SAMPLE), disjoint_splits))
@@ -83,6 +84,41 @@ def test_shards_are_of_few_labels_and_as_large_as_promised() -> None:
 def test_fewer_examples_than_shards_are_refused() -> None:
     with pytest.raises(ConfigError, match="20 training examples make no 24 shards"):
         split(labels_of(20), LearningSettings(split="shards", shards=3), 8, seed=1)
+
+
+@given(
+    seed=seeds,
+    counts=st.lists(st.integers(1, 60), min_size=8, max_size=12),
+    workers=st.integers(2, 8),
+    skew=st.floats(0.5, 1, exclude_min=True),
+)
+def test_a_class_is_its_owners_but_for_a_rest_that_the_others_share(
+    seed: int, counts: list[int], workers: int, skew: float
+) -> None:
+    labels = np.repeat(np.arange(len(counts)), counts)
+    parts = split(labels, LearningSettings(split="classes", skew=skew), workers, seed)
+    held = np.array([np.bincount(labels[part], minlength=len(counts)) for part in parts])
+    for label, count in enumerate(counts):
+        owner = label % workers
+        assert held[owner, label] == round(skew * count)
+        others = np.delete(held[:, label], owner)
+        assert others.sum() == count - round(skew * count)
+        assert others.max() - others.min() <= 1
+
+
+def test_of_two_owners_each_has_four_fifths_of_its_classes() -> None:
+    parts = split(labels_of(4000), CLASSES, 2, seed=1)
+    assert [np.bincount(part % 10).tolist() for part in parts] == [[320, 80] * 5, [80, 320] * 5]
+
+
+def test_whoever_is_alone_has_every_class() -> None:
+    [part] = split(labels_of(40), CLASSES, 1, seed=1)
+    assert part.tolist() == list(range(40))
+
+
+def test_classes_that_do_not_go_round_are_refused() -> None:
+    with pytest.raises(ConfigError, match="10 classes cannot be dealt out to 11 workers"):
+        split(labels_of(110), CLASSES, 11, seed=1)
 
 
 def test_samples_of_two_workers_overlap_by_chance() -> None:

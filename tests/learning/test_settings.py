@@ -20,7 +20,14 @@ def test_a_file_per_worker_implies_its_split() -> None:
 
 @pytest.mark.parametrize(
     "given",
-    [{}, {"dataset": "silo-{worker}.npz"}, {"split": "dirichlet", "alpha": 0.5}, {"optimiser": "momentum"}],
+    [
+        {},
+        {"dataset": "silo-{worker}.npz"},
+        {"split": "dirichlet", "alpha": 0.5},
+        {"optimiser": "momentum"},
+        {"models": ["convnet", "convnet-relu"]},
+        {"split": "classes"},
+    ],
 )
 def test_what_was_resolved_can_be_read_again(given: dict[str, Any]) -> None:
     settings = LearningSettings(**given)
@@ -33,11 +40,32 @@ def test_momentum_has_the_usual_factor_unless_told() -> None:
     assert LearningSettings(optimiser="momentum", momentum=0.5).momentum_factor == 0.5
 
 
+def test_workers_with_models_of_their_own_have_all_else_in_common() -> None:
+    settings = LearningSettings(models=["mlp", "cnn", "mlp"], batch=7)
+    assert settings.model is None
+    assert [settings.own(worker).model for worker in (0, 1, 2, 3)] == ["mlp", "mlp", "cnn", "mlp"]
+    assert settings.own(2) == LearningSettings(model="cnn", batch=7)
+    assert list(settings.kinds) == ["mlp", "cnn"]
+
+
+def test_one_model_is_everybodys_own() -> None:
+    settings = LearningSettings(model="cnn")
+    assert settings.own(3) is settings
+    assert dict(settings.kinds) == {"cnn": settings}
+
+
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
         ({"dataset": "imagenet"}, "none of digits, mnist"),
         ({"model": "transformer"}, 'like "package.module:Name"'),
+        ({"model": "mlp", "models": ["mlp", "cnn"]}, "give either model, one for all, or models"),
+        ({"models": []}, "give either model"),
+        ({"model": "mlp", "models": []}, "give either model"),
+        ({"model": None}, "give either model"),
+        ({"models": ["mlp", "transformer"]}, "'transformer' is none of"),
+        ({"skew": 0.8}, 'skew is for split = "classes"'),
+        ({"split": "classes", "skew": 0.5}, "greater than 0.5"),
         ({"alpha": 0.1}, 'alpha is for split = "dirichlet"'),
         ({"split": "dirichlet"}, "needs alpha"),
         ({"shards": 2}, 'shards is for split = "shards"'),

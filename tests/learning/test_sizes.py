@@ -8,7 +8,7 @@ import pytest
 from mdl.errors import DataUnavailable
 from mdl.learning.datasets import NAMED
 from mdl.learning.settings import LearningSettings
-from mdl.learning.sizes import check_data, missing_data, model_of, parameter_count
+from mdl.learning.sizes import check_data, missing_data, models_of, parameter_count
 
 
 @pytest.mark.parametrize(
@@ -22,17 +22,24 @@ from mdl.learning.sizes import check_data, missing_data, model_of, parameter_cou
     ],
 )
 def test_named_sets_need_not_be_there_to_count_parameters(dataset: str, model: str, parameters: int) -> None:
-    assert (
-        parameter_count(model_of(LearningSettings(dataset=dataset, model=model), None, workers=3).network)
-        == parameters
-    )
+    [sized] = models_of(LearningSettings(dataset=dataset, model=model), None, workers=3).values()
+    assert parameter_count(sized.network) == parameters
+
+
+def test_each_kind_of_network_is_made_once() -> None:
+    found = models_of(LearningSettings(models=["mlp", "digits-mlp", "mlp"]), None, workers=3)
+    assert {name: parameter_count(sized.network) for name, sized in found.items()} == {
+        "mlp": 64 * 128 + 128 + 128 * 64 + 64 + 64 * 10 + 10,
+        "digits-mlp": 2_410,
+    }
 
 
 def test_a_file_of_the_users_own_is_read_for_its_shape(tmp_path: Path) -> None:
     images, labels = np.zeros((3, 5), np.float32), np.array([0, 1, 2])
     np.savez(tmp_path / "own.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
     settings = LearningSettings(dataset=str(tmp_path / "own.npz"), model="digits-mlp")
-    assert parameter_count(model_of(settings, None, workers=3).network) == 5 * 32 + 32 + 32 * 3 + 3
+    [sized] = models_of(settings, None, workers=3).values()
+    assert parameter_count(sized.network) == 5 * 32 + 32 + 32 * 3 + 3
 
 
 def test_a_set_that_is_not_there_is_told_with_the_way_to_get_it(tmp_path: Path) -> None:

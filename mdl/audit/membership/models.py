@@ -34,11 +34,13 @@ class Model:
         name: what it is.
         parameters: shape (t,).
         rows: of the training set, those it was trained on.
+        owner: whose kind of network it is.
     """
 
     name: str
     parameters: Floats
     rows: Rows
+    owner: PartyId
 
 
 def is_in(run: Path, party: PartyId) -> bool:
@@ -60,7 +62,7 @@ def of_run(experiment: Experiment, run: Path, rows: Mapping[PartyId, Rows]) -> M
     if kept is None:
         return None
     name = f"{named_model(experiment)} after epoch {epochs[-1]}"
-    return Model(name, kept["parameters"].astype(np.float32), _all_rows(rows))
+    return Model(name, kept["parameters"].astype(np.float32), _all_rows(rows), holder(experiment))
 
 
 def simulated(experiment: Experiment, dataset: Dataset, rows: Mapping[PartyId, Rows]) -> Model:
@@ -82,7 +84,7 @@ def simulated(experiment: Experiment, dataset: Dataset, rows: Mapping[PartyId, R
         raise error
     outcome = simulation.outcomes[holder(experiment)]
     name = f"{named_model(experiment)} after epoch {outcome.epochs}"
-    return Model(name, outcome.parameters, _all_rows(rows))
+    return Model(name, outcome.parameters, _all_rows(rows), holder(experiment))
 
 
 def alone(experiment: Experiment, dataset: Dataset, rows: Mapping[PartyId, Rows], worker: PartyId) -> Model:
@@ -90,7 +92,7 @@ def alone(experiment: Experiment, dataset: Dataset, rows: Mapping[PartyId, Rows]
     trained = learner(experiment, dataset, worker)
     for epoch in range(1, experiment.epochs + 1):
         trained.train(epoch)
-    return Model(f"worker {worker} alone", trained.parameters(), rows[worker])
+    return Model(f"worker {worker} alone", trained.parameters(), rows[worker], worker)
 
 
 def learner(experiment: Experiment, dataset: Dataset, party: PartyId) -> LocalLearner:
@@ -111,7 +113,7 @@ def module(experiment: Experiment, dataset: Dataset, model: Model) -> nn.Module:
     Raises:
         ConfigError: they are not of this network.
     """
-    made = build(experiment.learning, dataset.shape, dataset.classes, experiment.seed)
+    made = build(experiment.learning.own(model.owner), dataset.shape, dataset.classes, experiment.seed)
     if flat.count(made) != len(model.parameters):
         raise ConfigError(
             [

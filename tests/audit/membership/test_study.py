@@ -40,7 +40,7 @@ def test_an_untrained_model_tells_nothing() -> None:
     run, data = _whole(1), dataset()
     start = flat.read(models.module(run, data, models.alone(run, data, rows_of_workers(run, data), 1)))
     rng = np.random.default_rng(0)
-    drawn = Model("drawn", rng.permutation(start), rows_of_workers(run, data)[1])
+    drawn = Model("drawn", rng.permutation(start), rows_of_workers(run, data)[1], 1)
     found = attack(run, data, drawn, 10_000)
     assert found.score.auc.low < 0.5 < found.score.auc.high
 
@@ -78,7 +78,7 @@ def test_losses_are_those_of_single_examples() -> None:
 
 def test_another_networks_parameters_are_refused() -> None:
     with pytest.raises(ConfigError, match="has 2,410 parameters"):
-        models.module(_whole(1), dataset(), Model("model", np.zeros(5, np.float32), np.arange(3)))
+        models.module(_whole(1), dataset(), Model("model", np.zeros(5, np.float32), np.arange(3), 1))
 
 
 def test_it_is_said_that_cryptography_does_not_touch_this() -> None:
