@@ -17,7 +17,7 @@ from mdl.rehearsal import cast
 from mdl.simulator import Network, Simulation, simulate
 from mdl.system import Opinions
 from mdl.systems import Mutual
-from mdl.systems.mutual.messages import Announcement
+from mdl.systems.mutual.messages import Announcement, Ready
 from mdl.systems.mutual.opinions import Known, Turns, due
 from mdl.systems.mutual.owner import Owner
 from mdl.vectors import fingerprint
@@ -182,7 +182,7 @@ def test_who_is_left_goes_on_alone(lost: PartyId, seconds: float) -> None:
     assert found.outcomes[3 - lost].parameters.any()
 
 
-@pytest.mark.parametrize("seconds", [0.02, 0.05])
+@pytest.mark.parametrize("seconds", [0.02, 0.3, 0.75])
 def test_without_the_dealer_both_go_on_alone(seconds: float) -> None:
     found = run(
         experiment(), leave={0: seconds}, network=Network(latency_seconds=0.05), delays=lambda _party: [0.3]
@@ -269,7 +269,7 @@ def test_both_must_tell_the_same_classes_apart() -> None:
 
 def test_what_is_sent_is_sealed_and_nothing_else() -> None:
     kinds = {type(sent.message) for sent in whole().transcript}
-    assert kinds == {Announcement, Sealed}
+    assert kinds == {Announcement, Sealed, Ready}
     announced = [sent.message for sent in whole().transcript if isinstance(sent.message, Announcement)]
     assert {(said.examples, said.answered) for said in announced} == {(0, 0), (60, 0)}
 

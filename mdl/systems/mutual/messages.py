@@ -2,6 +2,7 @@
 
 from mdl.mpc.blind.plan import Plan
 from mdl.mpc.messages import Signed
+from mdl.party import Message
 
 
 class Announcement(Signed, frozen=True):
@@ -18,3 +19,9 @@ class Announcement(Signed, frozen=True):
     shape: tuple[int, ...] = ()
     plan: Plan = ()
     answered: int = 0
+
+
+class Ready(Message, frozen=True):
+    """Worker to dealer: deal for this epoch. Without it a dealer, who hears nothing, would run far ahead."""
+
+    epoch: int

@@ -12,7 +12,7 @@ from mdl.party import Message, PartyId
 from mdl.schemes import key_agreement
 from mdl.settings import Settings
 from mdl.system import Crypto, Randomness
-from mdl.systems.mutual.messages import Announcement
+from mdl.systems.mutual.messages import Announcement, Ready
 
 OWNERS: Final = 2
 
@@ -111,8 +111,7 @@ class MutualSettings(Settings):
 
     def receives(self, party: PartyId) -> Sequence[builtins.type[Message]]:
         """See `System`."""
-        del party
-        return (Announcement, Sealed)
+        return (Announcement, Sealed) if party else (Announcement, Sealed, Ready)
 
     def deal(self, workers: int, *, rng: Randomness) -> Mapping[PartyId, bytes]:
         """Be the trusted authority: a key to sign with for each party."""

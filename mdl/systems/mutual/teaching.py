@@ -12,10 +12,10 @@ from mdl.mpc.blind.both_ways import Own, Question, asked
 from mdl.mpc.blind.plan import Step, compares, steps
 from mdl.mpc.blind.setup import dealt
 from mdl.mpc.tally import Cost
-from mdl.party import Party, PartyId
+from mdl.party import MANAGER, Party, PartyId
 from mdl.system import Randomness, Task
 from mdl.systems.meeting import meet
-from mdl.systems.mutual.messages import Announcement
+from mdl.systems.mutual.messages import Announcement, Ready
 from mdl.systems.mutual.opinions import due
 from mdl.systems.mutual.settings import MutualSettings
 from mdl.vectors import Floats
@@ -56,12 +56,13 @@ class Teaching:
             rng=self._rng,
         )
         self._links, self.number = met.links, met.order.index(self._party.id)
-        self._pair = [met.announced[met.order[one]] for one in PAIR]
+        self._workers = met.order[: len(PAIR)]
+        self._pair = [met.announced[worker] for worker in self._workers]
         self.answered = [each.answered for each in self._pair]
-        self._steps = [self._checked(owner, met.order[owner]) for owner in PAIR]
+        self._steps = [self._checked(owner, self._workers[owner]) for owner in PAIR]
         if self._steps[0][-1].output != self._steps[1][-1].output:
             raise ProtocolError(
-                "the two networks do not tell the same number of classes apart", met.order[:2]
+                "the two networks do not tell the same number of classes apart", self._workers
             )
         begun = dealt if self._system.dealt else encrypted.begun
         self._source = await self._links.drive(begun(self.number, self._rng))
@@ -92,7 +93,7 @@ class Teaching:
         )
 
     async def teach(self, epoch: int, own: Own) -> Floats | None:
-        """Ask and answer what is due in an epoch.
+        """Ask and answer what is due in an epoch. A dealer waits for both.
 
         Args:
             epoch: which.
@@ -100,7 +101,12 @@ class Teaching:
 
         Returns:
             The answers to this party, shape (rows, classes); None if it has asked nothing.
+
+        Raises:
+            PeerLeft: another party has left.
+            PeerTimeout: one is silent.
         """
+        await self._wait_for_each_other(epoch)
         rows = [self.due(epoch, asker) for asker in PAIR]
         questions = [
             Question(asker, count, self._pair[asker].shape, self._steps[1 - asker], self._system.answers)
@@ -115,6 +121,17 @@ class Teaching:
         self._tell_costs(epoch)
         mine = found.get(self.number)
         return None if mine is None else mine.numpy()
+
+    async def _wait_for_each_other(self, epoch: int) -> None:
+        """Keep a dealer to the epoch that the two are in."""
+        if not self._system.dealt:
+            return
+        if self.number in PAIR:
+            await self._party.send(MANAGER, Ready(epoch))
+            return
+        for worker in self._workers:
+            while (await self._party.receive(Ready, sender=worker)).message.epoch < epoch:
+                pass
 
     def _tell_costs(self, epoch: int) -> None:
         """Record what each phase has cost in this epoch."""

@@ -1,0 +1,73 @@
+"""SMuLe in real processes: one that is killed is missed by nobody's model; a run is stopped and goes on."""
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.runs import Run, all_gone, start
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+
+TABLES = """
+name = "smule"
+workers = 2
+epochs = 4
+
+[system]
+type = "mutual"
+refresh = 0.25
+
+[learning]
+model = "digits-quadratic"
+split = "disjoint"
+train_limit = 200
+optimiser = "momentum"
+learning_rate = 0.1
+batch = 16
+test_limit = 100
+
+[delay]
+mean_seconds = [{pause}, {pause}]
+deviation_seconds = 0.0
+"""
+
+
+async def begun(place: Path, *, pause: float) -> Run:
+    file = place / f"smule-{pause}.toml"
+    file.write_text(TABLES.format(pause=pause))
+    return await start(place / f"runs-{pause}", str(file))
+
+
+async def test_both_end_with_a_model_of_their_own(tmp_path: Path) -> None:
+    ended = await (await begun(tmp_path, pause=0.0)).end()
+    assert ended.code == 0, ended.output
+    models = [(ended.folder / f"model-{worker}.safetensors").read_bytes() for worker in (1, 2)]
+    assert models[0] != models[1]
+    assert not (ended.folder / "model.safetensors").exists()
+    assert await all_gone(ended.pids) == set()
+
+
+@pytest.mark.parametrize("lost", [1, 2])
+async def test_if_one_is_killed_the_other_one_ends_with_its_model(lost: int, tmp_path: Path) -> None:
+    run = await begun(tmp_path, pause=0.5)
+    await run.until("done", epoch=2)
+    os.kill(await run.worker_pid(lost), signal.SIGKILL)
+    ended = await run.end()
+    assert ended.code == 0, ended.output
+    assert (ended.folder / f"model-{3 - lost}.safetensors").exists()
+    assert await all_gone(ended.pids) == set()
+
+
+async def test_after_ctrl_c_it_goes_on_with_the_opinions_it_has(tmp_path: Path) -> None:
+    run = await begun(tmp_path, pause=0.5)
+    await run.until("done", epoch=2)
+    run.send(signal.SIGINT)
+    cut = await run.end()
+    assert cut.code == 130, cut.output
+    resumed = await start(tmp_path / "x", "--resume", str(cut.folder), folder=cut.folder)
+    rest = await resumed.end()
+    assert rest.code == 0, rest.output
+    assert (rest.folder / "model-1.safetensors").exists()
+    assert await all_gone(cut.pids | rest.pids) == set()
