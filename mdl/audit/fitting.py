@@ -43,7 +43,7 @@ def fitting(system: AnySystem) -> str:
             )
         case Mutual():
             return (
-                "no audit attacks what is sent: parties exchange answers alone (docs/security.md#smule); mdl "
+                "no audit attacks what is sent: parties exchange answers alone (docs/security.md#mutual); mdl "
                 "audit membership attacks the finished models"
             )
         case _:
