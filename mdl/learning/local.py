@@ -7,13 +7,13 @@ from types import MappingProxyType
 
 import numpy as np
 import torch
-from safetensors.torch import save
 from torch import nn
 from torch.nn import functional
 
 from mdl.errors import ConfigError, DataUnavailable, party_name
 from mdl.learning import flat, private
 from mdl.learning.dataset import Dataset, Images, Labels
+from mdl.learning.exports import file_of
 from mdl.learning.models import build
 from mdl.learning.partition import Rows, limited, split
 from mdl.learning.privacy import DpSgd
@@ -187,6 +187,8 @@ class LocalLearner:
     def exported(self, parameters: Floats, metadata: Mapping[str, str]) -> bytes:
         """Give a model with these parameters as a plain state dict, in the safetensors format.
 
+        Parties that have the same model give the same bytes.
+
         Args:
             parameters: shape (t,). Those present stay as they are, and may meanwhile train in another thread.
             metadata: to be read without the tensors.
@@ -195,7 +197,7 @@ class LocalLearner:
         flat.write(model, parameters)
         # The format knows no two names for one tensor, and no layout but the plain one.
         tensors = {name: each.clone().contiguous() for name, each in model.state_dict().items()}
-        return save(tensors, {"format": "pt", **metadata})
+        return file_of(tensors, {"format": "pt", **metadata})
 
     def alone(self, epochs: int) -> Metrics:
         """Train a fresh copy of the initial model on this party's data for `epochs`, and score it.
