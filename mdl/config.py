@@ -386,8 +386,8 @@ def _untrainable_in_secret(learning: LearningSettings, workers: int) -> list[str
         nearest = f"{below} or {2 * below}" if below >= least else str(least)
         found.append(
             f"learning.batch: {learning.batch}, but it must be a power of two, {least} or more: in secret a "
-            f"sum over a batch is divided by dropping binary digits, and each of {workers} owners puts in a row; "
-            f"take {nearest}"
+            "sum over a batch is divided by dropping binary digits, and each of the "
+            f"{workers} owners puts in a row; take {nearest}"
         )
     if not isinstance(learning.privacy, NoRecordPrivacy):
         found.append("learning.privacy: no party sees gradients that it could add noise to; leave it out")
