@@ -187,6 +187,12 @@ class Experiment(Settings):
         return bool(self.system.links(self.workers))
 
     @property
+    def beside(self) -> str:
+        """What party 0 is called: it has no data of its own. Empty if there is none."""
+        here = MANAGER in self.system.roster(self.workers)
+        return self.system.traits(self.workers).beside if here else ""
+
+    @property
     def led(self) -> bool:
         """Whether there is a manager, who counts the run's epochs and has the global model."""
         has = any(MANAGER in link for link in self.system.links(self.workers))
