@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from mdl.errors import DataUnavailable
+from mdl.learning.dataset import Dataset
 from mdl.learning.datasets import NAMED, load, own_files
+from mdl.learning.partition import split
 from mdl.learning.settings import LearningSettings
 
 if TYPE_CHECKING:
@@ -28,11 +30,13 @@ class Sized:
         network: a `torch.nn.Module`.
         shape: of an example.
         classes: how many.
+        examples: to train on, of all workers together; None where the data has not been read.
     """
 
     network: "nn.Module"
     shape: tuple[int, ...]
     classes: int
+    examples: int | None = None
 
 
 def model_of(settings: LearningSettings, data_dir: Path | None, *, workers: int) -> Sized:
@@ -44,11 +48,18 @@ def model_of(settings: LearningSettings, data_dir: Path | None, *, workers: int)
     """
     from mdl.learning.models import build  # here, because it brings in torch
 
-    shape, classes = _SHAPES.get(settings.dataset), 10
+    shape, classes, examples = _SHAPES.get(settings.dataset), 10, None
     if shape is None:
         dataset = load(settings, data_dir, workers=range(1, workers + 1))
         shape, classes = dataset.shape, dataset.classes
-    return Sized(build(settings, shape, classes, 0), shape, classes)
+        examples = _count(settings, dataset, workers)
+    return Sized(build(settings, shape, classes, 0), shape, classes, examples)
+
+
+def _count(settings: LearningSettings, dataset: Dataset, workers: int) -> int:
+    if settings.split == "files":
+        return len(dataset.train_labels)
+    return sum(map(len, split(dataset.train_labels, settings, workers, 0)))  # whatever the seed
 
 
 def parameter_count(model: "nn.Module") -> int:

@@ -1,5 +1,7 @@
 """What a step costs before a run: what one sends, by phases that add up to the whole."""
 
+from dataclasses import replace
+
 from torch import nn, ones, uint8
 
 from mdl.learning.networks_a_to_d import network_a
@@ -44,6 +46,17 @@ def test_layers_are_called_as_in_torch_wherever_they_are() -> None:
         *("forward 0.0 Conv2d", "forward 0.1 MaxPool2d", "forward 0.2 ReLU", "forward 3 Linear"),
         *("softmax", "backward 3 Linear", "backward 0.2 ReLU", "backward 0.1 MaxPool2d"),
     ]
+
+
+def test_nobody_waits_for_a_dealer_which_waits_for_nobody() -> None:
+    network = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
+    three = tried(plan(network, 1, 8, 8, batch=16), SystemRandomness())
+    assert three.waits == three.rounds
+    assert three.waits < three.turns <= 3 * three.rounds
+    dealt = replace(plan(network, 1, 8, 8, batch=16), security="dealer", holders=2)
+    found = tried(dealt, SystemRandomness())
+    assert found.waits < found.rounds
+    assert found.turns <= 2 * found.waits
 
 
 def test_rounds_are_counted_by_phase() -> None:
