@@ -179,7 +179,9 @@ class Experiment(Settings):
         if isinstance(self.system, QuantisedMpc):
             found += _untrainable_in_secret(self.learning, self.workers)
         if not found and self.stop and self.linked and not self.led:
-            found.append("stop: there is no common model to score, and nobody who could end the run for all")
+            found.append(
+                "stop: without a manager nobody can end the run for all; leave it out, and choose epochs"
+            )
         return found
 
     def _misfits(self) -> list[str]:
@@ -199,6 +201,12 @@ class Experiment(Settings):
     def linked(self) -> bool:
         """Whether any parties talk."""
         return bool(self.system.links(self.workers))
+
+    @property
+    def beside(self) -> str:
+        """What party 0 is called: it has no data of its own. Empty if there is none."""
+        here = MANAGER in self.system.roster(self.workers)
+        return self.system.traits(self.workers).beside if here else ""
 
     @property
     def led(self) -> bool:
@@ -394,10 +402,14 @@ def _drop_unknown(tables: Mapping[str, Any], place: Sequence[str], table: dict[s
 def _untrainable_in_secret(learning: LearningSettings, workers: int) -> list[str]:
     """Say what of local training has no counterpart where all parties train one network together."""
     found = []
-    if learning.batch & (learning.batch - 1) or learning.batch < workers:
+    least = 1 << (workers - 1).bit_length()
+    if learning.batch & (learning.batch - 1) or learning.batch < least:
+        below = 1 << (learning.batch.bit_length() - 1)
+        nearest = f"{below} or {2 * below}" if below >= least else str(least)
         found.append(
-            f"learning.batch: {learning.batch}, but a batch of all owners is a power of two, and at least "
-            f"{workers}: a row of each"
+            f"learning.batch: {learning.batch}, but it must be a power of two, {least} or more: in secret a "
+            "sum over a batch is divided by dropping binary digits, and each of the "
+            f"{workers} owners puts in a row; take {nearest}"
         )
     if not isinstance(learning.privacy, NoRecordPrivacy):
         found.append("learning.privacy: no party sees gradients that it could add noise to; leave it out")

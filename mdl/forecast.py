@@ -23,6 +23,11 @@ SEALING_SECONDS_A_BYTE: Final = 1.5e-9
 ROUND_SECONDS: Final = 60e-6
 """How long a small message takes between two processes of one machine (benchmarks/bench_rounds.py)."""
 
+TURN_SECONDS: Final = 100e-6
+"""Processor time of a party in a round in which it waits, beyond computing: calls, and caches that others
+have used meanwhile. So much more, 45 to 130 µs, did real processes take than a step in memory (digits-mlp;
+rep3, rep4, dealer)."""
+
 
 def forecast(experiment: Experiment, sized: Sized) -> list[RenderableType]:
     """Say what a step, an epoch and the whole run cost; and a step's phases, as a table.
@@ -45,35 +50,47 @@ def forecast(experiment: Experiment, sized: Sized) -> list[RenderableType]:
         rounding=system.rounding,
     )
     costs = tried(plan, SystemRandomness())
-    return [*map(Text, _said(experiment, costs)), _phases(costs)]
+    return [*map(Text, _said(experiment, costs, _steps(experiment, sized.examples))), _phases(costs)]
 
 
-def _said(experiment: Experiment, costs: "StepCosts") -> Iterator[str]:
+def _said(experiment: Experiment, costs: "StepCosts", steps: int | None) -> Iterator[str]:
     sent, parties = sum(costs.sent_bytes.values()), len(costs.sent_bytes)
     processors = min(parties, os.cpu_count() or 1)
-    computing = costs.cpu_seconds + SEALING_SECONDS_A_BYTE * sent
-    seconds = computing / processors + ROUND_SECONDS * costs.rounds
-    batch, epochs, steps = experiment.learning.batch, experiment.epochs, _steps(experiment)
+    busy = costs.cpu_seconds + SEALING_SECONDS_A_BYTE * sent + TURN_SECONDS * costs.turns
+    seconds = busy / processors + ROUND_SECONDS * costs.waits
+    batch, epochs = experiment.learning.batch, experiment.epochs
     yield (
         f"A step of {batch} examples sends {human_bytes(sent)} over all parties in {costs.rounds} rounds. "
-        f"One was tried here, in memory: {costs.cpu_seconds:.3g} s of processor time over all parties. With "
-        f"sealing and sending, about {seconds:.2g} s on {processors} processors of this machine."
+        f"One was tried here, in memory: {costs.cpu_seconds:.3g} s of processor time over all parties; with "
+        f"sealing, sending and changing from one party to another {busy:.3g} s."
+    )
+    yield (
+        f"So a step takes about {seconds:.2g} s, if all {parties} parties run on this machine and nothing "
+        f"else does: they share {processors} of its processors. Where each has a machine of its own, links "
+        f"decide: a step waits {costs.waits} times for messages of others."
     )
     if steps is not None:
         yield (
             f"An epoch has {steps:,} steps: {human_bytes(steps * sent)}, about "
             f"{human_seconds(steps * seconds)}. All epochs, {epochs}: {human_bytes(epochs * steps * sent)}, "
-            f"about {human_seconds(epochs * steps * seconds)}; scoring comes on top."
+            f"about {human_seconds(epochs * steps * seconds)}; the start and scoring come on top."
         )
 
 
-def _steps(experiment: Experiment) -> int | None:
-    """Give the steps of an epoch; None where only the data tells."""
-    learning = experiment.learning
-    each = learning.examples_each(experiment.workers)
+def _steps(experiment: Experiment, examples: int | None) -> int | None:
+    """Give the steps of an epoch; None where only the data tells.
+
+    Args:
+        experiment: what is run.
+        examples: of all workers together, if the data has been read.
+    """
+    learning, workers = experiment.learning, experiment.workers
     if learning.local_steps is not None:
         return learning.local_steps
-    return None if each is None else max(1, each * experiment.workers // learning.batch)
+    if examples is None:
+        each = learning.examples_each(workers)
+        examples = None if each is None else each * workers
+    return None if examples is None else max(1, examples // learning.batch)
 
 
 def _phases(costs: "StepCosts") -> Table:

@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
@@ -31,6 +30,7 @@ from mdl.config import Experiment
 from mdl.curves import write_curves
 from mdl.entry import enter
 from mdl.errors import MdlError, WorkerDied
+from mdl.forks import start_forkserver
 from mdl.orders import Orders, Question
 from mdl.party import MANAGER, PartyId
 from mdl.preparation import Preparation, also_preloaded, prepare
@@ -95,10 +95,7 @@ def launch(
     Returns:
         The summary, as it stands in ``summary.json``; ``exit_code`` and ``status`` say how the run ended.
     """
-    context = multiprocessing.get_context("forkserver")
-    # The one process that imports torch; every party is a fork of it.
-    context.set_forkserver_preload(["mdl.node", *also_preloaded(experiment.learning)])
-    forkserver.ensure_running()
+    start_forkserver(["mdl.node", *also_preloaded(experiment.learning)])  # every party is a fork
     with files.locked(run), _private_folder() as private:
         launcher = _Launcher(
             experiment,

@@ -314,11 +314,13 @@ class LiveTable(AbstractContextManager["LiveTable"]):
         own = "own epoch" if self._state.own_pace else "epoch"
         for name in ("worker", own, "training loss", ""):
             table.add_column(name, justify="right" if name else "left", style="" if name else "dim")
+        experiment = self._state.experiment
+        beside = experiment.beside if experiment.linked else "pooled"  # it trains on all data
         rows = list(self._state.workers.items())
         shown = max(1, self._console.size.height - _OTHER_LINES)
         for worker, row in rows[:shown]:
             loss = f"{row['loss']:.4f}" if row["loss"] is not None else "-"
-            table.add_row(str(worker or "pooled"), str(row["epoch"]), loss, row["state"])
+            table.add_row(str(worker or beside), str(row["epoch"]), loss, row["state"])
         if len(rows) > shown:
             table.add_row(f"+{len(rows) - shown}", "", "", "not shown")
         return table

@@ -1,6 +1,7 @@
 """A run in a few numbers, from what its parties reported."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from statistics import fmean
 from typing import Any, Literal, TypeAlias
@@ -36,7 +37,7 @@ class Account:
         self.started = started or datetime.now(UTC)
         # A manager counts the run's epochs, and at their own pace workers make more or fewer. Without one,
         # the run has come as far as the first party.
-        self._led = experiment.led
+        self.led = experiment.led
         self.reason = "all epochs done"
         self.epochs = 0
         self.scores: dict[str, dict[PartyId, float]] = {}
@@ -51,7 +52,7 @@ class Account:
         self.accepted: dict[PartyId, int] = {}
         self.seconds: dict[str, dict[PartyId, float]] = {}
         self.counted = False
-        self.up = self.down = 0
+        self._by_workers = self._by_others = 0
         self.budget = Budget(experiment)
 
     def goes_on(self, before: Mapping[str, Any]) -> None:
@@ -62,7 +63,7 @@ class Account:
     def recorded(self, event: Mapping[str, Any]) -> None:
         """Take in a line of the metrics."""
         self.budget.recorded(event)
-        if event["kind"] == ("epoch" if self._led else "done"):
+        if event["kind"] == ("epoch" if self.led else "done"):
             self.epochs = max(self.epochs, event["epoch"])
         match event["kind"]:
             case "evaluated":
@@ -106,9 +107,22 @@ class Account:
             by_party[party] = by_party.get(party, 0.0) + seconds
         sent = sum(traffic["size_bytes"] for traffic in entry["sent"].values())
         if party == MANAGER:
-            self.down += sent
+            self._by_others += sent
         else:
-            self.up += sent
+            self._by_workers += sent
+
+    @property
+    def bytes(self) -> Mapping[str, int]:
+        """What was sent: up and down where there is a manager; else by workers, and by who is beside them.
+
+        A simulation that is broken off has no ledger: nobody knows what it sent.
+        """
+        if not self.counted:
+            return {}
+        if self.led:
+            return {"up": self._by_workers, "down": self._by_others}
+        beside = self.experiment.beside if self.experiment.linked else ""
+        return {"workers": self._by_workers, **({beside: self._by_others} if beside else {})}
 
     def finished(self, party: PartyId, event: Mapping[str, Any]) -> None:
         """Take in a party's last word."""
@@ -135,9 +149,12 @@ def summarise(
     experiment = account.experiment
     system = experiment.system
     threshold = getattr(system, "visibility_threshold", None)
+    secrecy = system.traits(experiment.workers).secrecy
+    due = account.missed + account.opened
     return {
         "name": experiment.name,
         "system": system.type,
+        "secrecy": asdict(secrecy) if secrecy else None,
         "scheme": getattr(getattr(system, "scheme", None), "type", None),
         "workers": experiment.workers,
         "threshold": threshold(experiment.workers) if threshold else None,
@@ -162,11 +179,11 @@ def summarise(
             figure: round(max((lag[figure] for lag in account.loop_lag.values()), default=0.0), 4)
             for figure in ("median", "p95")
         },
-        # A simulation that is broken off has no ledger: nobody knows what it sent.
-        "bytes": {"up": account.up, "down": account.down} if account.counted else {},
-        "missed": account.missed,
-        "missed_share": _share(account.missed, account.missed + account.opened),
-        "saturated": account.saturated,
+        "bytes": account.bytes,
+        # Where nothing was to be opened, nothing can be missed; where nothing is encoded, nothing is cut off.
+        "missed": account.missed if due else None,
+        "missed_share": _share(account.missed, due) if due else None,
+        "saturated": account.saturated if account.led or account.updates else None,
         "saturated_share": _share(account.saturated, account.encoded),
         "privacy": account.budget.figures(),
         "fairness": fairness(account.accepted, experiment.workers),

@@ -241,6 +241,25 @@ class Outcome:
 
 
 @dataclass(frozen=True)
+class Secrecy:
+    """What a computation on secrets rests on, a few words each, to be said of a run when it is done.
+
+    Attributes:
+        model: the security model, by its name in the experiment file and its usual one.
+        together: who, putting together what they have, would know everything.
+        deviating: what a party can do that does not follow the protocol.
+        opened: to whom the model was.
+        rounding: of quotients.
+    """
+
+    model: str
+    together: str
+    deviating: str
+    opened: str
+    rounding: str
+
+
+@dataclass(frozen=True)
 class Traits:
     """What a figure cannot say of a system, a line each, for tables that set systems side by side.
 
@@ -249,10 +268,14 @@ class Traits:
     Attributes:
         learns: who learns what of whom, if all follow the protocol, and which coalition learns everything.
         loss: what happens when a worker is lost.
+        beside: what party 0 is, who has no data of its own, in runs that have one.
+        secrecy: of a system that computes on secrets from the first step to the last.
     """
 
     learns: str
     loss: str
+    beside: str = "manager"
+    secrecy: Secrecy | None = None
 
 
 class System(Protocol):

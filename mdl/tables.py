@@ -77,13 +77,31 @@ def _cost_rows(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         f"{human_seconds(seconds['total'])} ({summary['cpu_seconds']:.0f} s CPU over all)",
     )
     if sent:
-        yield "bytes", f"{human_bytes(sent['up'])} up, {human_bytes(sent['down'])} down"
+        yield "bytes", ", ".join(_sent(who, size) for who, size in sent.items())
     if fairness := summary["fairness"]:
         yield "contributions", _contributions(fairness, seconds["total"])
-    yield "missed updates", f"{summary['missed']:,} ({summary['missed_share']:.2%})"
+    if summary["missed"] is not None:
+        yield "missed updates", f"{summary['missed']:,} ({summary['missed_share']:.2%})"
+    if secrecy := summary["secrecy"]:
+        yield "security", _secrecy(secrecy)
     yield from _privacy_rows(summary["privacy"] or {})
     if summary["saturated"]:
         yield "saturated values", f"{summary['saturated']:,} ({summary['saturated_share']:.3%})"
+
+
+def _sent(who: str, size: float) -> str:
+    """Write an entry of the summary's bytes: a direction, the workers, or who is beside them."""
+    if who in ("up", "down"):
+        return f"{human_bytes(size)} {who}"
+    return f"{human_bytes(size)} by {who if who == 'workers' else f'the {who}'}"
+
+
+def _secrecy(secrecy: Mapping[str, str]) -> str:
+    """Say in a line what a computation on secrets rested on."""
+    return (
+        f"{secrecy['model']}; {secrecy['together']} would know everything; the model is "
+        f"opened to {secrecy['opened']}; {secrecy['rounding']} rounding"
+    )
 
 
 def _privacy_rows(privacy: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -3,6 +3,7 @@
 ``model.safetensors`` is the manager's: the global model, or the one on pooled data. Where nobody talks, each
 worker has one of its own, ``model-<party>.safetensors``. Either holds a plain state dict: the names of torch,
 buffers included. Its metadata says experiment, epoch, and accuracy on the test set if that was measured.
+Where all workers are told one model, their files are the same, byte for byte.
 """
 
 from collections.abc import Mapping
@@ -72,6 +73,8 @@ class Trained:
         if "parameters" not in kept:
             return  # it holds shares of a model that nobody knows
         metadata = {"experiment": self._experiment.name, "epoch": str(epochs[-1])}
-        if epochs[-1] in self._accuracy:
-            metadata["accuracy"] = f"{self._accuracy[epochs[-1]]:.6g}"
+        # Of a model that all have, one party tells how it was scored, and all have it on record.
+        accuracy = kept["accuracy"].item() if "accuracy" in kept else self._accuracy.get(epochs[-1])
+        if accuracy is not None:
+            metadata["accuracy"] = f"{accuracy:.6g}"
         write_atomically(run / file_name(self._party), learner.exported(kept["parameters"], metadata))

@@ -242,6 +242,16 @@ def test_a_manager_that_trains_on_all_data_has_a_row_too() -> None:
     assert "pooled" in output.getvalue()
 
 
+def test_a_dealer_is_called_so() -> None:
+    output = io.StringIO()
+    console = Console(file=output, width=80, height=30, force_terminal=True, color_system=None)
+    chosen = {"type": "quantised-mpc", "security": "dealer"}
+    with LiveTable(console, State(experiment(system=chosen))) as table:
+        table({"kind": "trained", "party": 0, "epoch": 1})
+    assert "dealer" in output.getvalue()
+    assert "pooled" not in output.getvalue()
+
+
 def test_a_simulation_shows_its_own_time_and_no_bytes_that_it_has_not_counted() -> None:
     output = io.StringIO()
     with Lines(Console(file=output, width=80), State(experiment(), simulated=True)) as lines:

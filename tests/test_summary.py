@@ -37,7 +37,9 @@ def test_a_run_without_events_has_a_summary_too() -> None:
     assert figures["accuracy"] == {}
     assert figures["bytes"] == {}
     assert figures["fairness"] is None
-    assert figures["missed_share"] == figures["saturated_share"] == 0.0
+    assert figures["missed"] is None, "nothing was due"
+    assert figures["missed_share"] is None
+    assert figures["saturated_share"] == 0.0
     assert figures["weights"] == {"global": None, "workers": {}}
     assert figures["epochs_to_converge"] is None
 
@@ -86,6 +88,28 @@ def test_bytes_go_up_from_workers_and_down_from_the_manager() -> None:
         sent = {"Upload": {"messages": 1, "size_bytes": size}}
         found.spent({"party": party, "epoch": 1, "sent": sent, "received": {}, "seconds": {}})
     assert summary(found)["bytes"] == {"up": 75, "down": 100}
+
+
+@pytest.mark.parametrize(
+    ("system", "sent"),
+    [
+        ({"type": "decentralised"}, {"workers": 75}),
+        ({"type": "quantised-mpc"}, {"workers": 75}),
+        ({"type": "quantised-mpc", "security": "dealer"}, {"workers": 75, "dealer": 100}),
+    ],
+)
+def test_without_a_manager_bytes_are_those_of_who_sent_them(
+    system: dict[str, Any], sent: dict[str, int]
+) -> None:
+    found = account(system=system, learning={"batch": 16})
+    for party, size in ((0, 100 * ("dealer" in sent)), (1, 30), (2, 40), (1, 5)):
+        row = {"Sealed": {"messages": 1, "size_bytes": size}}
+        found.spent({"party": party, "epoch": 1, "sent": row, "received": {}, "seconds": {}})
+    record(found, "done", party=1)
+    figures = summary(found)
+    assert figures["bytes"] == sent
+    assert figures["missed"] is figures["missed_share"] is figures["saturated"] is None
+    assert (figures["secrecy"] is None) == (system["type"] == "decentralised")
 
 
 def test_seconds_are_the_mean_over_the_workers_and_leave_out_the_manager() -> None:

@@ -11,6 +11,7 @@ from mdl.config import Experiment, parse
 from mdl.errors import ConfigError, DataUnavailable
 from mdl.learning.settings import NAMED_DATASETS, NAMED_MODELS
 from mdl.schemes.settings import AnyScheme
+from mdl.summary import Account, summarise
 from mdl.systems import AnySystem
 from mdl.tables import closing_table, explanation, listing, saturation_warning
 
@@ -32,6 +33,7 @@ SUMMARY: dict[str, Any] = {
     "own_pace": False,
     "cpu_seconds": 9876.5,
     "bytes": {"up": 9_876_543_210, "down": 9_876_543_210},
+    "secrecy": None,
     "missed": 1_234_567,
     "missed_share": 0.1234,
     "saturated": 12_345,
@@ -93,6 +95,27 @@ def test_the_closing_table_says_what_a_run_gave_and_cost() -> None:
         "runs/20260101-120000-quickstart",
     ):
         assert expected in text
+
+
+def test_the_closing_table_of_a_computation_on_secrets_says_what_it_rests_on() -> None:
+    found = parse(
+        {
+            "name": "any",
+            "workers": 3,
+            "epochs": 3,
+            "system": {"type": "quantised-mpc", "opening": 2, "rounding": "nearest"},
+            "learning": {"batch": 16},
+        }
+    )
+    figures = summarise(Account(found), status="completed", reason="all epochs done", seconds=1.0)
+    shown = {"epochs": 3, "bytes": {"workers": 5_000_000, "dealer": 7_000_000}}
+    text = words(printed(closing_table({**figures, **shown}, Path("runs/any")), 200))
+    assert "5 MB by workers, 7 MB by the dealer" in text
+    assert (
+        "rep3: replicated sharing, semi-honest, honest majority; any two together would know everything; "
+        "the model is opened to worker 2 alone; nearest rounding"
+    ) in text
+    assert "missed" not in text
 
 
 def test_contributions_are_counted_with_their_pace_and_how_evenly_they_were_taken() -> None:

@@ -77,6 +77,22 @@ def test_where_nobody_talks_each_worker_has_a_model(tmp_path: Path) -> None:
         assert fingerprint(flat.read(model)) == weights
 
 
+@pytest.mark.parametrize(("opening", "told"), [("all", {1, 2, 3}), (2, {2})])
+def test_a_model_that_several_are_told_is_one_file_and_says_how_it_was_scored(
+    tmp_path: Path, opening: str | int, told: set[int]
+) -> None:
+    shared = {**DIGITS, "batch": 16, "local_steps": 2, "test_limit": 50}
+    summary = rehearsed(
+        tmp_path / "run",
+        experiment({"type": "quantised-mpc", "opening": opening, "rounding": "nearest"}, shared),
+    )
+    files = {tmp_path / "run" / file_name(party) for party in told}
+    assert set((tmp_path / "run").glob("model*")) == files
+    assert len({file.read_bytes() for file in files}) == 1
+    for file in files:
+        assert float(metadata(file)["accuracy"]) == pytest.approx(summary["accuracy"]["global"], abs=1e-6)
+
+
 def test_buffers_and_shared_tensors_are_in_it(tmp_path: Path) -> None:
     own = {**DIGITS, "model": "tests.test_trained:Tied"}
     rehearsed(tmp_path / "run", experiment({"type": "standalone"}, own))

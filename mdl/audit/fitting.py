@@ -43,8 +43,8 @@ def fitting(system: AnySystem) -> str:
             )
         case Mutual():
             return (
-                "no audit attacks what is sent: parties exchange answers alone (docs/security.md#mutual); mdl "
-                "audit membership attacks the finished models"
+                "no audit attacks what is sent: parties exchange answers alone (docs/security.md#mutual); "
+                "mdl audit membership attacks the finished models"
             )
         case _:
             assert_never(system)

@@ -8,7 +8,6 @@ from types import MappingProxyType
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import save
 from torch import nn
 from torch.nn import functional
 
@@ -17,6 +16,7 @@ from mdl.learning import flat, private
 from mdl.learning.dataset import Dataset, Images, Labels
 from mdl.learning.descent import Loss, Numbered, cross_entropy, descend, stepper
 from mdl.learning.distillation import taught
+from mdl.learning.exports import file_of
 from mdl.learning.models import build
 from mdl.learning.partition import Rows, limited, split
 from mdl.learning.privacy import DpSgd
@@ -216,6 +216,8 @@ class LocalLearner:
     def exported(self, parameters: Floats, metadata: Mapping[str, str]) -> bytes:
         """Give a model with these parameters as a plain state dict, in the safetensors format.
 
+        Parties that have the same model give the same bytes.
+
         Args:
             parameters: shape (t,). Those present stay as they are, and may meanwhile train in another thread.
             metadata: to be read without the tensors.
@@ -224,7 +226,7 @@ class LocalLearner:
         flat.write(model, parameters)
         # The format knows no two names for one tensor, and no layout but the plain one.
         tensors = {name: each.clone().contiguous() for name, each in model.state_dict().items()}
-        return save(tensors, {"format": "pt", **metadata})
+        return file_of(tensors, {"format": "pt", **metadata})
 
     def alone(self, epochs: int) -> Metrics:
         """Train a fresh copy of the initial model on this party's data for `epochs`, and score it.

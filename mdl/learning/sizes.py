@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from mdl.errors import DataUnavailable
+from mdl.learning.dataset import Dataset
 from mdl.learning.datasets import NAMED, load, own_files
+from mdl.learning.partition import split
 from mdl.learning.settings import LearningSettings
 
 if TYPE_CHECKING:
@@ -29,11 +31,13 @@ class Sized:
         network: a `torch.nn.Module`.
         shape: of an example.
         classes: how many.
+        examples: to train on, of all workers together; None where the data has not been read.
     """
 
     network: "nn.Module"
     shape: tuple[int, ...]
     classes: int
+    examples: int | None = None
 
 
 def models_of(settings: LearningSettings, data_dir: Path | None, *, workers: int) -> Mapping[str, Sized]:
@@ -45,13 +49,21 @@ def models_of(settings: LearningSettings, data_dir: Path | None, *, workers: int
     """
     from mdl.learning.models import build  # here, because it brings in torch
 
-    shape, classes = _SHAPES.get(settings.dataset), 10
+    shape, classes, examples = _SHAPES.get(settings.dataset), 10, None
     if shape is None:
         dataset = load(settings, data_dir, workers=range(1, workers + 1))
         shape, classes = dataset.shape, dataset.classes
+        examples = _count(settings, dataset, workers)
     return {
-        name: Sized(build(each, shape, classes, 0), shape, classes) for name, each in settings.kinds.items()
+        name: Sized(build(each, shape, classes, 0), shape, classes, examples)
+        for name, each in settings.kinds.items()
     }
+
+
+def _count(settings: LearningSettings, dataset: Dataset, workers: int) -> int:
+    if settings.split == "files":
+        return len(dataset.train_labels)
+    return sum(map(len, split(dataset.train_labels, settings, workers, 0)))  # whatever the seed
 
 
 def parameter_count(model: "nn.Module") -> int:

@@ -22,6 +22,11 @@ from mdl.system import Randomness, Recipe
 _SMALL: Final = 16
 """Examples in a batch that has rows of every holder."""
 
+_REPETITIONS: Final = 4
+
+_PATIENCE_SECONDS: Final = 1.0
+"""Of processor time, after which a step is not tried again."""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -59,24 +64,33 @@ class StepCosts:
         rounds: in which somebody sends.
         sent_bytes: by party.
         phases: by name.
+        waits: rounds in which somebody waits for what is computed meanwhile. A dealer's messages are there
+            before: it waits for nobody.
+        turns: of all parties in these rounds.
         cpu_seconds: over all parties, as far as computing goes: without sealing and sending.
     """
 
     rounds: int
     sent_bytes: Mapping[PartyId, int]
     phases: Mapping[str, PhaseTraffic]
+    waits: int
+    turns: int
     cpu_seconds: float
 
 
 def tried(plan: Plan, rng: Randomness) -> StepCosts:
-    """Run a step of all parties in this thread. What is sent is exact: it does not depend on the data."""
+    """Run a step of all parties in this thread. What is sent is exact: it does not depend on the data.
+
+    The time is the least of some steps': the first ones pay for what is done but once.
+    """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # as in a party's process
     try:
-        _run(
-            replace(plan, recipe=replace(plan.recipe, batch=_SMALL)), rng
-        )  # what is done but once is not to be timed
-        return _run(plan, rng)
+        _run(replace(plan, recipe=replace(plan.recipe, batch=_SMALL)), rng)
+        found = [_run(plan, rng)]
+        while len(found) < _REPETITIONS and sum(each.cpu_seconds for each in found) < _PATIENCE_SECONDS:
+            found.append(_run(plan, rng))
+        return min(found, key=lambda each: each.cpu_seconds)
     finally:
         torch.set_num_threads(threads)
 
@@ -86,7 +100,11 @@ def _run(plan: Plan, rng: Randomness) -> StepCosts:
     networks = {party: secretly(engine, plan.network) for party, engine in engines.items()}
     begin = time.process_time()
     traffic = _played(plan, engines, networks)
-    return StepCosts(traffic.rounds, traffic.sent_bytes, traffic.phases, time.process_time() - begin)
+    cpu_seconds = time.process_time() - begin
+    alike = {receiver for _, _, receiver, _ in traffic.messages}
+    turns = {(number, receiver) for number, sender, receiver, _ in traffic.messages if sender in alike}
+    waits = {number for number, _ in turns}
+    return StepCosts(traffic.rounds, traffic.sent_bytes, traffic.phases, len(waits), len(turns), cpu_seconds)
 
 
 def _engines(plan: Plan, rng: Randomness) -> dict[PartyId, Engine]:

@@ -1,6 +1,6 @@
 """Networks of torch as layers on secrets: an ordinary `torch.nn.Sequential` of layers that are known here."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,7 +22,6 @@ from mdl.mpc.layers import (
     Padding,
     Relu,
     Window,
-    named,
 )
 from mdl.mpc.rounds import phase, together
 from mdl.mpc.secret import Secret
@@ -53,9 +52,12 @@ class Network:
 
     Attributes:
         layers: in order. Weights are transposed: (inputs, outputs).
+        names: of the layers, each its place in torch's network and its class there: ``1 Linear``. What it
+            costs is counted under these.
     """
 
     layers: list[Layer]
+    names: Sequence[str]
 
     async def forward(self, engine: Engine, images: Secret, *, training: bool = False) -> Secret:
         """Give the scores of a batch, shape (n, classes).
@@ -66,11 +68,23 @@ class Network:
             training: drop what is to be dropped, and normalise by the batch; else answer as well as can be.
         """
         values = images
-        for number, layer in enumerate(self.layers):
-            values = await phase(
-                f"forward {named(number, layer)}", layer.forward(engine, values, training=training)
-            )
+        for name, layer in zip(self.names, self.layers, strict=True):
+            values = await phase(f"forward {name}", layer.forward(engine, values, training=training))
         return values
+
+    async def backward(self, engine: Engine, gradient: Secret) -> list[tuple[int, Secret]]:
+        """Lead the gradient by the scores back through the layers, to the first that has parameters.
+
+        Returns:
+            Each layer's number with the gradient by its values.
+        """
+        lowest = next(number for number, layer in enumerate(self.layers) if layer.parameters)
+        found: list[tuple[int, Secret]] = []
+        for number in range(len(self.layers) - 1, lowest, -1):
+            found.append((number, gradient))
+            layer = self.layers[number]
+            gradient = await phase(f"backward {self.names[number]}", layer.backward(engine, gradient))
+        return [*found, (lowest, gradient)]
 
     async def opened(self, engine: Engine) -> Tensor:
         """Let all parties know the parameters, as one vector in the order of torch, float64."""
@@ -99,7 +113,7 @@ class Network:
             network: the one that this was made of; it stays as it is at parties that are not told.
             receiver: who is told; None for all holders.
         """
-        pairs = zip(_translatable(network), self.layers, strict=True)
+        pairs = zip(_translatable(network).values(), self.layers, strict=True)
         kept = [(into, name, secret) for into, layer in pairs for name, secret in layer.statistics.items()]
         if receiver is None:
             found = await together(*(engine.open(secret) for *_, secret in kept))
@@ -116,11 +130,13 @@ def secretly(engine: Engine, network: nn.Module) -> Network:
     Raises:
         OutOfRange: a parameter is too large.
     """
-    return Network([_translated(engine, layer) for layer in _translatable(network)])
+    found = _translatable(network)
+    names = [f"{place} {type(layer).__name__}" for place, layer in found.items()]
+    return Network([_translated(engine, layer) for layer in found.values()], names)
 
 
-def _translatable(network: nn.Module) -> list[nn.Module]:
-    return [layer for _, layer in _leaves(network) if not isinstance(layer, nn.Identity)]
+def _translatable(network: nn.Module) -> Mapping[str, nn.Module]:
+    return {place: layer for place, layer in _leaves(network) if not isinstance(layer, nn.Identity)}
 
 
 def _leaves(network: nn.Module) -> Iterator[tuple[str, nn.Module]]:

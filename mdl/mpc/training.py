@@ -8,7 +8,6 @@ from torch import Tensor
 from mdl.mpc.engine import Engine
 from mdl.mpc.fixed import FRACTION_BITS
 from mdl.mpc.functions import Softmax, largest, logarithms, softmax
-from mdl.mpc.layers import backward
 from mdl.mpc.networks import Network
 from mdl.mpc.optimisers import Optimiser
 from mdl.mpc.rounds import phase
@@ -46,7 +45,7 @@ async def step(
     scores = await network.forward(engine, images, training=True)
     found = await phase("softmax", softmax(engine, scores))
     gradient = found.probabilities - (labels << FRACTION_BITS)
-    back = await backward(engine, network.layers, gradient)
+    back = await network.backward(engine, gradient)
     await phase("update", optimiser.step(engine, network.layers, back))
     return Answers(scores, found)
 

@@ -54,7 +54,9 @@ def bytes_by_kind(runs: Sequence[Run]) -> Picture | None:
     longest = max((flow.size_bytes for flows in found for flow in flows), default=0)
     unit, unit_bytes = units.byte_unit(longest)
     panels = [[_flow_bar(flow, unit_bytes) for flow in flows] for flows in found]
-    layers = [Layer("sent by workers", drawing.BLUE), Layer("sent by the manager", drawing.ORANGE)]
+    layers = [Layer("sent by workers", drawing.BLUE)]
+    if beside := " or ".join(dict.fromkeys(run.beside for run in runs if run.beside)):
+        layers.append(Layer(f"sent by the {beside}", drawing.ORANGE))
     figure = _stacked(runs, title, panels, layers)
     if figure is None:
         return None
@@ -74,8 +76,8 @@ def time_by_activity(runs: Sequence[Run]) -> Picture | None:
     longest = max((sum(sums.values()) for parties in spent for sums in parties.values()), default=0.0)
     unit, unit_seconds = units.time_unit(longest)
     panels = [
-        [_party_bar(party_name(party), sums, names, unit_seconds) for party, sums in parties.items()]
-        for parties in spent
+        [_party_bar(run.name_of(party), sums, names, unit_seconds) for party, sums in parties.items()]
+        for run, parties in zip(runs, spent, strict=True)
     ]
     figure = _stacked(runs, title, panels, list(_activity_layers(names)))
     if figure is None:

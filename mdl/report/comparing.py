@@ -11,7 +11,6 @@ from mdl.report import naming, units
 from mdl.report.groups import Group, group_runs, known, varied_settings, written
 from mdl.report.quantities import ACCURACY, KEPT, SHOWN
 from mdl.report.runs import Run
-from mdl.report.systems import traits_of
 from mdl.report.tables import Table
 
 TRAITS: Final = ("learns", "loss")
@@ -108,7 +107,7 @@ def as_json(runs: Sequence[Run]) -> bytes:
 
 
 def _traits(run: Run) -> Mapping[str, str | None]:
-    found = traits_of(run)
+    found = run.traits
     return {key: getattr(found, key, None) for key in TRAITS}
 
 

@@ -125,6 +125,7 @@ def _section(run: Run, name: str) -> Section:
         tables.epochs(run),
         tables.phases(run),
         tables.messages(run),
+        tables.traffic(run),
         tables.times(run),
         tables.contributions(run),
     )

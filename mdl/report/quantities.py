@@ -65,6 +65,12 @@ def _bytes(run: Run) -> float | None:
     return sum(filter(None, run.summary.bytes.values())) if run.summary.bytes else None
 
 
+def _bytes_beside(run: Run) -> float | None:
+    """Give what was sent by who is no manager and no worker."""
+    others = [size for who, size in run.summary.bytes.items() if who not in ("up", "down", "workers")]
+    return others[0] if others else None
+
+
 def _bytes_epoch(run: Run) -> float | None:
     sent = _bytes(run)
     return sent / run.epochs if sent is not None and run.epochs else None
@@ -122,6 +128,8 @@ SHOWN: Final = (
     EPSILON_RECORD,
     Quantity("bytes_up", "bytes up", lambda run: run.summary.bytes.get("up"), units.size),
     Quantity("bytes_down", "bytes down", lambda run: run.summary.bytes.get("down"), units.size),
+    Quantity("bytes_workers", "bytes of workers", lambda run: run.summary.bytes.get("workers"), units.size),
+    Quantity("bytes_beside", "bytes of the dealer", _bytes_beside, units.size),
     SECONDS,
     Quantity("missed_share", "missed", lambda run: run.summary.missed_share, units.percent),
 )

@@ -8,13 +8,17 @@ import json
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import msgspec
 
-from mdl.errors import MdlError
+from mdl.config import Experiment, parse
+from mdl.errors import ConfigError, MdlError, party_name
 from mdl.ledger import LedgerEntry
+from mdl.party import MANAGER, PartyId
+from mdl.system import Traits
 
 EXPERIMENT: Final = "experiment.toml"
 ENVIRONMENT: Final = "environment.json"
@@ -106,7 +110,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
             ``alone_worst``.
         seconds: by ``total``, ``start`` and the ledger's activities (these in the mean over the workers).
         cpu_seconds: of all parties together.
-        bytes: by ``up`` (sent by workers) and ``down`` (sent by the manager).
+        bytes: by ``up`` (sent by workers) and ``down`` (sent by the manager); where there is none, by
+            ``workers`` and by who is beside them, ``dealer`` say.
         missed_share: of all sums that were due, opened or missed, in [0, 1].
         saturated: values that were cut to the encoding's range.
         fairness: Jain's index, and how many of each worker's contributions were taken.
@@ -178,6 +183,35 @@ class Run:
     def simulated(self) -> bool:
         """Whether its seconds are those of a virtual clock."""
         return self.summary.clock == "virtual"
+
+    @cached_property
+    def _parsed(self) -> Experiment | None:
+        """The experiment; None where its file is none that can be read today."""
+        try:
+            return parse(self.settings)
+        except ConfigError:
+            return None
+
+    @property
+    def traits(self) -> Traits | None:
+        """What sets its system apart; None where that is unknown."""
+        return self._parsed.system.traits(self._parsed.workers) if self._parsed else None
+
+    @property
+    def led(self) -> bool:
+        """Whether there was a manager, as far as is known."""
+        return self._parsed is None or self._parsed.led
+
+    @property
+    def beside(self) -> str:
+        """What party 0 is called; empty where there is none, or it talks with nobody."""
+        if self._parsed is None:
+            return party_name(MANAGER)
+        return self._parsed.beside if self._parsed.linked else ""
+
+    def name_of(self, party: PartyId) -> str:
+        """Name a party as a person would."""
+        return self.beside or party_name(party) if party == MANAGER else party_name(party)
 
     @property
     def epochs(self) -> int:

@@ -36,7 +36,13 @@ class Spread:
 
 @dataclass(frozen=True)
 class Flow:
-    """The messages of one kind, each counted once, by its sender: `up` by workers, `down` by the manager."""
+    """The messages of one kind, each counted once, by its sender.
+
+    Attributes:
+        kind: of the messages.
+        up: sent by workers, to a manager or to one another.
+        down: sent by the manager, or by who is beside the workers where there is none.
+    """
 
     kind: str
     up: Traffic
@@ -223,6 +229,18 @@ def _phase(name: str, parties: Sequence[Sequence[Metric]]) -> PhaseCost:
         sum(each.computing_seconds or 0.0 for metrics in parties for each in metrics) / len(parties),
         sum(each.waiting_seconds or 0.0 for metrics in parties for each in metrics) / len(parties),
     )
+
+
+def traffic(run: Run) -> Mapping[PartyId, tuple[int, int]]:
+    """Sum up the bytes that each party sent, and those that it received."""
+    found: dict[PartyId, tuple[int, int]] = {}
+    for entry in run.ledger:
+        sent, received = found.get(entry.party, (0, 0))
+        found[entry.party] = (
+            sent + total(entry.sent.values()).size_bytes,
+            received + total(entry.received.values()).size_bytes,
+        )
+    return {party: found[party] for party in sorted(found)}
 
 
 def total(parts: Iterable[Traffic]) -> Traffic:

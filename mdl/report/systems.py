@@ -3,8 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from mdl.config import parse
-from mdl.errors import ConfigError
 from mdl.report import naming, units
 from mdl.report.groups import Group, group_runs, known, written
 from mdl.report.quantities import (
@@ -21,7 +19,6 @@ from mdl.report.quantities import (
 )
 from mdl.report.runs import Run
 from mdl.report.tables import Table
-from mdl.system import Traits
 
 _FIGURES: Final = (
     ACCURACY,
@@ -62,15 +59,6 @@ def system_of(run: Run) -> str:
     """Name a run's system as its file does: its type, mode, scheme and graph."""
     settings = dict(naming.flatten(run.settings))
     return ", ".join(str(settings[key]) for key in _TELLING if key in settings)
-
-
-def traits_of(run: Run) -> Traits | None:
-    """Give what sets a run's system apart; None where its file is none that can be read today."""
-    try:
-        experiment = parse(run.settings)
-    except ConfigError:
-        return None
-    return experiment.system.traits(experiment.workers)
 
 
 def shared(runs: Sequence[Run]) -> str:
@@ -167,5 +155,5 @@ def _name(group: Group) -> str:
 
 
 def _traits(group: Group) -> tuple[str, str]:
-    found = traits_of(group.runs[0])
+    found = group.runs[0].traits
     return (found.learns, found.loss) if found else (units.UNKNOWN, units.UNKNOWN)

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import compress
 from typing import Any, Final, TypeAlias
 
 from mdl.errors import party_name
@@ -52,7 +54,7 @@ def differences(runs: Sequence[Run], names: Sequence[str]) -> Table:
 
 
 def epochs(run: Run) -> Table:
-    """List what was scored and opened, epoch by epoch."""
+    """List what was scored and opened, epoch by epoch; what was not counted has no column."""
     head = (
         "epoch",
         naming.clock([run]) or "since start",
@@ -80,17 +82,32 @@ def epochs(run: Run) -> Table:
         )
         for row in series.epoch_rows(run)
     ]
-    return Table("Epoch by epoch", head, rows)
+    known = [not rows or {row[column] for row in rows} != {units.UNKNOWN} for column in range(len(head))]
+    return Table("Epoch by epoch", list(compress(head, known)), [list(compress(row, known)) for row in rows])
 
 
 def messages(run: Run) -> Table:
-    """List messages and bytes by kind and direction."""
-    head = ("kind", "messages up", "bytes up", "messages down", "bytes down", "bytes a message")
+    """List messages and bytes by kind and direction; without a manager by who sent them."""
+    by_workers, beside = ("up", "down") if run.led else ("of workers", f"of the {run.beside}")
+    two = run.led or bool(run.beside)
+    head = ["kind", f"messages {by_workers}", f"bytes {by_workers}"]
+    head += [f"messages {beside}", f"bytes {beside}"] if two else []
     rows = []
     for flow in series.flows(run):
         both = series.total((flow.up, flow.down))
-        rows.append((flow.kind, *_cells(flow.up), *_cells(flow.down), _mean_size(both)))
-    return Table("Messages by kind", head, rows)
+        rows.append((flow.kind, *_cells(flow.up), *(_cells(flow.down) if two else ()), _mean_size(both)))
+    return Table("Messages by kind", [*head, "bytes a message"], rows)
+
+
+def traffic(run: Run) -> Table:
+    """List what each party sent and received, where no manager sends what others receive."""
+    found = {} if run.led or not run.ledger else series.traffic(run)
+    rows = [
+        (run.name_of(party), units.size(sent), units.size(received))
+        for party, (sent, received) in found.items()
+        if sent or received
+    ]
+    return Table("Bytes by party", ("party", "sent", "received"), rows)
 
 
 def times(run: Run) -> Table:
@@ -98,7 +115,7 @@ def times(run: Run) -> Table:
     spent = series.time_spent(run)
     names = series.activities(spent.values())
     rows = [
-        (party_name(party), *(units.duration(sums.get(name, 0.0)) for name in names))
+        (run.name_of(party), *(units.duration(sums.get(name, 0.0)) for name in names))
         for party, sums in spent.items()
     ]
     return Table(_timed("Time by party", [run]), ("party", *names), rows if names else [])
@@ -164,7 +181,8 @@ def environment(run: Run) -> Table:
 
 def weights(run: Run) -> Table:
     """List the hashes of the final parameters."""
-    return Table("Final weights", ("model", "SHA-256"), list(_flatten(run.summary.weights)))
+    rows = [(model, found) for model, found in _flatten(run.summary.weights) if found != units.UNKNOWN]
+    return Table("Final weights", ("model", "SHA-256"), rows)
 
 
 def departures(run: Run) -> Sequence[str]:
@@ -177,10 +195,11 @@ def departures(run: Run) -> Sequence[str]:
 def _topics(runs: Sequence[Run]) -> Iterator[tuple[str, Mapping[str, Figure]]]:
     yield "Experiment", _EXPERIMENT
     yield "Accuracy on the test set", _ACCURACY
+    yield "Security of the computation", _SECRECY
     yield "Privacy", privacy.FIGURES
     yield _timed("How long it took", runs), _times(runs)
     yield _timed("Pace and fairness", runs), _pace(runs)
-    yield "Bytes on the links", _BYTES
+    yield "Bytes on the links", _links(runs)
     yield "What went astray", _LOSSES
     yield "Result", {"weights of the global model, SHA-256": _global_hash}
 
@@ -263,16 +282,40 @@ def _seconds(name: str) -> Figure:
     )
 
 
-def _bytes(direction: str) -> Figure:
+def _links(runs: Sequence[Run]) -> Mapping[str, Figure]:
+    """Name what was sent up and down where there was a manager, and else who sent it."""
+    beside = {run.beside: f"sent by the {run.beside}" for run in runs if not run.led and run.beside}
+    return {
+        "up (sent by workers)": _bytes("up", lambda run: run.led),
+        "down (sent by the manager)": _bytes("down", lambda run: run.led),
+        "sent by workers": _bytes("workers", lambda run: not run.led),
+        **{title: _bytes(name, partial(_is_beside, name)) for name, title in beside.items()},
+    }
+
+
+def _is_beside(name: str, run: Run) -> bool:
+    return not run.led and run.beside == name
+
+
+def _bytes(key: str, applies: Callable[[Run], bool]) -> Figure:
+    by_workers = key in ("up", "workers")
+
     def figure(run: Run) -> str:
-        known = run.summary.bytes.get(direction)
-        if known is not None:
+        if not applies(run):
+            return units.UNKNOWN
+        if (known := run.summary.bytes.get(key)) is not None:
             return units.size(known)
         flows = series.flows(run)
-        counted = sum((flow.up if direction == "up" else flow.down).size_bytes for flow in flows)
+        counted = sum((flow.up if by_workers else flow.down).size_bytes for flow in flows)
         return _estimate(units.size, counted if flows else None)
 
     return figure
+
+
+def _secrecy(what: str) -> Figure:
+    return lambda run: (
+        getattr(run.traits.secrecy, what) if run.traits and run.traits.secrecy else units.UNKNOWN
+    )
 
 
 def _estimate(write: Callable[[float | None], str], value: float | None) -> str:
@@ -376,9 +419,12 @@ _ACCURACY: Final[Mapping[str, Figure]] = {
     f"{GAIN}, {GAIN_OVER}": _gain,
 }
 
-_BYTES: Final[Mapping[str, Figure]] = {
-    "up (sent by workers)": _bytes("up"),
-    "down (sent by the manager)": _bytes("down"),
+_SECRECY: Final[Mapping[str, Figure]] = {
+    "security model": _secrecy("model"),
+    "who together would know everything": _secrecy("together"),
+    "who does not follow the protocol": _secrecy("deviating"),
+    "the model is opened to": _secrecy("opened"),
+    "rounding of quotients": _secrecy("rounding"),
 }
 
 _LOSSES: Final[Mapping[str, Figure]] = {

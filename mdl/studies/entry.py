@@ -65,6 +65,7 @@ class Ending:
 def enter(pipe: Connection, call: Call) -> None:
     """Make the call, and tell over `pipe` how it went."""
     os.setsid()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # see `mdl.forks`
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     _print_into(call.log)

@@ -12,13 +12,14 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from multiprocessing import connection, forkserver
+from multiprocessing import connection
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from types import FrameType
 from typing import Any, Final, Literal, TypeAlias
 
+from mdl.forks import start_forkserver
 from mdl.studies.entry import Call, Ending, enter
 
 POLL_SECONDS: Final = 0.2
@@ -75,9 +76,7 @@ def call_all(
     assert len({call.name for call in calls}) == len(calls)
     if not calls:
         return {}
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["mdl.studies.work", *preload])
-    forkserver.ensure_running()
+    start_forkserver(["mdl.studies.work", *preload])
     with _presses() as presses:
         return _Crew(calls, jobs, watch, presses).work()
 

@@ -94,6 +94,6 @@ def _figures(summary: Mapping[str, Any]) -> Sequence[str]:
         return ["-"] * len(_FIGURES)
     accuracy, sent = summary["accuracy"], summary["bytes"]
     score = next((accuracy[key] for key in ("global", "pooled", "own_mean") if key in accuracy), None)
-    size = human_bytes(sent["up"] + sent["down"]) if sent else "-"
+    size = human_bytes(sum(sent.values())) if sent else "-"
     shown = "-" if score is None else f"{score:.4f}"
     return [str(summary["epochs"]), shown, size, human_seconds(summary["seconds"]["total"])]

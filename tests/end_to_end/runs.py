@@ -129,11 +129,19 @@ def events(path: Path) -> list[dict[str, Any]]:
 
 
 async def command(
-    *arguments: str, stdout: int = asyncio.subprocess.PIPE, stderr: int = asyncio.subprocess.PIPE
+    *arguments: str,
+    stdout: int = asyncio.subprocess.PIPE,
+    stderr: int = asyncio.subprocess.PIPE,
+    terminal: bool = False,
 ) -> asyncio.subprocess.Process:
-    """Start a command of ``mdl``; what a test leaves of it :func:`stop_all` ends."""
+    """Start a command of ``mdl``; what a test leaves of it :func:`stop_all` ends.
+
+    With `terminal` its processes are a group of their own, so that a test can press Ctrl-C for all of them.
+    """
     line = (sys.executable, "-m", "mdl", *arguments)
-    process = await asyncio.create_subprocess_exec(*line, stdout=stdout, stderr=stderr)
+    process = await asyncio.create_subprocess_exec(
+        *line, stdout=stdout, stderr=stderr, start_new_session=terminal
+    )
     _started.append(process)
     return process
 

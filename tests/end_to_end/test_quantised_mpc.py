@@ -16,7 +16,7 @@ from mdl.errors import party_name
 from mdl.rehearsal import cast
 from mdl.simulator import simulate
 from mdl.vectors import fingerprint
-from tests.end_to_end.runs import Run, all_gone, command, start
+from tests.end_to_end.runs import Run, all_gone, command, family, start
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
@@ -131,6 +131,39 @@ async def test_a_model_that_stays_shared_answers_whoever_asks_and_nobody_else(tm
         scores = learner.network(torch.from_numpy(images)).numpy()
     np.testing.assert_allclose(found[:, 3:], scores, atol=2e-3)
     np.testing.assert_array_equal(found[:, 2], labels)
+
+
+async def test_ctrl_c_ends_a_question_in_one_line_and_leaves_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "mpc.toml"
+    file.write_text(TABLES.format(pause=0.0).replace("epochs = 4", "epochs = 1"))
+    shared = await (await start(tmp_path / "shared", str(file))).end()
+    process = await command("infer", str(shared.folder), terminal=True)
+    assert process.stderr is not None
+    assert await process.stderr.readline() == b"mdl: reading the data set\n"  # torch is imported meanwhile
+    pids = family(process.pid)
+    os.killpg(process.pid, signal.SIGINT)
+    said, problems = await process.communicate()
+    assert process.returncode == 130
+    assert (said, problems) == (b"", b"mdl: interrupted: nothing is answered\n")
+    assert not list(shared.folder.glob("*-answers"))
+    assert await all_gone(pids) == set()
+
+
+async def test_what_keeps_no_shares_says_so(tmp_path: Path) -> None:
+    file = tmp_path / "mpc.toml"
+    file.write_text(TABLES.format(pause=0.0).replace("epochs = 4", "epochs = 1"))
+    other = ("--set", "system.type=fedavg", "--set", "learning.local_steps=1")
+    for arguments, said in [
+        ((), "was simulated, and a simulation keeps no shares: train with mdl run, then ask"),
+        (other, "is a run of fedavg, and only what quantised-mpc trains can be asked in secret; its model"),
+    ]:
+        out = tmp_path / f"runs-{len(arguments)}"
+        simulation = await command("simulate", str(file), *arguments, "--out", str(out))
+        await simulation.communicate()
+        process = await command("infer", *map(str, out.iterdir()))
+        _, problems = await process.communicate()
+        assert process.returncode == 2
+        assert said in problems.decode()
 
 
 async def test_who_cannot_be_asked_is_said(tmp_path: Path) -> None:

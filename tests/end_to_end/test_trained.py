@@ -37,7 +37,7 @@ async def test_workers_with_models_of_their_own_leave_each_its_own(tmp_path: Pat
         'name = "own"\nworkers = 2\nepochs = 1\n[system]\ntype = "standalone"\n'
         '[learning]\nmodels = ["digits-mlp", "mlp"]\ntrain_limit = 60\n'
     )
-    ended = await (await start(tmp_path / "runs", file)).end()
+    ended = await (await start(tmp_path / "runs", str(file))).end()
     assert ended.code == 0, ended.output
     assert weights(ended.folder / "model-1.safetensors") == ended.summary["weights"]["workers"]["1"]
     shapes = {

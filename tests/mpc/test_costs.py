@@ -1,5 +1,7 @@
 """What a step costs before a run: what one sends, by phases that add up to the whole."""
 
+from dataclasses import replace
+
 from torch import nn, ones, uint8
 
 from mdl.learning.networks_a_to_d import network_a
@@ -27,13 +29,34 @@ def test_phases_add_up_and_are_named_after_the_layers() -> None:
     network = nn.Sequential(nn.Flatten(), nn.Linear(64, 20), nn.ReLU(), nn.Linear(20, 10))
     found = tried(plan(network, 1, 8, 8, batch=16), SystemRandomness())
     assert list(found.phases) == [
-        *("inputs", "forward 1 Dense", "forward 2 Relu", "forward 3 Dense", "softmax"),
-        *("backward 3 Dense", "backward 2 Relu", "update"),
+        *("inputs", "forward 1 Linear", "forward 2 ReLU", "forward 3 Linear", "softmax"),
+        *("backward 3 Linear", "backward 2 ReLU", "update"),
     ]
     assert sum(each.sent_bytes for each in found.phases.values()) == sum(found.sent_bytes.values())
     assert sum(each.rounds for each in found.phases.values()) == found.rounds
     # A product of 16 by 20 results with its rounding.
-    assert found.phases["forward 1 Dense"].sent_bytes == 30 * 16 * 20
+    assert found.phases["forward 1 Linear"].sent_bytes == 30 * 16 * 20
+
+
+def test_layers_are_called_as_in_torch_wherever_they_are() -> None:
+    first = nn.Sequential(nn.Conv2d(1, 3, 3), nn.MaxPool2d(2), nn.ReLU())
+    network = nn.Sequential(first, nn.Identity(), nn.Flatten(), nn.Linear(27, 10))
+    found = tried(plan(network, 1, 8, 8, batch=16), SystemRandomness())
+    assert list(found.phases)[1:-1] == [
+        *("forward 0.0 Conv2d", "forward 0.1 MaxPool2d", "forward 0.2 ReLU", "forward 3 Linear"),
+        *("softmax", "backward 3 Linear", "backward 0.2 ReLU", "backward 0.1 MaxPool2d"),
+    ]
+
+
+def test_nobody_waits_for_a_dealer_which_waits_for_nobody() -> None:
+    network = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
+    three = tried(plan(network, 1, 8, 8, batch=16), SystemRandomness())
+    assert three.waits == three.rounds
+    assert three.waits < three.turns <= 3 * three.rounds
+    dealt = replace(plan(network, 1, 8, 8, batch=16), security="dealer", holders=2)
+    found = tried(dealt, SystemRandomness())
+    assert found.waits < found.rounds
+    assert found.turns <= 2 * found.waits
 
 
 def test_rounds_are_counted_by_phase() -> None:

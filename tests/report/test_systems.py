@@ -13,7 +13,6 @@ from mdl.report.systems import (
     shared,
     system_of,
     systems_table,
-    traits_of,
     traits_table,
 )
 from tests.report.run_folder import make_run, resummarise, write_lines
@@ -100,7 +99,7 @@ def test_a_run_that_ended_early_has_no_figures_and_is_called_so(tmp_path: Path) 
 
 def test_what_a_system_says_of_itself_stands_in_the_table(tmp_path: Path) -> None:
     made = run(tmp_path, "a", COORDINATED)
-    traits = traits_of(made)
+    traits = made.traits
     assert traits is not None
     found = cells(traits_table([made]), "a")
     assert (found["who learns what"], found["a worker is lost"]) == (traits.learns, traits.loss)
@@ -110,7 +109,7 @@ def test_a_file_of_other_times_leaves_the_words_open(tmp_path: Path) -> None:
     made = run(tmp_path, "a", FEDAVG)
     (made.folder / "experiment.toml").write_text('name = "a"\nworkers = 5\n[system]\ntype = "bygone"\n')
     strange = resummarise(made.folder)
-    assert traits_of(strange) is None
+    assert strange.traits is None
     assert cells(traits_table([strange]), "a")["a worker is lost"] == "–"
 
 

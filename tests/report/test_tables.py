@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 
+from mdl.config import parse
 from mdl.report import tables
 from mdl.report.runs import Run, read_run
 from mdl.report.tables import Table
@@ -46,7 +47,62 @@ def test_a_resumed_run_says_what_its_figures_count(tmp_path: Path) -> None:
 
 def test_a_run_without_a_global_model_has_no_hash_of_one(tmp_path: Path) -> None:
     run = resummarise(make_run(tmp_path / "run"), weights={"global": None, "workers": {"1": "ab"}})
-    assert tables.weights(run).rows == [("global", "–"), ("workers.1", "ab")]
+    assert tables.weights(run).rows == [("workers.1", "ab")]
+
+
+def of_system(folder: Path, system: Any, **changes: Any) -> Run:
+    """Make a run with the file of a real experiment."""
+    made = make_run(folder, name=folder.name, system=system["type"])
+    tables_ = {"name": folder.name, "workers": 3, "epochs": 12, "system": system}
+    (made / "experiment.toml").write_text(parse({**tables_, "learning": {"batch": 16}}).to_toml())
+    return resummarise(made, missed=None, missed_share=None, saturated=None, **changes)
+
+
+DEALER = {"type": "quantised-mpc", "security": "dealer", "opening": 2}
+
+
+def test_a_dealer_is_called_so_wherever_it_occurs(tmp_path: Path) -> None:
+    run = of_system(tmp_path / "dealt", DEALER, bytes={"workers": 52_000_000, "dealer": 21_000_000})
+    found = compare(run)
+    assert found["sent by workers"] == ("52.0 MB",)
+    assert found["sent by the dealer"] == ("21.0 MB",)
+    assert not {"up (sent by workers)", "down (sent by the manager)", "missed blocks"} & found.keys()
+    assert list(tables.messages(run).head)[1:5] == [
+        *("messages of workers", "bytes of workers", "messages of the dealer", "bytes of the dealer"),
+    ]
+    assert tables.times(run).rows[0][0] == "dealer"
+    sent = {row[0]: row[1:] for row in tables.traffic(run).rows}
+    assert list(sent) == ["dealer", *(f"worker {number}" for number in range(1, 6))]
+    assert sent["worker 1"] == ("14.3\u202fMB", "4.03\u202fMB")
+
+
+def test_where_all_are_alike_nothing_goes_up_or_down(tmp_path: Path) -> None:
+    run = of_system(tmp_path / "alike", {"type": "decentralised"}, bytes={"workers": 52_000_000})
+    led = read_run(make_run(tmp_path / "led"))
+    found = compare(run, led)
+    assert found["sent by workers"] == ("52.0 MB", "–")
+    assert found["up (sent by workers)"] == ("–", "52.0 MB")
+    assert list(tables.messages(run).head) == [
+        *("kind", "messages of workers", "bytes of workers", "bytes a message"),
+    ]
+    assert tables.traffic(led).rows == []
+
+
+def test_epochs_have_no_column_of_what_was_not_counted(tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "run")
+    everything = tables.epochs(read_run(folder)).head
+    write_lines(folder / "metrics.jsonl", [evaluated(1.0, 1, 1, "global", 0.5)])
+    assert list(tables.epochs(read_run(folder)).head) == ["epoch", "since start", "global", "loss"]
+    assert {"opened", "missed", "workers"} < set(everything)
+
+
+def test_a_computation_on_secrets_says_what_it_rests_on(tmp_path: Path) -> None:
+    found = compare(of_system(tmp_path / "secret", DEALER), read_run(make_run(tmp_path / "other")))
+    assert found["security model"][0].startswith("dealer: additive sharing with a dealer, semi-honest")
+    assert found["who together would know everything"][0] == "all holders together, or one with the dealer"
+    assert found["who does not follow the protocol"][0] == "can falsify the result unnoticed"
+    assert found["the model is opened to"][0] == "worker 2 alone"
+    assert found["rounding of quotients"] == ("probabilistic", "–")
 
 
 def test_what_no_run_recorded_has_no_row(tmp_path: Path) -> None:

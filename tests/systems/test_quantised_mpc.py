@@ -375,11 +375,17 @@ def test_layers_that_are_not_computed_in_secret_are_refused_by_name() -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"workers": 4}, 'workers: 4, but 3 share secrets under security = "rep3"'),
-        ({"system": {"opening": 4}}, "system.opening: 4, but there are workers 1 to 3"),
+        (
+            {"workers": 4},
+            'workers: 4, but under system.security = "rep3" there are 3, .*; for 4 there is rep4, d',
+        ),
+        ({"workers": 11}, "2 to 10 can train in secret at all"),
+        ({"system": {"opening": 4}}, "system.opening: 4, but there are workers 1 to 3; or say all, or none"),
         ({"system": {"opening": "none", "security": "spdz2k"}}, 'system.opening: "none", but under'),
-        ({"learning": {"batch": 48}}, "learning.batch: 48"),
-        ({"learning": {"batch": 2}}, "learning.batch: 2"),
+        ({"learning": {"batch": 48}}, "learning.batch: 48, .*power of two, 4 or more: .*; take 32 or 64"),
+        ({"learning": {"batch": 3}}, "learning.batch: 3, .*power of two, 4 or more: .*; take 4"),
+        ({"learning": {"batch": 2}}, "learning.batch: 2, .*power of two, 4 or more: .*; take 4"),
+        ({"stop": {"patience": 2}}, "stop: without a manager nobody can end the run for all"),
         ({"learning": {"privacy": {"type": "dp-sgd", "epsilon": 1.0, "delta": 1e-5}}}, "learning.privacy"),
     ],
 )

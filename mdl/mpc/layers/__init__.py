@@ -4,7 +4,7 @@ from mdl.mpc.layers.convolution import Convolution
 from mdl.mpc.layers.dense import Dense, Relu
 from mdl.mpc.layers.dropout import Dropout
 from mdl.mpc.layers.images import Flatten, Padding
-from mdl.mpc.layers.layer import STATISTIC_BITS, Gradient, Layer, Sum, backward, named
+from mdl.mpc.layers.layer import STATISTIC_BITS, Gradient, Layer, Sum
 from mdl.mpc.layers.normalisation import BatchNorm
 from mdl.mpc.layers.pooling import AvgPool, MaxPool
 from mdl.mpc.layers.window import Window
@@ -24,6 +24,4 @@ __all__ = [
     "Relu",
     "Sum",
     "Window",
-    "backward",
-    "named",
 ]

@@ -1,12 +1,11 @@
-"""What a layer on secrets does, and how gradients go back through several."""
+"""What a layer on secrets does."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from mdl.mpc.engine import Bilinear, Engine
 from mdl.mpc.fixed import FRACTION_BITS
-from mdl.mpc.rounds import phase
 from mdl.mpc.secret import Secret
 
 STATISTIC_BITS: Final = 20
@@ -73,22 +72,3 @@ class Unweighted:
         """See `Layer`."""
         del gradient
         return {}
-
-
-async def backward(engine: Engine, layers: Sequence[Layer], gradient: Secret) -> list[tuple[int, Secret]]:
-    """Lead a gradient back through the layers; give each one's number with the gradient by its values.
-
-    It is led no further than to the first layer that has parameters.
-    """
-    lowest = next(number for number, layer in enumerate(layers) if layer.parameters)
-    found: list[tuple[int, Secret]] = []
-    for number in range(len(layers) - 1, lowest, -1):
-        found.append((number, gradient))
-        layer = layers[number]
-        gradient = await phase(f"backward {named(number, layer)}", layer.backward(engine, gradient))
-    return [*found, (lowest, gradient)]
-
-
-def named(number: int, layer: Layer) -> str:
-    """Name a layer of a network, for who counts what it costs."""
-    return f"{number} {type(layer).__name__}"

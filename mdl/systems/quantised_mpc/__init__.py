@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from mdl.party import Party, PartyId
-from mdl.system import Learner, Outcome, Task, Traits
+from mdl.system import Learner, Outcome, Secrecy, Task, Traits
 from mdl.systems.quantised_mpc.settings import QuantisedMpcSettings
 from mdl.vectors import Floats
 
@@ -65,6 +65,16 @@ class QuantisedMpc(QuantisedMpcSettings):
         return Traits(
             learns=f"{learns}; all: counts of right answers{losses}; {everything}: all data",
             loss="the run ends, and can be resumed" if self.resumable else "the run ends",
+            beside="dealer",
+            secrecy=Secrecy(
+                f"{self.security}: {self.model.title}",
+                everything,
+                self.model.deviating,
+                {"all": "all workers", "none": "nobody"}.get(
+                    str(self.opening), f"worker {self.opening} alone"
+                ),
+                self.rounding,
+            ),
         )
 
     async def run(self, party: Party, learner: Learner, task: Task) -> Outcome:

@@ -27,7 +27,7 @@ from mdl.systems.quantised_mpc.settings import QuantisedMpcSettings
 from mdl.vectors import Floats
 
 _MODEL: Final = "model"
-"""The record of this party's shares after an epoch; of the last one, of the parameters too."""
+"""The record of this party's shares after an epoch; of the last one, of the parameters and accuracy too."""
 
 _TESTED_AT_ONCE: Final = 500
 
@@ -91,7 +91,8 @@ class MpcParty:
         if found is None:
             return np.zeros(0, np.float32)
         parameters = found.astype(np.float32)
-        await self._keep(self._task.epochs, {**session.state(), "parameters": parameters})
+        opened = {"parameters": parameters, "accuracy": np.array(self._accuracy)}
+        await self._keep(self._task.epochs, {**session.state(), **opened})
         return parameters
 
     # -------------------------------------------------------------------------------------- Init
@@ -203,9 +204,9 @@ class MpcParty:
                 for first in range(0, count, _TESTED_AT_ONCE):
                     batch = next(own) if own else None
                     await session.answer(owner, min(_TESTED_AT_ONCE, count - first), batch)
-        right = await session.right_answers()
+        self._accuracy = await session.right_answers() / tested
         if session.number == 0:  # all holders have the same
-            self._party.record("evaluated", epoch, model="global", accuracy=right / tested)
+            self._party.record("evaluated", epoch, model="global", accuracy=self._accuracy)
 
     async def _keep(self, epoch: int, arrays: Arrays) -> None:
         await self._party.to_thread("record", self._task.journal.write, _MODEL, epoch, arrays)

@@ -71,8 +71,8 @@ class QuantisedMpcSettings(Settings):
         found = []
         if workers not in self.model.holders:
             found.append(
-                f"workers: {workers}, but {counts(self.model.holders)} share secrets under security = "
-                f'"{self.security}", each with data of its own'
+                f'workers: {workers}, but under system.security = "{self.security}" there are '
+                f"{counts(self.model.holders)}, each with data of its own; {_fitting(workers)}"
             )
         if self.opening == "none" and not self.resumable:
             found.append(
@@ -80,7 +80,9 @@ class QuantisedMpcSettings(Settings):
                 "a run: nobody could ask the model later; name who is to learn it"
             )
         if isinstance(self.opening, int) and self.opening > workers:
-            found.append(f"system.opening: {self.opening}, but there are workers 1 to {workers}")
+            found.append(
+                f"system.opening: {self.opening}, but there are workers 1 to {workers}; or say all, or none"
+            )
         return found
 
     def terms(self, workers: int) -> Mapping[str, str]:
@@ -111,3 +113,12 @@ class QuantisedMpcSettings(Settings):
         """Be the trusted authority: a key to sign with for each party."""
         identities = key_agreement.deal(self.roster(workers), rng=rng)
         return {identity.point: msgspec.msgpack.encode(identity) for identity in identities}
+
+
+def _fitting(workers: int) -> str:
+    """Say which security models there are for so many."""
+    names = [name for name, model in SECURITY.items() if workers in model.holders]
+    largest = max(max(model.holders) for model in SECURITY.values())
+    if not names:
+        return f"2 to {largest} can train in secret at all"
+    return f"for {workers} there is {', '.join(names)}"
