@@ -86,7 +86,6 @@ def infer(
 def _last_epoch(experiment: "Experiment", run: Path, asker: int) -> int:
     """Find the last epoch of which all parties have their shares."""
     from mdl.folder import FileJournal
-    from mdl.resumption import NOT_RESUMABLE
     from mdl.system import Answering
 
     if not isinstance(experiment.system, Answering):
@@ -97,8 +96,6 @@ def _last_epoch(experiment: "Experiment", run: Path, asker: int) -> int:
             ],
             "mdl infer",
         )
-    if not getattr(experiment.system, "resumable", True):
-        raise ConfigError([f"{run}: {NOT_RESUMABLE}"], "mdl infer")
     if asker > experiment.workers:
         raise ConfigError([f"{asker}, but there are workers 1 to {experiment.workers}"], "mdl infer --asker")
     roster = experiment.system.roster(experiment.workers)

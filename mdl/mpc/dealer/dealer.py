@@ -54,6 +54,10 @@ class Dealer(comparisons.Gates):
     async def check(self) -> None:
         """See `Engine`: parties are trusted to follow the protocol."""
 
+    async def resumed(self, secrets: Sequence[Secret]) -> Sequence[Secret]:
+        """See `Engine`: shares are bound to no key."""
+        return secrets
+
     async def open(self, secret: Secret) -> Tensor:
         """See `Engine`: zeros, as the dealer learns nothing."""
         await self._openings.awaited(secret.shape)

@@ -1,6 +1,6 @@
 """The engine of a holder of shares. A secret's first part is public, the second this holder's share."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import torch
@@ -68,6 +68,10 @@ class Holder(comparisons.Gates):
 
     async def check(self) -> None:
         """See `Engine`: parties are trusted to follow the protocol."""
+
+    async def resumed(self, secrets: Sequence[Secret]) -> Sequence[Secret]:
+        """See `Engine`: shares are bound to no key."""
+        return secrets
 
     async def open(self, secret: Secret) -> Tensor:
         """See `Engine`."""

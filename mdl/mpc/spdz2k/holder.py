@@ -4,6 +4,7 @@ Of a secret's parts the first is public, the second this holder's share of the m
 MAC; of bits there are 40 MACs. Every opening is of numbers or words with their MACs, and noted.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 import torch
@@ -15,10 +16,11 @@ from mdl.mpc.keystream import Keystream
 from mdl.mpc.residues import RING_104
 from mdl.mpc.rounds import Exchange, Wanted, together
 from mdl.mpc.secret import Bits, Secret, of_wide, wide_parts
+from mdl.mpc.spdz2k import kept
 from mdl.mpc.spdz2k.checks import Opened
-from mdl.mpc.spdz2k.macs import CHECKED_ENTRIES, MAC_BITS, chosen, unstacked
+from mdl.mpc.spdz2k.macs import CHECKED_ENTRIES, MAC_BITS, chosen, multiplied, unstacked
 from mdl.mpc.spdz2k.sources import Dealt
-from mdl.mpc.wide import Wide, bilinear
+from mdl.mpc.wide import Wide
 from mdl.party import PartyId
 from mdl.system import Randomness
 
@@ -110,6 +112,16 @@ class AuthenticatedHolder(comparisons.Gates):
         await self.check()
         return None if own is None else (masked + mask - own).signed()
 
+    async def resumed(self, secrets: Sequence[Secret]) -> Sequence[Secret]:
+        """See `Engine`: they get MACs under this start's key; see `mdl.mpc.spdz2k.kept`."""
+        masked, share, _ = kept.joined(secrets)
+        whole = kept.extended(share, self._source.mask(kept.ONE))
+        (mac,) = unstacked(await self._source.numbers(1, whole.shape))
+        self._opened.said(masked.packed())
+        await self._summed(*kept.combinations(self._common, whole, mac))
+        await kept.verified(self.check())
+        return kept.parted((masked, share, mac), secrets)
+
     async def random_bits(self, shape: torch.Size) -> Bits:
         """See `Engine`: the holders draw the public part, which the dealer does not know."""
         mask = await self._mask_of_words(shape, torch.uint8)
@@ -123,7 +135,7 @@ class AuthenticatedHolder(comparisons.Gates):
         """See `Engine`: as without MACs; of the public part the MAC is the key's share times it."""
         x, a, mac_of_a = wide_parts(one)
         y, b, mac_of_b = self._whole(two)
-        own, mac = (_multiplied(bilinear, x, each, of_x, y) for each, of_x in ((b, a), (mac_of_b, mac_of_a)))
+        own, mac = (multiplied(bilinear, x, each, of_x, y) for each, of_x in ((b, a), (mac_of_b, mac_of_a)))
         if plus is not None:
             _, p, mac_of_p = self._whole(plus)
             own, mac = own + p, mac + mac_of_p
@@ -273,10 +285,6 @@ class AuthenticatedHolder(comparisons.Gates):
         self._entries += shape.numel()
         if self._entries >= CHECKED_ENTRIES:
             await self.check()
-
-
-def _multiplied(product: Bilinear, x: Wide, b: Wide, a: Wide, y: Wide) -> Wide:
-    return bilinear(product, x, b) + bilinear(product, a, y)
 
 
 def _joined(bits: Bits) -> tuple[Tensor, Tensor]:
