@@ -14,6 +14,7 @@ from mdl.mpc.dealer import comparisons, masks
 from mdl.mpc.engine import TRUNCATED_LIMIT, WORD_BITS, Bilinear, Rounding
 from mdl.mpc.keystream import Keystream
 from mdl.mpc.residues import RING_104
+from mdl.mpc.ring import RING_64
 from mdl.mpc.rounds import Exchange, Wanted, together
 from mdl.mpc.secret import Bits, Secret, of_wide, wide_parts
 from mdl.mpc.spdz2k import kept
@@ -180,7 +181,7 @@ class AuthenticatedHolder(comparisons.Gates):
         masked = wide_parts(secret)[0].signed()
         mask = await self._mask_of_words(torch.Size([2, *masked.shape]), torch.uint8)
         digits = masks.digits(masked, places).unsqueeze(1)
-        whole = torch.Size([masks.DIGITS, 1 + MAC_BITS, *masked.shape])
+        whole = torch.Size([RING_64.digits, 1 + MAC_BITS, *masked.shape])
         tables = await self._source.words(whole, torch.int16)
         of_less = tables << 1 | self._ones(torch.int16, masked.dim()) & 1
         if signed:
