@@ -2,16 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
 
 from mdl.config import Experiment
 from mdl.errors import MdlError
 from mdl.folder import FileJournal
 from mdl.party import MANAGER, PartyId
-
-NOT_RESUMABLE: Final = (
-    "its shares are bound to a key of one start (system.security), and cannot be taken up by another"
-)
 
 
 def resume_epochs(experiment: Experiment, run: Path) -> dict[PartyId, int]:
@@ -25,8 +20,6 @@ def resume_epochs(experiment: Experiment, run: Path) -> dict[PartyId, int]:
     Raises:
         MdlError: there is nothing to go on from.
     """
-    if not getattr(experiment.system, "resumable", True):
-        raise MdlError(f"{run}: {NOT_RESUMABLE}")
     roster = list(experiment.system.roster(experiment.workers))
     kept = {party: FileJournal(run, party).epochs("model") for party in roster}
     newest = {party: epochs[-1] if epochs else 0 for party, epochs in kept.items()}

@@ -118,7 +118,6 @@ def _answers_folder(place: Path) -> Iterator[Path]:
 def _last_epoch(experiment: "Experiment", run: Path, asker: int) -> int:
     """Find the last epoch of which all parties have their shares."""
     from mdl.folder import SUMMARY, FileJournal
-    from mdl.resumption import NOT_RESUMABLE
     from mdl.system import Answering
 
     system, summary = experiment.system, run / SUMMARY
@@ -128,8 +127,6 @@ def _last_epoch(experiment: "Experiment", run: Path, asker: int) -> int:
         raise ConfigError(
             [f"{said}; its model lies there in the clear: {models}" if models else said], "mdl infer"
         )
-    if not getattr(system, "resumable", True):
-        raise ConfigError([f"{run}: {NOT_RESUMABLE}"], "mdl infer")
     if asker > experiment.workers:
         raise ConfigError([f"{asker}, but there are workers 1 to {experiment.workers}"], "mdl infer --asker")
     if summary.exists() and json.loads(summary.read_bytes()).get("clock") == "virtual":

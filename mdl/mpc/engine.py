@@ -1,6 +1,6 @@
 """What a security model must do for secrets. Networks, functions and training are written once, on top."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol, TypeAlias
 
@@ -75,6 +75,13 @@ class Engine(Protocol):
 
         Raises:
             CheatingDetected: somebody did not follow the protocol.
+        """
+
+    def resumed(self, secrets: Sequence[Secret]) -> Run[Sequence[Secret]]:
+        """Take up, at the begin of a start, secrets whose parts all have kept from an earlier one.
+
+        Raises:
+            CheatingDetected: they have not kept the same; where parties are trusted that is not noticed.
         """
 
     def open(self, secret: Secret) -> Run[Tensor]:

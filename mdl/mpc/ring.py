@@ -16,10 +16,17 @@ class Ring:
     Attributes:
         word_bits: k.
         compared_bits: c; signs are taken of values in [-2^(c-1), 2^(c-1)).
+        digit_bits: of a digit, where words are compared by digits, in tables.
     """
 
     word_bits: int = 64
     compared_bits: int = 32
+    digit_bits: int = 4
+
+    @property
+    def digits(self) -> int:
+        """Of a word that is compared; a power of two."""
+        return self.compared_bits // self.digit_bits
 
     @property
     def truncated_limit(self) -> int:

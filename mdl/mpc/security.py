@@ -18,8 +18,6 @@ class Security:
         deviating: what a party that does not follow the protocol can do.
         numbers: what they are modulo.
         dealer: whether one more party, which has no share, hands out randomness.
-        resumes: whether shares can be taken up again after a stop; not where they are bound to a key that is
-            drawn anew at every start.
     """
 
     title: str
@@ -28,7 +26,6 @@ class Security:
     deviating: str
     numbers: str = "modulo 2^64"
     dealer: bool = False
-    resumes: bool = True
 
     def together(self, workers: int) -> str:
         """Say who of so many learns everything."""
@@ -60,7 +57,6 @@ SECURITY: Final[Mapping[SecurityName, Security]] = {
         IS_NOTICED,
         numbers="modulo 2^104",
         dealer=True,
-        resumes=False,
     ),
     "shamir": Security(
         "Shamir's sharing, semi-honest, honest majority",

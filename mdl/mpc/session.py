@@ -191,24 +191,25 @@ class Session:
         }
         return {**shares, _STEPS: np.array(self._taken)}
 
-    def restore(self, kept: Arrays) -> None:
-        """Take up the shares of a checkpoint.
+    async def restore(self, kept: Arrays) -> None:
+        """Take up the shares of a checkpoint, as all others do at the same time.
 
         Raises:
             MdlError: it is one of another network.
+            CheatingDetected: the others' is of another epoch or start; only some engines notice.
         """
-        layers = self._network.layers
         if _STEPS not in kept:
             raise MdlError("the checkpoint is not of this network: not the same experiment")
         self._taken = int(kept[_STEPS])
-        before = self._optimiser.state(layers)
-        self._optimiser.restore(
-            {name: _read(kept, f"{_OPTIMISER}.{name}", secret) for name, secret in before.items()},
-            self._taken,
-        )
+        before = self._secrets()
+        found = [_read(kept, name, like) for name, like in before.items()]
+        secrets = dict(zip(before, await self._links.drive(self._engine.resumed(found)), strict=True))
+        layers = self._network.layers
+        remembered = self._optimiser.state(layers)
+        self._optimiser.restore({name: secrets[f"{_OPTIMISER}.{name}"] for name in remembered}, self._taken)
         for number, layer in enumerate(layers):
             for held in (layer.parameters, layer.statistics):
-                held.update({name: _read(kept, f"{number}.{name}", each) for name, each in held.items()})
+                held.update({name: secrets[f"{number}.{name}"] for name in held})
 
     def _secrets(self) -> Mapping[str, Secret]:
         layers = self._network.layers

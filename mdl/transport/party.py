@@ -2,8 +2,7 @@
 
 import asyncio
 import logging
-from collections import deque
-from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, Executor
 from functools import partial
 from pathlib import Path
@@ -22,12 +21,14 @@ from mdl.errors import (
 from mdl.ledger import Ledger
 from mdl.party import Envelope, Message, PartyId
 from mdl.transport.codec import Codec, kind_of
+from mdl.transport.door import Door
 from mdl.transport.frames import PREFIX_BYTES
-from mdl.transport.handshake import LINKED_ALREADY, Conversation, Hello, Terms, answer, call
+from mdl.transport.handshake import Conversation, Terms, call
 from mdl.transport.lane_desk import LaneCall, LaneDesk
 from mdl.transport.lanes import Lane, StreamLanes
-from mdl.transport.links import HANDSHAKE_SECONDS, Link, dial, serve, shake_hands
+from mdl.transport.links import HANDSHAKE_SECONDS, Link, dial, shake_hands
 from mdl.transport.mailbox import Mailbox
+from mdl.transport.peers import Peers
 from mdl.transport.pool import timed
 from mdl.transport.work import OwnThread, WaitingClock
 
@@ -39,7 +40,6 @@ LINGER_SECONDS: Final = 5.0
 PATIENCE_SECONDS: Final = 10.0
 """How long a caller waits for its listener to appear."""
 
-_REFUSALS_KEPT: Final = 32
 _RECALL_SECONDS: Final = 0.25
 
 RELINK_SECONDS: Final = 10.0
@@ -50,9 +50,6 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 OnRecord: TypeAlias = Callable[[dict[str, Any]], None]
-
-_Tasks: TypeAlias = dict[asyncio.Task[None], Link]
-"""Running tasks and the link that each of them closes at its end."""
 
 
 class StreamParty:
@@ -74,7 +71,6 @@ class StreamParty:
     Attributes:
         id: as given.
         faults: by peer, why its link was closed here, where that was its fault.
-        refusals: the latest failed handshakes of callers; who they were is not proved.
     """
 
     def __init__(
@@ -89,26 +85,24 @@ class StreamParty:
     ) -> None:
         self.id: Final = id
         self.faults: dict[PartyId, TransportError] = {}
-        self.refusals: deque[TransportError] = deque(maxlen=_REFUSALS_KEPT)
         self._codec, self._ledger, self._on_record = codec, ledger, on_record
         self._mailbox = Mailbox()
         self._clock = WaitingClock(ledger)
         self._thread = OwnThread(party_name(id), ledger)
         self._desk = LaneDesk(self._thread, ledger)
-        self._pool, self._relink = pool, relink
-        self._links: dict[PartyId, Link] = {}
-        self._joining: dict[PartyId, Link] = {}
-        self._ever_linked: set[PartyId] = set()
-        self._arrival = asyncio.Event()
-        self._servers: dict[Path, asyncio.AbstractServer] = {}
-        self._handshakes: _Tasks = {}
-        self._readers: _Tasks = {}
-        self._closed = False
+        self._pool = pool
+        self._peers = Peers(id, self._mailbox, self._desk, self._read, relink=relink)
+        self._door = Door(id, ledger, self._peers)
+
+    @property
+    def refusals(self) -> Sequence[TransportError]:
+        """The latest failed handshakes of callers; who they were is not proved."""
+        return self._door.refusals
 
     @property
     def peers(self) -> Sequence[PartyId]:
         """The parties with a live link to this one, in ascending order."""
-        return sorted(self._links)
+        return sorted(self._peers.links)
 
     async def listen(
         self,
@@ -123,17 +117,7 @@ class StreamParty:
         Raises:
             TransportError: it does not have.
         """
-
-        def on_link(link: Link) -> None:
-            if self._closed:
-                link.abort()
-                return
-            conversation = answer(
-                self.id, secrets=secrets, terms=terms, admit=partial(self._receive_caller, link)
-            )
-            _start(self._handshakes, link, self._welcome(link, conversation, timeout_seconds))
-
-        self._servers[path] = await serve(path, on_link)
+        await self._door.open(path, secrets=secrets, terms=terms, timeout_seconds=timeout_seconds)
 
     async def connect(
         self,
@@ -195,12 +179,12 @@ class StreamParty:
     ) -> None:
         link = await dial(path, patience_seconds=patience_seconds)
         try:
-            if self._admit(link, peer, peer in self._ever_linked):
+            if self._peers.keep_place(link, peer):
                 raise HandshakeRefused(f"{party_name(peer)} is linked already")
             await shake_hands(link, conversation, self._ledger, timeout_seconds)
-            self._attach(peer, link, call_for_lane)
+            self._peers.attach(peer, link, call_for_lane)
         finally:
-            await self._end_joining(link)
+            await self._peers.give_up(link)
 
     async def _call_for_lane(
         self,
@@ -227,12 +211,10 @@ class StreamParty:
         """
         try:
             async with asyncio.timeout(timeout_seconds):
-                while not self._ever_linked.issuperset(peers):
-                    self._arrival.clear()
-                    await self._arrival.wait()
+                await self._peers.linked(peers)
         except TimeoutError:
             refused = "".join(f"; refused: {refusal}" for refusal in self.refusals)
-            missing = sorted(set(peers) - self._ever_linked)
+            missing = self._peers.missing(peers)
             raise PeerTimeout(f"no link within {timeout_seconds:g} s{refused}", missing) from None
 
     async def send(self, to: PartyId, message: Message) -> None:
@@ -244,7 +226,7 @@ class StreamParty:
             PeerLeft: the link is gone.
             FrameTooLarge: the message does not fit into a frame.
         """
-        link = self._links.get(to)
+        link = self._peers.links.get(to)
         if link is None:
             raise PeerLeft("no link to send over", [to])
         body = self._codec.encode(message)
@@ -306,21 +288,11 @@ class StreamParty:
         Returns within about `LINGER_SECONDS`, or when a method that runs in the party's thread has ended.
         Whoever still waits for a message is told that its sender has left.
         """
-        self._closed = True
-        for server in self._servers.values():
-            server.close()
-        for link in self._links.values():
-            link.finish()
-        for peer in self.peers:
-            self._detach(peer)
-        await _stop(self._handshakes)
-        # A peer answers our end of the stream with its own once it has read all that came before.
-        if self._readers:
-            await asyncio.wait(self._readers, timeout=LINGER_SECONDS)
-        await _stop(self._readers)
-        for path, server in self._servers.items():
-            await server.wait_closed()
-            path.unlink(missing_ok=True)
+        self._door.shut()
+        self._peers.leave()
+        await self._door.stop()
+        await self._peers.close(LINGER_SECONDS)
+        await self._door.clear()
         await self._thread.close()
         self._desk.close()
 
@@ -332,69 +304,11 @@ class StreamParty:
     ) -> None:
         await self.close()
 
-    async def _welcome(self, link: Link, conversation: Conversation[Hello], timeout_seconds: float) -> None:
-        """See a caller through the handshake."""
-        try:
-            hello = await shake_hands(link, conversation, self._ledger, timeout_seconds)
-            if hello.lane:
-                self._desk.keep(Lane(hello.caller, *await link.detach()))
-            else:
-                self._attach(hello.caller, link, None)
-        except TransportError as error:
-            self.refusals.append(error)
-            logger.warning("%s refused a caller: %s", party_name(self.id), error)
-        finally:
-            await self._end_joining(link)
-
-    def _receive_caller(self, link: Link, hello: Hello) -> str:
-        """Admit whoever has proved that it said this, or say why not."""
-        return (
-            self._desk.refusal(hello.caller) if hello.lane else self._admit(link, hello.caller, hello.again)
-        )
-
-    def _admit(self, link: Link, peer: PartyId, again: bool) -> str:
-        """Keep a place for `peer`, or say why not.
-
-        The place is held until the link is attached or given up, so of two callers at once one is refused.
-        """
-        if self._closed:
-            return f"{party_name(self.id)} has left"
-        if peer in self._links or peer in self._joining:
-            return LINKED_ALREADY
-        if peer in self._ever_linked and not self._relink:
-            return "this run goes on without whoever has left it"
-        if peer in self._ever_linked and not again:
-            # Begun anew it would make again what it has made before, and forget what it was told.
-            return "you were in this run before: come back with what you kept of it (mdl node --rejoin)"
-        self._joining[peer] = link
-        return ""
-
-    def _attach(self, peer: PartyId, link: Link, call_for_lane: LaneCall | None) -> None:
-        if self._closed:
-            raise HandshakeRefused(f"{party_name(self.id)} has left")
-        self._links[peer] = link
-        self._mailbox.join(peer)
-        self._desk.link(peer, call_for_lane)
-        _start(self._readers, link, self._read(peer, link))
-        self._ever_linked.add(peer)
-        self._arrival.set()
-
-    async def _end_joining(self, link: Link) -> None:
-        """Give back the place that was kept for a link; close the link unless it was attached."""
-        self._joining = {peer: kept for peer, kept in self._joining.items() if kept is not link}
-        if link not in self._links.values():
-            await link.close()
-
-    def _detach(self, peer: PartyId) -> None:
-        del self._links[peer]
-        self._mailbox.leave(peer)
-        self._desk.unlink(peer)
-
     async def _read(self, peer: PartyId, link: Link) -> None:
         """Put what comes over a link into the mailbox until the link ends."""
         try:
             async for body in link.bodies():
-                if not self._closed:
+                if not self._peers.closed:
                     self._take_in(peer, body)
                     await self._mailbox.room(peer)
         except TransportError as fault:
@@ -402,8 +316,7 @@ class StreamParty:
             logger.warning("%s closed its link to %s: %s", party_name(self.id), party_name(peer), fault)
             link.abort()
         finally:
-            if self._links.get(peer) is link:
-                self._detach(peer)
+            self._peers.lose(peer, link)
             await link.close()
 
     def _take_in(self, peer: PartyId, body: bytes) -> None:
@@ -411,22 +324,3 @@ class StreamParty:
         size_bytes = PREFIX_BYTES + len(body)
         self._ledger.count_received(kind_of(message), size_bytes)
         self._mailbox.deliver(Envelope(peer, message), size_bytes)
-
-
-def _start(tasks: _Tasks, link: Link, coroutine: Coroutine[Any, Any, None]) -> None:
-    """Run a coroutine as one of `tasks` until it ends."""
-    task = asyncio.get_running_loop().create_task(coroutine)
-    tasks[task] = link
-    task.add_done_callback(tasks.pop)
-
-
-async def _stop(tasks: _Tasks) -> None:
-    """Break the links of tasks and see both closed."""
-    stopping = dict(tasks)
-    for task, link in stopping.items():
-        link.abort()
-        task.cancel()
-    await asyncio.gather(*stopping, return_exceptions=True)
-    for link in stopping.values():
-        # A task that was cancelled before its first step has closed nothing.
-        await link.close()

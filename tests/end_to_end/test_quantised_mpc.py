@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -42,16 +43,20 @@ deviation_seconds = 0.0
 """
 
 
-async def begun(place: Path, *, pause: float) -> Run:
+async def begun(place: Path, *, pause: float, security: str = "rep3") -> Run:
     file = place / f"mpc-{pause}.toml"
-    file.write_text(TABLES.format(pause=pause))
+    tables = TABLES.format(pause=pause)
+    file.write_text(tables.replace('rounding = "nearest"', f'rounding = "nearest"\nsecurity = "{security}"'))
     return await start(place / f"runs-{pause}", str(file))
 
 
-async def test_after_ctrl_c_it_goes_on_from_the_shares_to_the_same_weights(tmp_path: Path) -> None:
-    whole = await (await begun(tmp_path, pause=0.0)).end()
+@pytest.mark.parametrize("security", ["rep3", "spdz2k"])
+async def test_after_ctrl_c_it_goes_on_from_the_shares_to_the_same_weights(
+    tmp_path: Path, security: str
+) -> None:
+    whole = await (await begun(tmp_path, pause=0.0, security=security)).end()
     assert whole.code == 0, whole.output
-    run = await begun(tmp_path, pause=0.5)
+    run = await begun(tmp_path, pause=0.5, security=security)
     await run.until("done", epoch=2)
     run.send(signal.SIGINT)
     cut = await run.end()
@@ -74,6 +79,25 @@ async def test_a_killed_party_ends_it_and_is_named(tmp_path: Path) -> None:
     assert "SIGKILL" in ended.summary["reason"]
     assert not list(ended.folder.glob("model*.safetensors"))
     assert await all_gone(ended.pids) == set()
+
+
+@pytest.mark.parametrize("victim", [0, 2])
+async def test_with_macs_too_a_run_goes_on_whoever_was_killed(tmp_path: Path, victim: int) -> None:
+    """Under another key, to the same weights; and what was kept is for its owner's eyes alone."""
+    whole = await (await begun(tmp_path, pause=0.0, security="spdz2k")).end()
+    run = await begun(tmp_path, pause=0.5, security="spdz2k")
+    await run.until("done", epoch=2)
+    os.kill(await run.worker_pid(victim), signal.SIGKILL)
+    cut = await run.end()
+    assert cut.code == 1
+    assert party_name(victim) in cut.summary["reason"]
+    records = list(cut.folder.glob("checkpoints/*/model-*.safetensors"))
+    assert {record.parent.name for record in records} == {"0", "1", "2", "3"}
+    assert {stat.S_IMODE(record.stat().st_mode) for record in records} == {0o600}
+    rest = await (await start(tmp_path / "x", "--resume", str(cut.folder), folder=cut.folder)).end()
+    assert rest.code == 0, rest.output
+    assert rest.summary["weights"] == whole.summary["weights"]
+    assert await all_gone(whole.pids | cut.pids | rest.pids) == set()
 
 
 @pytest.mark.parametrize(("security", "workers"), [("dealer", 3), ("spdz2k", 2), ("rep4", 4), ("shamir", 3)])
@@ -109,9 +133,13 @@ async def test_a_killed_dealer_or_holder_ends_it_and_is_named(tmp_path: Path, vi
     assert await all_gone(ended.pids) == set()
 
 
-async def test_a_model_that_stays_shared_answers_whoever_asks_and_nobody_else(tmp_path: Path) -> None:
+@pytest.mark.parametrize("security", ["rep3", "spdz2k"])
+async def test_a_model_that_stays_shared_answers_whoever_asks_and_nobody_else(
+    tmp_path: Path, security: str
+) -> None:
     file = tmp_path / "mpc.toml"
-    tables = TABLES.format(pause=0.0).replace('rounding = "nearest"', 'rounding = "nearest"\nopening = {}')
+    keys = f'rounding = "nearest"\nsecurity = "{security}"\nopening = {{}}'
+    tables = TABLES.format(pause=0.0).replace('rounding = "nearest"', keys)
     file.write_text(tables.format('"all"'))
     opened = await (await start(tmp_path / "opened", str(file))).end()
     file.write_text(tables.format('"none"'))

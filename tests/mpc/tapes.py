@@ -1,29 +1,23 @@
-"""Three parties whose randomness is enumerated: an entry of every vector for each outcome of all coins.
+"""Parties whose randomness is enumerated: an entry of every vector for each outcome of all coins.
 
 Rings are so narrow that there are few outcomes; all operations work entry by entry. A word of a type stands
 for as many bits as the protocol needs of it (`widths`): those above are of no meaning, and are cut off from
 what is sent.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal
 
-import pytest
 import torch
 from torch import Tensor
 
 from mdl.mpc.engine import Rounding
-from mdl.mpc.rep3.engine import Rep3, dealt
 from mdl.mpc.ring import Ring
 from mdl.mpc.rounds import play
 from mdl.mpc.secret import Bits, Secret
-
-COMMON = b"common"
-KEYS = (b"0", b"1", b"2")
-"""By component."""
+from tests.mpc.models import Model
 
 Kind = Literal["integer", "bit", "word"]
 TYPES: Mapping[Kind, torch.dtype] = {"integer": torch.int64, "bit": torch.uint8, "word": torch.int32}
@@ -39,6 +33,7 @@ class Setting:
         ring: of integers; `compared_bits` are those of a word.
         drop: bits that are divided away, if any.
         rounding: of quotients.
+        by_digits: whether words are of a bit for each digit, and tables of one for each digit's value.
         alone: the party that is alone, that shares, or that something is opened to.
     """
 
@@ -47,18 +42,29 @@ class Setting:
     ring: Ring
     drop: int = 1
     rounding: Rounding = "probabilistic"
+    by_digits: bool = False
     alone: int = 0
 
     @property
     def widths(self) -> Mapping[torch.dtype, int]:
         """How many bits of a word have a meaning."""
         bits = self.ring.compared_bits
-        return {torch.int64: self.ring.word_bits, torch.int32: bits, torch.int16: self.drop, torch.uint8: 1}
+        table, digits = (1 << self.ring.digit_bits, self.ring.digits) if self.by_digits else (0, 1)
+        return {
+            torch.int64: self.ring.word_bits,
+            torch.int32: bits,
+            torch.int16: max(self.drop, table),
+            torch.uint8: digits,
+        }
+
+    def width(self, kind: Kind) -> int:
+        """How many bits an input has."""
+        return 1 if kind == "bit" else self.widths[TYPES[kind]]
 
     @property
     def secret_bits(self) -> int:
         """Of all inputs."""
-        return sum(self.widths[TYPES[kind]] for kind in self.inputs)
+        return sum(map(self.width, self.inputs))
 
 
 class Coins:
@@ -151,106 +157,128 @@ class Played:
 
 
 def played(
-    setting: Setting, coins: Coins, *, viewer: int | None = None, omitted: tuple[bytes, int] | None = None
+    model: Model,
+    setting: Setting,
+    coins: Coins,
+    *,
+    viewer: int | None = None,
+    omitted: tuple[bytes, int] | None = None,
 ) -> Played:
-    """Run the three parties.
+    """Run all parties.
 
     Args:
+        model: whose.
         setting: what.
         coins: to toss.
         viewer: a party; all that it does not know is enumerated, and what it knows is sampled. Otherwise
             all is enumerated.
         omitted: a draw that gives zeros instead: the key, and which one.
     """
-    widths = setting.widths
-    secrets = [coins.enumerated(widths[TYPES[kind]]) for kind in setting.inputs]
+    secrets = [coins.enumerated(setting.width(kind)) for kind in setting.inputs]
     mine = coins.enumerated if viewer is None else coins.sampled
     components = [
-        _components(kind, secret, partial(mine, widths[TYPES[kind]]), viewer or 0)
+        _components(model, kind, secret, partial(mine, setting.width(kind)), viewer or 0)
         for kind, secret in zip(setting.inputs, secrets, strict=True)
     ]
-    unknown = None if viewer is None else KEYS[(viewer + 2) % 3]
     tapes = {
         key: Tape(
-            coins.enumerated if unknown in (None, key) else coins.sampled,
-            widths,
+            coins.sampled if viewer in holders else coins.enumerated,
+            setting.widths,
             coins.size,
             omitted[1] if omitted and omitted[0] == key else None,
         )
-        for key in (*KEYS, COMMON)
+        for key, holders in model.keys.items()
     }
-    with _without_chance(tapes, setting.alone):
-        engines = dealt(KEYS, COMMON, setting.rounding, setting.ring)
+    with model.engines(
+        lambda key: Reader(tapes[key]), setting.alone, setting.rounding, setting.ring
+    ) as engines:
         results, traffic = play(
             {
-                engine.party: setting.program(engine, setting.alone, *_held(engine, setting, components))
-                for engine in engines
+                party: setting.program(engine, setting.alone, *_held(model, party, setting, components))
+                for party, engine in engines.items()
             }
         )
-    messages = [(receiver, tensor) for _, _, receiver, tensor in traffic.messages if tensor.numel()]
+    messages = [
+        (receiver, tensor)
+        for _, _, receiver, tensor in traffic.messages
+        if tensor.numel() and not model.is_hash(tensor)
+    ]
     return Played(secrets, components, tapes, results, messages)
 
 
-def tossed(setting: Setting, viewer: int | None = None) -> int:
+def tossed(model: Model, setting: Setting, viewer: int | None = None) -> int:
     """Count the coins to be enumerated."""
     coins = Coins(0)
-    played(setting, coins, viewer=viewer)
+    played(model, setting, coins, viewer=viewer)
     return coins.tossed
 
 
-def _components(kind: Kind, secret: Tensor, toss: Callable[[], Tensor], party: int) -> list[Tensor]:
-    """Share a secret: the party's two components are tossed."""
-    one, two = toss(), toss()
-    last = secret - one - two if kind == "integer" else secret ^ one ^ two
-    shares = {party: one, (party + 1) % 3: two, (party + 2) % 3: last}
-    return [shares[number].to(TYPES[kind]) for number in range(3)]
+def _components(
+    model: Model, kind: Kind, secret: Tensor, toss: Callable[[], Tensor], party: int
+) -> list[Tensor]:
+    """Share a secret: the party's components are tossed; of all others there is but one."""
+    known = {number: toss() for number in model.components[party]}
+    (last,) = set(range(model.count)) - known.keys()
+    rest = secret
+    for share in known.values():
+        rest = rest - share if kind == "integer" else rest ^ share
+    return [{**known, last: rest}[number].to(TYPES[kind]) for number in range(model.count)]
 
 
-def _held(engine: Rep3, setting: Setting, components: Sequence[Sequence[Tensor]]) -> Iterator[Secret | Bits]:
-    party, units = engine.party, ((1, 0), (0, 0), (0, 1))[engine.party]
+def _held(
+    model: Model, party: int, setting: Setting, components: Sequence[Sequence[Tensor]]
+) -> Sequence[Secret | Bits]:
+    """Give a party its components of each input; to who holds but their sum, that."""
+    numbers = model.components[party]
+    units = tuple(int(number == 0) for number in numbers)
+    found: list[Secret | Bits] = []
     for kind, shares in zip(setting.inputs, components, strict=True):
-        made = Secret if kind == "integer" else Bits
-        yield made((shares[party], shares[(party + 1) % 3]), units)
+        parts = [shares[number] for number in numbers]
+        if party in model.summing:
+            parts, units = [_sum(parts, exclusive=kind != "integer")], (0,)
+        found.append((Secret if kind == "integer" else Bits)(tuple(parts), units))
+    return found
 
 
-@contextmanager
-def _without_chance(tapes: Mapping[bytes, Tape], alone: int) -> Iterator[None]:
-    def whole(size: int) -> Sequence[slice]:
-        return (*[slice(0, 0)] * alone, slice(0, size))
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("mdl.mpc.rep3.engine.Keystream", lambda key: Reader(tapes[key]))
-        patch.setattr("mdl.mpc.rep3.engine.thirds", whole)
-        yield
+def _sum(parts: Sequence[Tensor], *, exclusive: bool) -> Tensor:
+    found = parts[0]
+    for part in parts[1:]:
+        found = found ^ part if exclusive else found + part
+    return found
 
 
-def seen(setting: Setting, play: Played, party: int) -> Tensor:
+def seen(model: Model, setting: Setting, play: Played, party: int) -> Tensor:
     """Number a party's views: its components, what its keys draw, what it receives.
 
     Returns:
         Shape (secrets, outcomes): equal views have equal numbers, in order along the last axis.
     """
-    after = (party + 1) % 3
-    components = [shares[number] for shares in play.components for number in (party, after)]
-    words = [word for key in (KEYS[party], KEYS[after], COMMON) for word in play.tapes[key].words]
+    components = [shares[number] for shares in play.components for number in model.components[party]]
+    words = [word for key, tape in play.tapes.items() if party in model.keys[key] for word in tape.words]
     messages = [tensor for receiver, tensor in play.messages if receiver == party]
     numbers = _numbered([(each, setting.widths[each.dtype]) for each in components + words + messages])
     return numbers.view(-1, 1 << setting.secret_bits).t().sort(1).values
 
 
-def reconstructed(setting: Setting, play: Played) -> tuple[Tensor, int]:
+def reconstructed(model: Model, setting: Setting, play: Played) -> tuple[Tensor, int]:
     """Give what the parties hold of a result together, without a sign, and of how many bits it is."""
-    results = play.results
-    if isinstance(results[0], Tensor):
-        assert all(torch.equal(result, results[0]) for result in results.values())
-        return results[0] & (1 << setting.ring.word_bits) - 1, setting.ring.word_bits
-    width = setting.widths[results[0].parts[0].dtype]
-    components = [[part.long() & (1 << width) - 1 for part in results[party].parts] for party in range(3)]
-    for party in range(3):
-        assert torch.equal(components[party][1], components[(party + 1) % 3][0])
-    one, two, three = (each[0] for each in components)
-    whole = one + two + three if isinstance(results[0], Secret) else one ^ two ^ three
-    return whole & (1 << width) - 1, width
+    holders = [party for party in play.results if party not in model.summing]
+    first = play.results[holders[0]]
+    if isinstance(first, Tensor):
+        assert all(torch.equal(play.results[party], first) for party in holders)
+        return first & (1 << setting.ring.word_bits) - 1, setting.ring.word_bits
+    exclusive, dtype = isinstance(first, Bits), first.parts[0].dtype
+    width = 1 if exclusive and dtype == torch.uint8 else setting.widths[dtype]
+    mask = (1 << width) - 1
+    components: dict[int, Tensor] = {}
+    for party in holders:
+        for number, part in zip(model.components[party], play.results[party].parts, strict=True):
+            assert torch.equal(components.setdefault(number, part.long() & mask), part.long() & mask)
+    for party in model.summing:
+        (part,) = play.results[party].parts
+        whole = _sum([components[number] for number in model.components[party]], exclusive=exclusive)
+        assert torch.equal(part.long() & mask, whole & mask)
+    return _sum(list(components.values()), exclusive=exclusive) & mask, width
 
 
 def _numbered(pieces: Sequence[tuple[Tensor, int]]) -> Tensor:

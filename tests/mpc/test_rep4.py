@@ -127,6 +127,22 @@ def test_coins_are_fair_and_cost_nothing() -> None:
     assert traffic.rounds == 2 + CHECK + OPENING
 
 
+@pytest.mark.parametrize("drop", [1, 2, 16, 31, 32])
+def test_rounded_to_the_nearest_a_quotient_is_right_at_any_magnitude(drop: int) -> None:
+    """However it is shared: of what has been added up all components are random."""
+    extreme = TRUNCATED_LIMIT - 1 - (torch.arange(3) << drop - 1)
+    values = torch.cat((extreme, -extreme, torch.tensor([0, 1, -1, 5, -7, 2**40 + 1]))).repeat(100)
+    nothing = torch.zeros_like(values)
+
+    async def operation(engine: Engine, *secrets: Secret) -> Secret:
+        one, two, three = secrets
+        return await engine.truncate(one + two + three, drop)
+
+    program = opened(operation, values, nothing, nothing)
+    found, _ = run(program, "nearest")
+    assert torch.equal(agreed(found), plainly(program))
+
+
 @settings(deadline=None, max_examples=30)
 @given(
     value=st.one_of(

@@ -149,3 +149,16 @@ async def raw_worker(stage: Streams, worker: int) -> AsyncIterator[RawWorker]:
                 await raw.say(prefix(said) + said)
         await stage.manager.linked([worker], timeout_seconds=5)
         yield raw
+
+
+def meeting(check: Callable[[StreamParty, StreamParty, Path], Any], loop: str = "asyncio") -> None:
+    """Run `check` with a manager that listens and a worker 1 that has not called yet."""
+
+    async def main() -> None:
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / "0.sock"
+            async with party(0) as manager, party(1) as worker:
+                await manager.listen(path, secrets=SECRETS, terms=TERMS, timeout_seconds=0.3)
+                await check(manager, worker, path)
+
+    run(main(), loop)

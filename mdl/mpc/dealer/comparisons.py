@@ -4,27 +4,42 @@ x = x' - λ, where holders know x' and the dealer knows λ. A digit of x is that
 borrow: there is one if what is below the digit in x' is less than what is below it in λ.
 """
 
-from typing import Final, Protocol
+from functools import cache
+from typing import Protocol
 
 import torch
 
-from mdl.mpc.dealer.masks import DIGITS
-from mdl.mpc.engine import COMPARED_BITS
+from mdl.mpc.ring import RING_64, Ring
 from mdl.mpc.rounds import Protocol as Run
 from mdl.mpc.secret import Bits, Secret, stacked_bits
 
-ORDER: Final = (0, 4, 2, 6, 1, 5, 3, 7)
-"""Where a digit's bit is in a word of eight: what is merged first are a word's upper and lower half."""
+
+@cache
+def order(digits: int) -> tuple[int, ...]:
+    """Say where a digit's bit is in a word of so many, a power of two: the bits of its place are reversed.
+
+    So what is merged first are a word's upper and lower half.
+    """
+    if digits == 1:
+        return (0,)
+    lower = order(digits // 2)
+    return tuple(place + half for place in lower for half in (0, digits // 2))
 
 
 class Gates(Protocol):
-    """Operations of one opening each, and the comparisons that are made of them."""
+    """Operations of one opening each, and the comparisons that are made of them.
+
+    Attributes:
+        ring: of the secrets.
+    """
+
+    ring: Ring = RING_64
 
     def looked_up(self, secret: Secret, places: int, *, signed: bool) -> Run[tuple[Bits, Bits]]:
         """Compare x' and λ by digits of four bits, in their `places` lowest bits.
 
         Returns:
-            Two words, uint8, of a bit for each digit, in `ORDER`: whether it borrows from the next one by
+            Two words, uint8, of a bit for each digit, in `order`: whether it borrows from the next one by
             itself, and whether it does so if it is borrowed from. If `signed` the topmost digit's bits are:
             the sign if it is not borrowed from, and whether it changes if it is.
         """
@@ -40,7 +55,7 @@ class Gates(Protocol):
 
     async def negative(self, secret: Secret) -> Bits:
         """Tell which are negative: four rounds."""
-        return await _merged(self, *await self.looked_up(secret, COMPARED_BITS, signed=True))
+        return await _merged(self, *await self.looked_up(secret, self.ring.compared_bits, signed=True))
 
     async def borrow(self, secret: Secret, places: int) -> Secret:
         """Give one where the `places` lowest bits of x' are less than those of λ, else zero: five rounds."""
@@ -54,7 +69,7 @@ class Gates(Protocol):
         Stone).
         """
         g, p = await self.generated(secret)
-        equal, distance, half = p, 1, COMPARED_BITS // 2
+        equal, distance, half = p, 1, self.ring.compared_bits // 2
         while distance < half:
             below = stacked_bits([g.shifted(distance), p.shifted(distance)])
             found = await self.conjunction(stacked_bits([p, p]), below)
@@ -65,7 +80,7 @@ class Gates(Protocol):
 
 async def _merged(gates: Gates, g: Bits, p: Bits) -> Bits:
     """Give the outcome of all digits: (g, p) and (g', p') below it merge to (g xor p g', p p'), in a tree."""
-    half = DIGITS // 2
+    half = gates.ring.digits // 2
     while half > 1:
         reach, below = _upper(p, half), _joined(_lower(g, half), _lower(p, half), half)
         product = await gates.conjunction(_joined(reach, reach, half), below)
@@ -87,8 +102,8 @@ def _lower(bits: Bits, half: int) -> Bits:
 
 
 def packed(found: torch.Tensor) -> torch.Tensor:
-    """Put digits' bits, shape (8, ...), into words of eight, uint8."""
+    """Put digits' bits, shape (digits, ...), into words of so many, uint8."""
     words = torch.zeros(found.shape[1:], dtype=torch.uint8)
-    for place, bit in zip(ORDER, found.to(torch.uint8), strict=True):
+    for place, bit in zip(order(len(found)), found.to(torch.uint8), strict=True):
         words |= bit << place
     return words

@@ -8,6 +8,7 @@ from torch import Tensor
 from mdl.mpc.dealer import masks
 from mdl.mpc.engine import Bilinear
 from mdl.mpc.keystream import Keystream
+from mdl.mpc.ring import RING_64, Ring
 from mdl.mpc.rounds import Exchange, Wanted
 from mdl.mpc.rounds import Protocol as Run
 from mdl.party import PartyId
@@ -61,10 +62,11 @@ class Dealt:
         party: this holder.
         holders: how many there are; this is the dealer's number too.
         key: in common with the dealer.
+        ring: of the secrets.
     """
 
-    def __init__(self, party: PartyId, holders: int, key: bytes) -> None:
-        self.stream = Keystream(key)
+    def __init__(self, party: PartyId, holders: int, key: bytes, ring: Ring = RING_64) -> None:
+        self.stream, self._ring = Keystream(key), ring
         self._dealer: Final = holders
         self._last = party == holders - 1
 
@@ -100,7 +102,7 @@ class Dealt:
     async def tables(self, mask: Tensor, places: int, *, signed: bool) -> Tensor:
         """See `Correlations`."""
         del places, signed
-        return await self._share(torch.Size([masks.DIGITS, *mask.shape]), torch.int16)
+        return await self._share(torch.Size([self._ring.digits, *mask.shape]), torch.int16)
 
     async def binary(self, mask: Tensor) -> Tensor:
         """See `Correlations`."""

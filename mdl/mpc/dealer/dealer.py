@@ -11,6 +11,7 @@ from mdl.mpc.dealer import comparisons, masks
 from mdl.mpc.dealer.openings import Join, Openings
 from mdl.mpc.engine import Bilinear, Rounding
 from mdl.mpc.keystream import Keystream
+from mdl.mpc.ring import RING_64, Ring
 from mdl.mpc.rounds import Exchange, together
 from mdl.mpc.secret import Bits, Secret
 from mdl.party import PartyId
@@ -30,13 +31,21 @@ class Dealer(comparisons.Gates):
         keys: of each holder, in common with the dealer.
         public: a key that everybody has.
         rounding: of quotients.
+        ring: that secrets are in.
     """
 
-    def __init__(self, keys: Sequence[bytes], *, public: bytes, rounding: Rounding = "probabilistic") -> None:
+    def __init__(
+        self,
+        keys: Sequence[bytes],
+        *,
+        public: bytes,
+        rounding: Rounding = "probabilistic",
+        ring: Ring = RING_64,
+    ) -> None:
         self.party = self.holders = len(keys)
         self._streams = [Keystream(key) for key in keys]
         self._public, self._openings = Keystream(public), Openings(self.party, self.holders)
-        self._rounding = rounding
+        self._rounding, self.ring = rounding, ring
 
     # -------------------------------------------------------------------------------------- in and out
 
@@ -53,6 +62,10 @@ class Dealer(comparisons.Gates):
 
     async def check(self) -> None:
         """See `Engine`: parties are trusted to follow the protocol."""
+
+    async def resumed(self, secrets: Sequence[Secret]) -> Sequence[Secret]:
+        """See `Engine`: shares are bound to no key."""
+        return secrets
 
     async def open(self, secret: Secret) -> Tensor:
         """See `Engine`: zeros, as the dealer learns nothing."""
@@ -98,10 +111,10 @@ class Dealer(comparisons.Gates):
 
     async def _quotient(self, mask: Tensor, drop: int) -> Secret:
         wrap = self._drawn(mask.shape, masks.wrap_word(drop), torch.add)
-        quotient, topmost = masks.quotient(mask, drop)
+        quotient, topmost = masks.quotient(mask, drop, self.ring)
         await self._deal(quotient, topmost)
         await self._openings.awaited(mask.shape)
-        return _secret(quotient + masks.wrapped(wrap, drop))
+        return _secret(quotient + masks.wrapped(wrap, drop, self.ring))
 
     # -------------------------------------------------------------------------------------- bits
 
@@ -109,7 +122,7 @@ class Dealer(comparisons.Gates):
         """See `comparisons.Gates`."""
         (mask,) = secret.parts
         g, p = self._drawn(torch.Size([2, *mask.shape]), torch.uint8, torch.bitwise_xor)
-        await self._deal_bits(masks.tables(mask, places, signed=signed))
+        await self._deal_bits(masks.tables(mask, places, signed=signed, ring=self.ring))
         await self._openings.awaited(torch.Size([2, *mask.shape]))
         return _bits(g), _bits(p)
 

@@ -1,6 +1,6 @@
 """The engine of a holder of shares. A secret's first part is public, the second this holder's share."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import torch
@@ -9,8 +9,9 @@ from torch import Tensor
 from mdl.mpc.dealer import comparisons, masks
 from mdl.mpc.dealer.correlations import Correlations
 from mdl.mpc.dealer.openings import Openings
-from mdl.mpc.engine import TRUNCATED_LIMIT, Bilinear, Rounding
+from mdl.mpc.engine import Bilinear, Rounding
 from mdl.mpc.keystream import Keystream
+from mdl.mpc.ring import RING_64, Ring
 from mdl.mpc.rounds import Exchange, Wanted, together
 from mdl.mpc.secret import Bits, Secret
 from mdl.party import PartyId
@@ -29,6 +30,7 @@ class Holder(comparisons.Gates):
         common: a key that the holders have, and the source of correlations has not.
         public: a key that everybody has.
         rounding: of quotients.
+        ring: that secrets are in.
     """
 
     def __init__(
@@ -40,12 +42,13 @@ class Holder(comparisons.Gates):
         common: bytes,
         public: bytes,
         rounding: Rounding = "probabilistic",
+        ring: Ring = RING_64,
     ) -> None:
         self.party, self.holders = party, len(pairs) + 1
         self._source, self._openings = source, Openings(party, self.holders)
         self._pairs = {other: Keystream(key) for other, key in sorted(pairs.items())}
         self._common, self._public = Keystream(common), Keystream(public)
-        self._rounding = rounding
+        self._rounding, self.ring = rounding, ring
         self._first = int(party == 0)
 
     # -------------------------------------------------------------------------------------- in and out
@@ -69,10 +72,14 @@ class Holder(comparisons.Gates):
     async def check(self) -> None:
         """See `Engine`: parties are trusted to follow the protocol."""
 
+    async def resumed(self, secrets: Sequence[Secret]) -> Sequence[Secret]:
+        """See `Engine`: shares are bound to no key."""
+        return secrets
+
     async def open(self, secret: Secret) -> Tensor:
         """See `Engine`."""
         masked, share = secret.parts
-        return masked + await self._openings.opened(self._refreshed(share))
+        return self.ring.signed(masked + await self._openings.opened(self._refreshed(share)))
 
     async def open_to(self, receiver: PartyId, secret: Secret) -> Tensor | None:
         """See `Engine`."""
@@ -82,7 +89,7 @@ class Holder(comparisons.Gates):
             await Exchange([(receiver, own)])
             return None
         received = await Exchange((), [Wanted(other, own.shape, own.dtype) for other in self._pairs])
-        return masked + sum(received, own)
+        return self.ring.signed(masked + sum(received, own))
 
     def _refreshed(self, share: Tensor) -> Tensor:
         """Add a sharing of zero, so that nothing but the sum can be told from what all holders send."""
@@ -139,12 +146,14 @@ class Holder(comparisons.Gates):
         bit and a public one is masked by a word of at least `drop` bits, and opened.
         """
         word = masks.wrap_word(drop)
-        shifted = masked + TRUNCATED_LIMIT
+        shifted = self.ring.signed(masked + self.ring.truncated_limit)
         mask = self._source.mask(masked.shape, word)
         quotient, topmost = await self._source.quotient(share, drop)
         lacking = await self._openings.opened((shifted >= 0).to(word) * topmost - mask)
-        low = masks.shifted_down(shifted, drop) - (TRUNCATED_LIMIT >> drop)
-        return Secret((low + masks.wrapped(lacking, drop), quotient + masks.wrapped(mask, drop)), _UNITS)
+        low = masks.shifted_down(shifted, drop, self.ring) - (self.ring.truncated_limit >> drop)
+        corrections = (masks.wrapped(each, drop, self.ring) for each in (lacking, mask))
+        parts = (one + two for one, two in zip((low, quotient), corrections, strict=True))
+        return Secret(tuple(parts), _UNITS)
 
     # -------------------------------------------------------------------------------------- bits
 
@@ -152,12 +161,12 @@ class Holder(comparisons.Gates):
         """See `comparisons.Gates`: the digits of x' choose bits of tables that are shared."""
         masked, share = secret.parts
         mask = self._source.mask(torch.Size([2, *masked.shape]), torch.uint8)
-        digits = masks.digits(masked, places)
+        digits = masks.digits(masked, places, self.ring)
         tables = await self._source.tables(share, places, signed=signed)
         # Of x' less one: it is below all of λ's digits if x' is zero, or all goes round.
         of_less = tables << 1 | self._first
         if signed:
-            of_less[-1] = tables[-1] << 1 | tables[-1] >> 15 & 1
+            of_less[-1] = tables[-1] << 1 | tables[-1] >> (1 << self.ring.digit_bits) - 1 & 1
         g, p = (comparisons.packed(each >> digits & 1) for each in (tables, tables ^ of_less))
         opened = await self._openings.opened(torch.stack((g, p)) ^ mask, torch.bitwise_xor)
         return _bits(opened[0], mask[0]), _bits(opened[1], mask[1])

@@ -75,6 +75,10 @@ class Rep3:
     async def check(self) -> None:
         """See `Engine`: parties are trusted to follow the protocol."""
 
+    async def resumed(self, secrets: Sequence[Secret]) -> Sequence[Secret]:
+        """See `Engine`: shares are bound to no key."""
+        return secrets
+
     async def open(self, secret: Secret) -> Tensor:
         """See `Engine`."""
         mine, following = secret.parts

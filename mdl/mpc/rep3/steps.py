@@ -58,7 +58,8 @@ async def truncated(
         if carry is None:
             quotient = (shifted >> drop).add_(1 - (limit >> drop))
         else:
-            quotient = (shifted >> drop - 1).add_(1 - (limit >> drop - 1)).bitwise_right_shift_(1)
+            half = (shifted >> drop - 1).bitwise_and_(1)
+            quotient = (shifted >> drop).add_(half).sub_(limit >> drop)
         (of_quotient, _), _ = await seat.told(quotient, topmost)
         corrections = await seat.crossed(topmost)
     else:

@@ -8,10 +8,11 @@ from torch import Tensor
 
 from mdl.errors import CheatingDetected
 from mdl.mpc import adders
-from mdl.mpc.engine import COMPARED_BITS, Bilinear, Rounding
+from mdl.mpc.engine import Bilinear, Rounding
 from mdl.mpc.keystream import Keystream
 from mdl.mpc.rep4 import steps
 from mdl.mpc.rep4.joint import HOLDERS, XOR, Joint, Parts, across, held, partner
+from mdl.mpc.ring import RING_64, Ring
 from mdl.mpc.rounds import Exchange, Wanted, together
 from mdl.mpc.secret import Bits, Secret
 from mdl.mpc.transcripts import hash_of, wanted_hash
@@ -29,6 +30,7 @@ class Rep4:
         keys: by component, those of the three that the party holds.
         common: a key that all four have.
         rounding: of quotients.
+        ring: that secrets are in.
     """
 
     holders: Final = HOLDERS
@@ -39,12 +41,13 @@ class Rep4:
         keys: Mapping[PartyId, bytes],
         common: bytes,
         rounding: Rounding = "probabilistic",
+        ring: Ring = RING_64,
     ) -> None:
         self.party = party
-        self._joint, self._common = Joint(party, keys), Keystream(common)
+        self._joint, self._common = Joint(party, keys, ring), Keystream(common)
         # A public number goes to component 0.
         self._units = tuple(int(component == 0) for component in held(party))
-        self._rounding = rounding
+        self._rounding, self._ring = rounding, ring
 
     # -------------------------------------------------------------------------------------- in and out
 
@@ -82,6 +85,10 @@ class Rep4:
         """See `Engine`: compare what has not been compared yet, and hear that all agree."""
         await self._joint.transcripts.compare()
 
+    async def resumed(self, secrets: Sequence[Secret]) -> Sequence[Secret]:
+        """See `Engine`: shares are bound to no key."""
+        return secrets
+
     async def open(self, secret: Secret) -> Tensor:
         """See `Engine`: one party sends each the component it lacks, another one the hash of it."""
         found = await self._opened(secret, range(HOLDERS))
@@ -113,7 +120,7 @@ class Rep4:
                 "opening: what was received is not what its witness says", [sender, witness]
             )
         first, second, third = secret.parts
-        return first + second + third + lacking
+        return self._ring.signed(first + second + third + lacking)
 
     async def random_bits(self, shape: torch.Size) -> Bits:
         """See `Engine`: of each component its holders draw the same coins; no message."""
@@ -148,35 +155,36 @@ class Rep4:
         """Divide, with what this party's side knows."""
         if self._rounding == "probabilistic":
             return self._secret(await steps.truncated(self._joint, part, drop))
-        if self._joint.side == 0:
-            part = part + (1 << drop - 1)
+        halved = part + (1 << drop - 1) if self._joint.side == 0 else part
         quotient, carry = await together(
-            steps.truncated(self._joint, part, drop, carried=True), self._carry(part, drop)
+            steps.truncated(self._joint, part, drop, carried=True), self._carry(halved, drop)
         )
         return self._secret(steps.added(quotient, carry))
 
     async def _carry(self, part: Tensor, drop: int) -> Parts:
         """Give the carry of the lowest digits, as an integer."""
-        low = (part << COMPARED_BITS - drop).to(torch.int32)
-        g, p = await self._generated(adders.ordered(low, COMPARED_BITS))
-        first, second, third = await adders.carried(g, p, self._and, COMPARED_BITS)
+        bits = self._ring.compared_bits
+        low = (part << bits - drop).to(torch.int32)
+        g, p = await self._generated(adders.ordered(low, bits))
+        first, second, third = await adders.carried(g, p, self._and, bits)
         return await steps.counted(self._joint, (first, second, third))
 
     # -------------------------------------------------------------------------------------- bits
 
     async def negative(self, secret: Secret) -> Bits:
         """See `Engine`: the topmost bits of a and b, and the carry from those below."""
+        bits = self._ring.compared_bits
         word = steps.known(_parts(secret)).to(torch.int32)
         # The topmost digit goes to the place of the lowest.
-        turned = word >> COMPARED_BITS - 1 & 1 ^ word << 1
-        g, p = await self._generated(adders.ordered(turned, COMPARED_BITS))
-        carry = await adders.carried(g & -2, p, self._and, COMPARED_BITS)
+        turned = word >> bits - 1 & 1 ^ word << 1
+        g, p = await self._generated(adders.ordered(turned, bits))
+        carry = await adders.carried(g & -2, p, self._and, bits)
         return self._bits(carry ^ (p & 1).to(torch.uint8))
 
     async def bits(self, secret: Secret) -> Bits:
         """See `Engine`."""
         g, p = await self._generated(steps.known(_parts(secret)).to(torch.int32))
-        return self._bits(await adders.summed(g, p, self._and, COMPARED_BITS))
+        return self._bits(await adders.summed(g, p, self._and, self._ring.compared_bits))
 
     async def _generated(self, word: Tensor) -> tuple[Tensor, Tensor]:
         """Begin an addition in binary; components along a new first axis."""
@@ -222,11 +230,11 @@ def _openers(receiver: PartyId) -> tuple[PartyId, PartyId]:
 
 
 def dealt(
-    keys: Sequence[bytes], common: bytes, rounding: Rounding = "probabilistic"
+    keys: Sequence[bytes], common: bytes, rounding: Rounding = "probabilistic", ring: Ring = RING_64
 ) -> tuple[Rep4, Rep4, Rep4, Rep4]:
     """Give all four parties' engines, from the components' keys and the common one."""
     one, two, three, four = (
-        Rep4(party, {component: keys[component] for component in held(party)}, common, rounding)
+        Rep4(party, {component: keys[component] for component in held(party)}, common, rounding, ring)
         for party in range(HOLDERS)
     )
     return one, two, three, four

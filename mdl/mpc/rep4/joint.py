@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from mdl.mpc.keystream import Keystream
+from mdl.mpc.ring import RING_64, Ring
 from mdl.mpc.rounds import Wanted
 from mdl.mpc.transcripts import Transcripts
 from mdl.party import PartyId
@@ -93,16 +94,18 @@ class Joint:
     Args:
         party: which party this is.
         keys: by component, those of the three that it holds.
+        ring: of the secrets.
 
     Attributes:
         party: which party this is.
+        ring: of the secrets.
         streams: by component, what its holders draw in common.
         transcripts: of all that was sent.
     """
 
-    def __init__(self, party: PartyId, keys: Mapping[PartyId, bytes]) -> None:
+    def __init__(self, party: PartyId, keys: Mapping[PartyId, bytes], ring: Ring = RING_64) -> None:
         assert sorted(keys) == sorted(held(party))
-        self.party = party
+        self.party, self.ring = party, ring
         self.streams = {component: Keystream(keys[component]) for component in held(party)}
         self.transcripts = Transcripts(party, HOLDERS, self.streams)
         self._turns = cycle(_TOLD)

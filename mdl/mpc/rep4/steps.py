@@ -7,7 +7,7 @@ for what 2 and 3 know, x = a + b; of bits, u and v, x = u XOR v.
 import torch
 from torch import Tensor
 
-from mdl.mpc.engine import TRUNCATED_LIMIT, WORD_BITS, Bilinear
+from mdl.mpc.engine import WORD_BITS, Bilinear
 from mdl.mpc.rep4.joint import SUM, XOR, Group, Joint, Parts
 from mdl.mpc.rounds import together
 
@@ -53,21 +53,28 @@ async def truncated(joint: Joint, part: Tensor, drop: int, *, carried: bool = Fa
         joint: the party's.
         part: a or b, whichever this party's side knows.
         drop: in [1, 32].
-        carried: whether the carry of the dropped bits will be added, so that the quotient is rounded down;
-            then a + 2^62 takes the place of A.
+        carried: whether the carry from the dropped bits of a + 2^(drop - 1) and b will be added, so that the
+            quotient is the nearest. Then a + 2^62 takes the place of A; what is shifted is A + 2^(drop - 1),
+            not reduced modulo 2^64.
 
     Returns:
         The quotient, shared: two rounds.
     """
     word = torch.int16 if drop <= 16 else torch.int32
-    quotient = part >> drop
-    if joint.side == 0:
-        part = part + (TRUNCATED_LIMIT - (not carried))
-        quotient = (part >> drop) - (TRUNCATED_LIMIT >> drop) + (not carried)
+    ring, limit = joint.ring, joint.ring.truncated_limit
+    if joint.side == 1:
+        part = ring.signed(part)
+        quotient = part >> drop
+    elif carried:
+        part = ring.signed(part + limit)
+        quotient = (part >> drop) + (part >> drop - 1 & 1) - (limit >> drop)
+    else:
+        part = ring.signed(part + (limit - 1))
+        quotient = (part >> drop) + (1 - (limit >> drop))
     topmost = -(part >> WORD_BITS - 1)
     (of_quotient,), (of_topmost,) = await together(joint.told(quotient), joint.told(topmost.to(word)))
     wrapped = await joint.mixed(of_topmost[1] * of_topmost[2], of_topmost[0] * of_topmost[2])
-    first, second, third = (each.to(torch.int64) << WORD_BITS - drop for each in wrapped)
+    first, second, third = (each.to(torch.int64) << ring.word_bits - drop for each in wrapped)
     return added(of_quotient, (first, second, third))
 
 

@@ -65,6 +65,10 @@ class Shamir:
     async def check(self) -> None:
         """See `Engine`: parties are trusted to follow the protocol."""
 
+    async def resumed(self, secrets: Sequence[Secret]) -> Sequence[Secret]:
+        """See `Engine`: shares are bound to no key."""
+        return secrets
+
     async def open(self, secret: Secret) -> Tensor:
         """See `Engine`."""
         return (await self._prime.opened(_flat(secret))).signed().reshape(secret.shape)

@@ -11,6 +11,8 @@ Words of bits are shared by exclusive or, and have 40 MACs, which are words too:
 whether the kth one shares the mask or zero. So all that is linear is done with MACs as with shares. Who
 makes others open a wrong bit is found out but for a probability below 2^-39.
 
+Keys live for one start. Secrets that were kept get MACs under the next one's (`mdl.mpc.spdz2k.kept`).
+
 Holders that deviate learn nothing by it, and before a result is opened to them or others the run ends; then
 engines are of no further use, as the key may be known. Once it is opened, it may be that they know it and
 keep it from others. The dealer must follow the protocol, and not collude.

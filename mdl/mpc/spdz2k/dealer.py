@@ -12,6 +12,7 @@ from mdl.mpc.keystream import Keystream
 from mdl.mpc.residues import RING_104
 from mdl.mpc.rounds import Exchange, together
 from mdl.mpc.secret import Bits, Secret, of_wide, wide_parts
+from mdl.mpc.spdz2k import kept
 from mdl.mpc.spdz2k.checks import STEPS
 from mdl.mpc.spdz2k.macs import CHECKED_ENTRIES
 from mdl.mpc.spdz2k.sources import Dealing
@@ -73,6 +74,14 @@ class AuthenticatingDealer(comparisons.Gates):
         await self._hand.numbers(*self._hand.authenticated(mask + above))
         await self._waited()
         return None
+
+    async def resumed(self, secrets: Sequence[Secret]) -> Sequence[Secret]:
+        """See `Engine`: it deals MACs of the masks it has kept; see `mdl.mpc.spdz2k.kept`."""
+        (mask,) = kept.joined(secrets)
+        await self._hand.numbers(self._mac(kept.extended(mask, self._hand.mask(kept.ONE))))
+        await Exchange()
+        await self.check()
+        return secrets
 
     async def random_bits(self, shape: torch.Size) -> Bits:
         """See `Engine`: the dealer knows the mask of the coins, not their public part."""

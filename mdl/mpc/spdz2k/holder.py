@@ -4,6 +4,7 @@ Of a secret's parts the first is public, the second this holder's share of the m
 MAC; of bits there are 40 MACs. Every opening is of numbers or words with their MACs, and noted.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 import torch
@@ -13,12 +14,14 @@ from mdl.mpc.dealer import comparisons, masks
 from mdl.mpc.engine import TRUNCATED_LIMIT, WORD_BITS, Bilinear, Rounding
 from mdl.mpc.keystream import Keystream
 from mdl.mpc.residues import RING_104
+from mdl.mpc.ring import RING_64
 from mdl.mpc.rounds import Exchange, Wanted, together
 from mdl.mpc.secret import Bits, Secret, of_wide, wide_parts
+from mdl.mpc.spdz2k import kept
 from mdl.mpc.spdz2k.checks import Opened
-from mdl.mpc.spdz2k.macs import CHECKED_ENTRIES, MAC_BITS, chosen, unstacked
+from mdl.mpc.spdz2k.macs import CHECKED_ENTRIES, MAC_BITS, chosen, multiplied, unstacked
 from mdl.mpc.spdz2k.sources import Dealt
-from mdl.mpc.wide import Wide, bilinear
+from mdl.mpc.wide import Wide
 from mdl.party import PartyId
 from mdl.system import Randomness
 
@@ -110,6 +113,16 @@ class AuthenticatedHolder(comparisons.Gates):
         await self.check()
         return None if own is None else (masked + mask - own).signed()
 
+    async def resumed(self, secrets: Sequence[Secret]) -> Sequence[Secret]:
+        """See `Engine`: they get MACs under this start's key; see `mdl.mpc.spdz2k.kept`."""
+        masked, share, _ = kept.joined(secrets)
+        whole = kept.extended(share, self._source.mask(kept.ONE))
+        (mac,) = unstacked(await self._source.numbers(1, whole.shape))
+        self._opened.said(masked.packed())
+        await self._summed(*kept.combinations(self._common, whole, mac))
+        await kept.verified(self.check())
+        return kept.parted((masked, share, mac), secrets)
+
     async def random_bits(self, shape: torch.Size) -> Bits:
         """See `Engine`: the holders draw the public part, which the dealer does not know."""
         mask = await self._mask_of_words(shape, torch.uint8)
@@ -123,7 +136,7 @@ class AuthenticatedHolder(comparisons.Gates):
         """See `Engine`: as without MACs; of the public part the MAC is the key's share times it."""
         x, a, mac_of_a = wide_parts(one)
         y, b, mac_of_b = self._whole(two)
-        own, mac = (_multiplied(bilinear, x, each, of_x, y) for each, of_x in ((b, a), (mac_of_b, mac_of_a)))
+        own, mac = (multiplied(bilinear, x, each, of_x, y) for each, of_x in ((b, a), (mac_of_b, mac_of_a)))
         if plus is not None:
             _, p, mac_of_p = self._whole(plus)
             own, mac = own + p, mac + mac_of_p
@@ -168,7 +181,7 @@ class AuthenticatedHolder(comparisons.Gates):
         masked = wide_parts(secret)[0].signed()
         mask = await self._mask_of_words(torch.Size([2, *masked.shape]), torch.uint8)
         digits = masks.digits(masked, places).unsqueeze(1)
-        whole = torch.Size([masks.DIGITS, 1 + MAC_BITS, *masked.shape])
+        whole = torch.Size([RING_64.digits, 1 + MAC_BITS, *masked.shape])
         tables = await self._source.words(whole, torch.int16)
         of_less = tables << 1 | self._ones(torch.int16, masked.dim()) & 1
         if signed:
@@ -273,10 +286,6 @@ class AuthenticatedHolder(comparisons.Gates):
         self._entries += shape.numel()
         if self._entries >= CHECKED_ENTRIES:
             await self.check()
-
-
-def _multiplied(product: Bilinear, x: Wide, b: Wide, a: Wide, y: Wide) -> Wide:
-    return bilinear(product, x, b) + bilinear(product, a, y)
 
 
 def _joined(bits: Bits) -> tuple[Tensor, Tensor]:

@@ -7,9 +7,10 @@ from typing import Final
 import torch
 from torch import Tensor
 
+from mdl.mpc.engine import Bilinear
 from mdl.mpc.keystream import Keystream
 from mdl.mpc.residues import RING_104
-from mdl.mpc.wide import Wide, combined
+from mdl.mpc.wide import Wide, bilinear, combined
 
 MAC_BITS: Final = 40
 """s: bits of a key, of numbers and of words."""
@@ -71,3 +72,8 @@ def unstacked(numbers: Wide) -> list[Wide]:
 def chosen(factor: Tensor, numbers: Wide) -> Wide:
     """Multiply by 0, 1 or -1."""
     return numbers.map(lambda limb: limb * factor)
+
+
+def multiplied(product: Bilinear, x: Wide, b: Wide, a: Wide, y: Wide) -> Wide:
+    """Give x b + a y."""
+    return bilinear(product, x, b) + bilinear(product, a, y)

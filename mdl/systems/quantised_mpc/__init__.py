@@ -36,8 +36,7 @@ class QuantisedMpc(QuantisedMpcSettings):
             self._opened,
             f"Numbers are multiples of 2^-16 within ±2^14, as integers {model.numbers}; quotients are "
             f"rounded {rounded}.",
-            "If a party is lost, the run ends; "
-            + ("it can be resumed from the last epoch." if self.resumable else "it cannot be resumed."),
+            "If a party is lost, the run ends; it can be resumed from the last epoch.",
         ]
 
     @property
@@ -64,7 +63,7 @@ class QuantisedMpc(QuantisedMpcSettings):
         everything = self.model.together(workers)
         return Traits(
             learns=f"{learns}; all: counts of right answers{losses}; {everything}: all data",
-            loss="the run ends, and can be resumed" if self.resumable else "the run ends",
+            loss="the run ends, and can be resumed",
             beside="dealer",
             secrecy=Secrecy(
                 f"{self.security}: {self.model.title}",

@@ -10,8 +10,10 @@ class Announcement(Message, frozen=True):
         signed: see `mdl.schemes.key_agreement`.
         examples: to train on, which is no secret.
         tested: to test with.
+        start: the identity of the start of the run whose shares it goes on from; empty if the run begins.
     """
 
     signed: bytes
     examples: int
     tested: int
+    start: bytes

@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 import numpy as np
 
-from mdl.errors import ConfigError, PeerTimeout
+from mdl.errors import ConfigError, PeerTimeout, ProtocolError
 from mdl.mpc.engines import begun
 from mdl.mpc.links import Links
 from mdl.mpc.messages import Sealed
@@ -28,6 +28,9 @@ from mdl.vectors import Floats
 
 _MODEL: Final = "model"
 """The record of this party's shares after an epoch; of the last one, of the parameters and accuracy too."""
+
+_START: Final = "start"
+"""In a record: the identity of the start that has written it. Shares of another start fit no others."""
 
 _TESTED_AT_ONCE: Final = 500
 
@@ -102,8 +105,12 @@ class MpcParty:
         task, recipe = self._task, self._learner.recipe
         identity = msgspec.msgpack.decode(task.credentials, type=Identity)
         agreement = Agreement(identity, task.run, 1, rng=self._rng)
-        mine = Announcement(agreement.announcement, self._learner.examples, tested)
+        kept = await self._kept()
+        start = bytes(kept.get(_START, np.zeros(0, np.uint8)))
+        mine = Announcement(agreement.announcement, self._learner.examples, tested, start)
         announced = {self._party.id: mine, **await self._announced(mine)}
+        if other := [peer for peer, each in announced.items() if each.start != start]:
+            raise ProtocolError("checkpoints are not of the same start of the run", other)
         secrets = await self._party.to_thread(
             "cryptography", agreement.agree, {peer: each.signed for peer, each in announced.items()}
         )
@@ -132,11 +139,17 @@ class MpcParty:
         session = Session(
             self._links, engine, network, optimiser, recipe, examples, shape, reveals_loss=self._system.loss
         )
-        if task.resume:
-            kept = await self._party.to_thread("record", task.journal.read, _MODEL, task.resume)
-            assert kept is not None, "a run is resumed where all parties have a record"
-            session.restore(kept)
+        if kept:
+            await session.restore(kept)
         return session
+
+    async def _kept(self) -> Arrays:
+        """Read the record to go on from; none, if the run begins."""
+        if not self._task.resume:
+            return {}
+        kept = await self._party.to_thread("record", self._task.journal.read, _MODEL, self._task.resume)
+        assert kept is not None, "a run is resumed where all parties have a record"
+        return kept
 
     async def _announced(self, mine: Announcement) -> dict[PartyId, Announcement]:
         """Tell all others what one has, and hear the same of them."""
@@ -209,4 +222,5 @@ class MpcParty:
             self._party.record("evaluated", epoch, model="global", accuracy=self._accuracy)
 
     async def _keep(self, epoch: int, arrays: Arrays) -> None:
-        await self._party.to_thread("record", self._task.journal.write, _MODEL, epoch, arrays)
+        record = {**arrays, _START: np.frombuffer(self._task.run, np.uint8)}
+        await self._party.to_thread("record", self._task.journal.write, _MODEL, epoch, record)

@@ -47,11 +47,6 @@ class QuantisedMpcSettings(Settings):
         return False
 
     @property
-    def resumable(self) -> bool:
-        """Whether a run goes on after a stop, and its model can be asked later."""
-        return self.model.resumes
-
-    @property
     def crypto(self) -> Crypto:
         """Everything is computed in the party's own thread."""
         return "none"
@@ -73,11 +68,6 @@ class QuantisedMpcSettings(Settings):
             found.append(
                 f'workers: {workers}, but under system.security = "{self.security}" there are '
                 f"{counts(self.model.holders)}, each with data of its own; {_fitting(workers)}"
-            )
-        if self.opening == "none" and not self.resumable:
-            found.append(
-                f'system.opening: "none", but under security = "{self.security}" shares serve one start of '
-                "a run: nobody could ask the model later; name who is to learn it"
             )
         if isinstance(self.opening, int) and self.opening > workers:
             found.append(
