@@ -76,7 +76,10 @@ async def test_a_killed_party_ends_it_and_is_named(tmp_path: Path) -> None:
     assert await all_gone(ended.pids) == set()
 
 
-@pytest.mark.parametrize(("security", "workers"), [("dealer", 3), ("spdz2k", 2), ("rep4", 4), ("shamir", 3)])
+@pytest.mark.parametrize(
+    ("security", "workers"),
+    [("dealer", 3), ("spdz2k", 2), ("rep3-malicious", 3), ("rep4", 4), ("shamir", 3)],
+)
 async def test_other_security_models_train_as_on_the_virtual_clock(
     tmp_path: Path, security: str, workers: int
 ) -> None:

@@ -109,7 +109,7 @@ def of_three() -> str:
     return weights(ends("rep3", 3))
 
 
-@pytest.mark.parametrize("security", ["dealer", "spdz2k", "shamir"])
+@pytest.mark.parametrize("security", ["rep3-malicious", "dealer", "spdz2k", "shamir"])
 def test_all_security_models_train_three_owners_to_the_same_weights(security: str) -> None:
     found = ends(security, 3)
     assert not found.errors
@@ -122,7 +122,9 @@ def test_four_owners_train_to_the_same_weights_however_they_share() -> None:
     assert weights(ends("rep4", 4)) == weights(ends("shamir", 4))
 
 
-@pytest.mark.parametrize(("security", "workers"), [("rep4", 4), ("dealer", 2), ("shamir", 3)])
+@pytest.mark.parametrize(
+    ("security", "workers"), [("rep3-malicious", 3), ("rep4", 4), ("dealer", 2), ("shamir", 3)]
+)
 def test_shares_of_every_kind_are_taken_up_again(security: str, workers: int) -> None:
     first = ends(security, workers)
     tables = {**TABLES, "workers": workers, "system": {**TABLES["system"], "security": security}}
@@ -376,6 +378,10 @@ def test_layers_that_are_not_computed_in_secret_are_refused_by_name() -> None:
     ("changes", "said"),
     [
         ({"workers": 4}, 'workers: 4, but 3 share secrets under security = "rep3"'),
+        (
+            {"workers": 4, "system": {"security": "rep3-malicious"}},
+            'workers: 4, but 3 share secrets under security = "rep3-malicious"',
+        ),
         ({"system": {"opening": 4}}, "system.opening: 4, but there are workers 1 to 3"),
         ({"system": {"opening": "none", "security": "spdz2k"}}, 'system.opening: "none", but under'),
         ({"learning": {"batch": 48}}, "learning.batch: 48"),

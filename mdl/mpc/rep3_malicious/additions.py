@@ -34,7 +34,7 @@ class Additions:
         return torch.stack(await self._conjunctions.of(_pair(one), _pair(two)))
 
     async def negative(self, words: Tensor) -> Tensor:
-        """Tell whether the sum of three words, int32, is negative: 8 rounds.
+        """Tell whether the sum of three words, int32, is negative: 7 rounds.
 
         Args:
             words: the party's two, along a first axis.
@@ -42,7 +42,8 @@ class Additions:
         twice = await self._majority(words) << 1
         # The topmost digit goes to the place of the lowest.
         one, two = (
-            adders.ordered(each >> COMPARED_BITS - 1 & 1 ^ each << 1, COMPARED_BITS) for each in (words, twice)
+            adders.ordered(each >> COMPARED_BITS - 1 & 1 ^ each << 1, COMPARED_BITS)
+            for each in (words, twice)
         )
         g, p = await self.conjunction(one, two), one ^ two
         carry = await adders.carried(g & -2, p, self.conjunction, COMPARED_BITS)

@@ -110,9 +110,7 @@ def tossed_rotations(coins: Keystream, units: int) -> list[int]:
 
 def rotated(held: Pair, places: list[int]) -> Pair:
     """Rotate the rows of arrays, each by so many bytes."""
-    one, two = (
-        torch.stack([row.roll(-by) for row, by in zip(part, places, strict=True)]) for part in held
-    )
+    one, two = (torch.stack([row.roll(-by) for row, by in zip(part, places, strict=True)]) for part in held)
     return one, two
 
 

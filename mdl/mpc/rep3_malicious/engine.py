@@ -17,7 +17,7 @@ from mdl.mpc.secret import Bits, Secret
 from mdl.mpc.transcripts import hash_of, wanted_hash
 from mdl.party import PartyId
 
-REMEMBERED_BYTES: Final = 1 << 28
+REMEMBERED_BYTES: Final = 1 << 27
 """Products are verified once so much is remembered of them."""
 
 
