@@ -157,43 +157,45 @@ def test_it_is_rounded_up_as_often_as_its_fraction_says(fraction: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("operation", "products", "conjunction_bytes", "rounds"),
+    ("operation", "products", "integers", "conjunction_bytes", "rounds"),
     [
-        (product, 1, 0, 1),
-        (scaled, 1 + 8, 9 + 3, 1 + 8),
-        (truncated, 2 * 8, (9 + 3) + (17 + 3), 8 + 9),
-        (negative, 2, 17, 7 + 2),
-        (selected, 3 + 1 + 3, 17, 7 + 3 + 1 + 3),
-        (digits, 6 * 2, 4 + 4 + 4 * 8 + 4, 7 + 6 * 2),
-        (both, 2, 2 * 17 + 1, 2 * 7 + 1 + 2),
+        (product, 1, 0, 0, 1),
+        (scaled, 1, 4, 9 + 3, 1 + 8),
+        (truncated, 0, 2 * 4, (9 + 3) + (17 + 3), 8 + 9),
+        (negative, 0, 1, 17, 7 + 2),
+        (selected, 3, 2, 17, 7 + 3 + 1 + 3),
+        (digits, 0, 6, 4 + 4 + 4 * 8 + 4, 7 + 6 * 2),
+        (both, 0, 1, 2 * 17 + 1, 2 * 7 + 1 + 2),
     ],
 )
 def test_messages_are_as_small_and_as_few_as_said(
-    operation: Callable[..., Any], products: int, conjunction_bytes: int, rounds: int
+    operation: Callable[..., Any], products: int, integers: int, conjunction_bytes: int, rounds: int
 ) -> None:
-    """An entry of a product is 13 bytes, and twice as many to verify it; a byte of bits is 1, and 6."""
+    """An entry of a product takes 39 bytes, and 78 to verify it; an integer 39, and 65; a byte 3, and 18."""
     count = 2_000
     _, traffic = run(opened(operation, compared(count), compared(count, 1)))
     unit = conjunction_bytes * count // UNITS
     verified = unit * prime_from(max(UNITS, unit and -(-conjunction_bytes * count // unit) + 1))
-    seed, hashed, zeros = 16 + 32, 32, 2 * 32
-    each = (
-        (1 + 2) * 13 * products * count
-        + (conjunction_bytes * count + 6 * verified)
-        + (1 + (conjunction_bytes > 0)) * (seed + hashed + zeros)
-    )
     inputs, output = 2 * 8 * count, 3 * (8 * count + 32)
-    assert sum(traffic.sent_bytes.values()) == inputs + 3 * each + output
+    seed, hashed, zeros = 16 + 32, 32, 2 * 32
+    assert sum(traffic.sent_bytes.values()) == (
+        inputs
+        + ((39 + 78) * products + (39 + 65) * integers + 3 * conjunction_bytes) * count
+        + 18 * verified
+        + 3 * (1 + (conjunction_bytes > 0)) * (seed + hashed + zeros)
+        + output
+    )
     assert traffic.rounds == 2 + rounds + CHECK + OPENING
 
 
-def test_all_parties_send_alike() -> None:
+def test_all_parties_send_nearly_alike() -> None:
     torch.manual_seed(3)
     network, batches = dense()
     _, traffic = run(training(network, batches[:1], 0.1))
     sent = list(traffic.sent_bytes.values())
     images, labels = 8 * 16 * 64, 8 * 16 * 10
-    assert [sent[0] - images, sent[1] - labels] == [sent[2]] * 2
+    assert sent[0] - images == sent[2]
+    assert sent[2] * 0.8 < sent[1] - labels < sent[2]
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)

@@ -1,6 +1,7 @@
-"""Whoever of three sends a wrong bit is found out before anything is opened; and only because coins are tossed late."""
+"""Whoever of three sends a wrong bit is found out before anything is opened; but only as coins come late."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from itertools import product as pairs
 from typing import Any, TypeVar
 
@@ -16,6 +17,7 @@ from mdl.mpc.rep3_malicious import conjunctions
 from mdl.mpc.rep3_malicious.conjunctions import prime_from, rotated
 from mdl.mpc.rep3_malicious.engine import Rep3Malicious, dealt
 from mdl.mpc.rep3_malicious.setup import begun
+from mdl.mpc.rep3_malicious.sharing import Summand, WidePair
 from mdl.mpc.residues import RING_104
 from mdl.mpc.rounds import Exchange, Protocol, play, together
 from mdl.mpc.wide import Wide
@@ -185,12 +187,16 @@ def test_what_is_computed_while_others_are_verified_is_verified_later() -> None:
 # a cheat that prepares for the verification
 
 
+Places = Sequence[tuple[int, ...]]
+"""Bytes of a message."""
+
+
 class Cheat:
     """Falsifies what a party passes on, and goes on with that itself.
 
     Args:
         engine: the party's.
-        numbers: by how often it has multiplied, and what is sacrificed counts as one more: what it adds to the
+        numbers: by how often it has shared products, of which what is sacrificed is one: what it adds to the
             first entry.
         words: by the number of what it passes on: the bytes whose lowest bit it turns over.
     """
@@ -199,25 +205,29 @@ class Cheat:
         self,
         engine: Rep3Malicious,
         numbers: Mapping[int, int],
-        words: Mapping[int, Sequence[tuple[int, ...]]],
+        words: Mapping[int, Places],
     ) -> None:
-        self._shared, self._passed = engine._products._shared, engine._member.passed
+        self._shared, self._passed = engine._products._sharing.shared, engine._member.passed
         self._numbers, self._words = numbers, words
         self._shared_before = self._passed_before = 0
 
-    async def shared(self, own: Sequence[Wide]) -> list[Any]:
-        """See `Products`."""
+    async def shared(self, summands: Sequence[Summand]) -> list[WidePair]:
+        """See `Sharing`."""
         error = self._numbers.get(self._shared_before, 0)
         self._shared_before += 1
-        first = Wide.constants([error, 0, 0][: own[0].shape.numel()], RING_104).reshape(*own[0].shape)
-        return await self._shared([own[0] + first, *own[1:]])
+        first, *others = summands
+        if error:
+            assert first.own is not None
+            added = Wide.constants([error, *[0] * (first.shape.numel() - 1)], RING_104)
+            first = replace(first, own=first.own + added.reshape(*first.shape))
+        return await self._shared([first, *others])
 
-    async def passed(self, *own: Tensor) -> list[Tensor]:
+    async def passed(self, own: Tensor, due: torch.Size) -> Tensor:
         """See `Member`."""
         for place in self._words.get(self._passed_before, ()):
-            own[0][place] ^= 1
+            own[place] ^= 1
         self._passed_before += 1
-        return await self._passed(*own)
+        return await self._passed(own, due)
 
 
 class Still(Keystream):
@@ -230,7 +240,7 @@ class Still(Keystream):
 def accepted(
     program: Program[Tensor],
     numbers: Mapping[int, int],
-    words: Mapping[int, Sequence[tuple[int, ...]]],
+    words: Mapping[int, Places],
     coins: Callable[[], Keystream] | None = None,
     units: int = 1 << 12,
 ) -> list[int] | None:
@@ -253,7 +263,7 @@ def accepted(
 
     with pytest.MonkeyPatch.context() as patch:
         cheat = Cheat(found[0], numbers, words)
-        patch.setattr(found[0]._products, "_shared", cheat.shared)
+        patch.setattr(found[0]._products._sharing, "shared", cheat.shared)
         patch.setattr(found[0]._member, "passed", cheat.passed)
         if coins:
             for engine in found:
@@ -312,20 +322,22 @@ TRIPLES = 4
 
 
 def test_a_wrong_conjunction_is_found_out_unless_triples_of_both_arrays_are_wrong_at_its_place() -> None:
-    right, bad = accepted(conjunction, {}, {}), [(0,)]
+    right = accepted(conjunction, {}, {})
+    bad: Places = [(0,)]
     assert right is not None
     wrong = [1 - right[0], *right[1:]]
     assert accepted(conjunction, {}, {0: bad}) is None
     assert accepted(conjunction, {}, {0: bad, TRIPLES: [(0, 0), (1, 0)]}) is None
     one, two = conjunctions.tossed_rotations(insecure_coins(), prime_from(1 << 12))
     assert one != two
-    for places, found in [
+    cases: list[tuple[Places, list[int] | None]] = [
         ([(0, one), (1, two)], wrong),
         ([(0, one)], None),
         ([(1, two)], None),
         ([(0, two), (1, one)], None),
         ([(0, one), (1, two), (1, one)], None),
-    ]:
+    ]
+    for places, found in cases:
         assert accepted(conjunction, {}, {0: bad, TRIPLES: places}, insecure_coins) == found
 
 
@@ -341,7 +353,7 @@ def test_of_all_rotations_of_both_arrays_one_hides_errors(
     wrong: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     units = prime_from(5)
-    errors = {0: [(place,) for place in wrong], TRIPLES: list(pairs((0, 1), wrong))}
+    errors: dict[int, Places] = {0: [(place,) for place in wrong], TRIPLES: list(pairs((0, 1), wrong))}
     passed = []
     for rotations in pairs(range(units), repeat=2):
         monkeypatch.setattr(conjunctions, "tossed_rotations", lambda *_, found=rotations: list(found))
@@ -370,8 +382,10 @@ def test_numbers_of_units_are_prime() -> None:
 def test_coins_are_not_told_to_who_has_not_passed_on_all_products() -> None:
     """Party 0 sends nothing that is sacrificed. Party 1, which does not wait for it, tells it hashes only."""
     protocols = repeated(PRODUCT)
-    queues: dict[tuple[int, int], list[Tensor]] = {pair: [] for pair in pairs(range(3), repeat=2)}
-    asked = {party: protocol.send(None) for party, protocol in protocols.items()}
+    queues: dict[tuple[int, int], list[Tensor]] = {
+        (sender, receiver): [] for sender, receiver in pairs(range(3), repeat=2)
+    }
+    asked = {party: protocol.send(None) for party, protocol in protocols.items()}  # type: ignore[arg-type]
     rounds = dict.fromkeys(protocols, 0)
     seen: list[list[Tensor]] = []
     withheld = 3  # inputs of two, the product, what is sacrificed

@@ -1,8 +1,8 @@
 """What comes of the three components of a number when they are added in binary.
 
-Components are words of bits; each is known to two parties, and so is a sharing of itself. Three words s become
-two by a carry-save adder, their sum without carries and twice their majority, and these are added as
-in `mdl.mpc.adders`.
+Components are words of bits; each is known to two parties, and so is a sharing of itself. Three words become
+two by a carry-save adder, their sum without carries and twice their majority, and these are added as in
+`mdl.mpc.adders`.
 """
 
 import torch

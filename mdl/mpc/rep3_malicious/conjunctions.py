@@ -1,21 +1,21 @@
 """Conjunctions of words of bits, and their verification by cut and choose.
 
-[FLNW17] J. Furukawa, Y. Lindell, A. Nof, O. Weinstein, High-throughput secure three-party computation for
-malicious adversaries and an honest majority, EUROCRYPT 2017. [ABF+17] T. Araki et al., Optimized honest-majority MPC for
-malicious adversaries, S&P 2017. Theirs permute triples at random; here they are rotated.
+After J. Furukawa, Y. Lindell, A. Nof, O. Weinstein, High-throughput secure three-party computation for
+malicious adversaries and an honest majority, EUROCRYPT 2017, and T. Araki et al., Optimized honest-majority
+MPC for malicious adversaries, S&P 2017. They permute triples at random; here they are rotated.
 
-Whatever a party does, a conjunction c = (a AND b) XOR d comes out, with an error d that it knows. To verify
-conjunctions, parties make two arrays of random triples x, y, z = (x AND y) XOR e, by the same protocol and with
-errors too. With a + x and b + y opened, of each array, c + z + (a + x)(b + y) + (a + x) y + (b + y) x is
-d + e, and must be zero.
+Whatever a party does, a conjunction c = ab + d comes out (of bits, + is the exclusive or), with an error d
+that it knows. To verify conjunctions, parties make two arrays of random triples x, y, z = xy + e, by the same
+protocol and with errors too. With a + x and b + y opened, for each array, c + z + (a + x)(b + y) + (a + x) y
++ (b + y) x is d + e, and must be zero.
 
-Words are cut into units of some bytes, and filled up with conjunctions of zeros to a prime number M of them,
-by one unit at least. Unit j is compared with unit j + s modulo M of an array, where s is tossed after all
-triples have been made. Let D be the units with an error, not none and not all, and E the triples with an
-error. An array hides them only if E = D + s. Two numbers s differ by less than M; would both do, then D
-would not change if it were moved by their difference, which generates all numbers modulo the prime: D would be
-none or all. So one s of M hides them at most, of each array, and both are hidden with a probability of M^-2
-at most (but for the bias of s, 2^-43 of that): below 2^-40, as M is above 2^20.
+Words are cut into units of some bytes, and filled up with conjunctions of zeros, which nobody can falsify, to
+a prime number M of units, by one at least. Unit j is compared with unit j + s modulo M of an array, where s
+is tossed after all triples have been made. Let D be the units with an error, some but not all, and E those of
+the array: it hides them only if E = D + s. If two numbers s did, then D would not change when it is moved by
+their difference, nor by multiples of that, which are all numbers modulo the prime: it would be none or all.
+So of M numbers one at most hides them, in each array; both do with a probability of M^-2 (but for the bias of
+s, 2^-43 of that), which is below 2^-40, as M is above 2^20.
 """
 
 from functools import cache
@@ -55,7 +55,7 @@ class Conjunctions:
     async def of(self, one: Pair, two: Pair) -> Pair:
         """Give the bitwise and of words, in memory of its own, and remember it: one round, of one word."""
         own = self._summand(one, two)
-        (others,) = await self._member.passed(own)
+        others = await self._member.passed(own, own.shape)
         made = torch.stack([_bytes_of(each.expand(own.shape)) for each in (*one, *two, own, others)])
         self._made.append(made)
         self.size_bytes += made.numel()
@@ -85,13 +85,11 @@ class Conjunctions:
         member, shape = self._member, torch.Size([_ARRAYS, units * unit])
         x, y = member.drawn(shape, torch.uint8), member.drawn(shape, torch.uint8)
         own = self._summand(x, y)
-        (others,) = await member.passed(own)
+        others = await member.passed(own, own.shape)
         rotations = [unit * each for each in tossed_rotations(await member.coins(), units)]
         x, y, z = (rotated(each, rotations) for each in (x, y, (own, others)))
-        one = a[0] ^ x[0], a[1] ^ x[1]
-        two = b[0] ^ y[0], b[1] ^ y[1]
-        lacking_one, lacking_two = await member.lacking([one, two])
-        sigma, tau = one[0] ^ one[1] ^ lacking_one, two[0] ^ two[1] ^ lacking_two
+        held = [torch.stack((a[part] ^ x[part], b[part] ^ y[part])) for part in (0, 1)]
+        sigma, tau = held[0] ^ held[1] ^ await member.lacking(held[0], held[1], held[0].shape)
         mine, following = (
             (sigma & y[part])
             .bitwise_xor_(tau & x[part])
@@ -100,7 +98,7 @@ class Conjunctions:
             .bitwise_xor_((sigma & tau) * unit_)
             for part, unit_ in enumerate(member.units)
         )
-        await member.compare_zeros([(mine, following, mine ^ following)])
+        await member.compare_zeros(mine, following, mine ^ following)
 
 
 def tossed_rotations(coins: Keystream, units: int) -> list[int]:

@@ -1,4 +1,4 @@
-"""The engine of three parties of whom one may be malicious: products are verified before anything is opened."""
+"""The engine of three parties of whom one may be malicious: products are verified before openings."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -11,13 +11,13 @@ from mdl.mpc.keystream import Keystream
 from mdl.mpc.rep3_malicious.additions import Additions
 from mdl.mpc.rep3_malicious.conjunctions import UNITS, Conjunctions
 from mdl.mpc.rep3_malicious.member import HOLDERS, Member, Pair
-from mdl.mpc.rep3_malicious.products import Products
+from mdl.mpc.rep3_malicious.products import Factor, Products
 from mdl.mpc.rounds import Exchange, Wanted, together
 from mdl.mpc.secret import Bits, Secret
 from mdl.mpc.transcripts import hash_of, wanted_hash
 from mdl.party import PartyId
 
-REMEMBERED_BYTES: Final = 1 << 27
+REMEMBERED_BYTES: Final = 1 << 26
 """Products are verified once so much is remembered of them."""
 
 
@@ -100,9 +100,8 @@ class Rep3Malicious:
     async def open(self, secret: Secret) -> Tensor:
         """See `Engine`: the party before sends each the component it lacks, the party after the hash."""
         await self.check()
-        held = _held(secret)
-        (lacking,) = await self._member.lacking([held])
-        return held[0] + held[1] + lacking
+        mine, following = _held(secret)
+        return mine + following + await self._member.lacking(mine, following, secret.shape)
 
     async def open_to(self, receiver: PartyId, secret: Secret) -> Tensor | None:
         """See `Engine`."""
@@ -115,7 +114,7 @@ class Rep3Malicious:
         else:
             wants = [Wanted(member.before, secret.shape, torch.int64), wanted_hash(member.after)]
             lacking, told = await Exchange((), wants)
-            member.compare([lacking], told)
+            member.compare(lacking, told)
             return mine + following + lacking
         return None
 
@@ -131,7 +130,7 @@ class Rep3Malicious:
     ) -> Secret:
         """See `Engine`."""
         await self._check_if_due()
-        found = self._secret(await self._products.of(bilinear, _held(one), _held(two)))
+        found = self._secret(await self._products.of(bilinear, Factor(_held(one)), Factor(_held(two))))
         return found if plus is None else found + plus
 
     async def scaled_product(
@@ -188,12 +187,16 @@ class Rep3Malicious:
     async def integers(self, bit: Bits) -> Secret:
         """See `Engine`: u = b_0 + b_1 - 2 b_0 b_1, then u + b_2 - 2 u b_2."""
         if "integers" not in bit.kept:
+            await self._check_if_due()
             mine, following = ((part & 1).to(torch.int64) for part in bit.parts)
             first, second, third = (
-                self._secret(self._member.only((mine, following), component)) for component in range(HOLDERS)
+                Factor(self._member.only((mine, following), component), frozenset([component]))
+                for component in range(HOLDERS)
             )
-            both = first + second - await self.product(multiply, first, second) * 2
-            bit.kept["integers"] = both + third - await self.product(multiply, both, third) * 2
+            product = self._secret(await self._products.of(multiply, first, second))
+            both = self._secret(first.held) + self._secret(second.held) - product * 2
+            product = self._secret(await self._products.of(multiply, Factor(_held(both)), third))
+            bit.kept["integers"] = both + self._secret(third.held) - product * 2
         found: Secret = bit.kept["integers"]
         return found
 

@@ -9,7 +9,6 @@ opens something to it has received all that it had to pass on until then, while 
 may be far ahead, tells it no more than a hash.
 """
 
-from collections.abc import Sequence
 from typing import Final, TypeAlias
 
 import torch
@@ -17,18 +16,14 @@ from torch import Tensor
 
 from mdl.errors import CheatingDetected
 from mdl.mpc.keystream import KEY_BYTES, Keystream
-from mdl.mpc.residues import RING_104
 from mdl.mpc.rounds import Exchange, Wanted
 from mdl.mpc.transcripts import hash_of, wanted_hash
-from mdl.mpc.wide import Wide
 from mdl.party import PartyId
 
 HOLDERS: Final = 3
 
 Pair: TypeAlias = tuple[Tensor, Tensor]
 """What a party holds of a secret: component i, component i + 1."""
-
-WidePair: TypeAlias = tuple[Wide, Wide]
 
 
 class Member:
@@ -62,12 +57,8 @@ class Member:
         """Draw a secret that nobody knows."""
         return self.mine.draw(shape, dtype), self.next.draw(shape, dtype)
 
-    def drawn_wide(self, shape: torch.Size) -> WidePair:
-        """Draw a secret modulo 2^104 that nobody knows."""
-        return Wide.drawn(self.mine, shape, RING_104), Wide.drawn(self.next, shape, RING_104)
-
     def only(self, held: Pair, *components: PartyId) -> Pair:
-        """Leave out the other components: each is known to two parties, and so is a secret that they share."""
+        """Leave out other components: each is known to two parties, and is a secret by itself."""
         one, two = (
             part if component in components else torch.zeros_like(part)
             for part, component in zip(held, self.components, strict=True)
@@ -76,33 +67,39 @@ class Member:
 
     # -------------------------------------------------------------------------------------- messages
 
-    async def passed(self, *own: Tensor) -> list[Tensor]:
-        """Pass on this party's components; give the next ones: one round."""
-        return await Exchange(
-            [(self.before, each) for each in own],
-            [Wanted(self.after, each.shape, each.dtype) for each in own],
-        )
+    async def passed(self, own: Tensor, due: torch.Size) -> Tensor:
+        """Pass on this party's component; give the next one, of a shape that is due: one round.
 
-    async def lacking(self, held: Sequence[Pair]) -> list[Tensor]:
-        """Let all know secrets; give the components that this party lacks: one round.
+        What is empty is not sent.
+        """
+        wants = [Wanted(self.after, due, own.dtype)] if due.numel() else []
+        received = await Exchange([(self.before, own)] if own.numel() else [], wants)
+        return received[0] if received else torch.empty(due, dtype=own.dtype)
+
+    async def lacking(self, mine: Tensor, following: Tensor, due: torch.Size) -> Tensor:
+        """Let all know a secret; give the component that this party lacks, of a shape that is due: one round.
+
+        What is empty is not sent, but its hash is.
 
         Raises:
-            CheatingDetected: the two others do not say the same.
+            CheatingDetected: its holders do not say the same.
         """
-        sends = [(self.after, mine) for mine, _ in held]
-        hashed = (self.before, hash_of(*(following for _, following in held)))
-        wants = [Wanted(self.before, mine.shape, mine.dtype) for mine, _ in held]
-        *found, told = await Exchange([*sends, hashed], [*wants, wanted_hash(self.after)])
-        self.compare(found, told)
-        return found
+        sends = [(self.after, mine)] if mine.numel() else []
+        wants = [Wanted(self.before, due, mine.dtype)] if due.numel() else []
+        *received, told = await Exchange(
+            [*sends, (self.before, hash_of(following))], [*wants, wanted_hash(self.after)]
+        )
+        lacking = received[0] if received else torch.empty(due, dtype=mine.dtype)
+        self.compare(lacking, told)
+        return lacking
 
-    def compare(self, received: Sequence[Tensor], told: Tensor) -> None:
+    def compare(self, received: Tensor, told: Tensor) -> None:
         """Compare what came from the party before with the hash that the party after tells.
 
         Raises:
             CheatingDetected: that is of something else.
         """
-        if not torch.equal(hash_of(*received), told):
+        if not torch.equal(hash_of(received), told):
             raise CheatingDetected(
                 "opening: what was received is not what its other holder says", [self.before, self.after]
             )
@@ -113,26 +110,28 @@ class Member:
         The hash of a component is no help, as nobody can guess 16 random bytes.
         """
         mine, following = self.drawn(torch.Size([KEY_BYTES]), torch.uint8)
-        (rest,) = await self.lacking([(mine, following)])
+        rest = await self.lacking(mine, following, mine.shape)
         return Keystream((mine ^ following ^ rest).numpy().tobytes())
 
-    async def compare_zeros(self, held: Sequence[tuple[Tensor, Tensor, Tensor]]) -> None:
-        """Verify that secrets are zero: one round, of a hash to each.
+    async def compare_zeros(self, mine: Tensor, following: Tensor, due: Tensor) -> None:
+        """Verify that a secret is zero: one round, of a hash to each.
 
         Both others tell the hash of the component that this party lacks. Of zero it is what this party can
         compute; of anything else it is not, and the honest one of the others says so. So each honest party
         finds out by itself.
 
         Args:
-            held: of each secret this party's components, and what the one it lacks is of zero.
+            mine: this party's component.
+            following: the next one.
+            due: the one it lacks, of zero.
 
         Raises:
-            CheatingDetected: one of them is not zero.
+            CheatingDetected: it is not zero.
         """
-        mine, following, due = (hash_of(*column) for column in zip(*held, strict=True))
         others = (self.before, self.after)
         told = await Exchange(
-            [(self.before, following), (self.after, mine)], [wanted_hash(other) for other in others]
+            [(self.before, hash_of(following)), (self.after, hash_of(mine))],
+            [wanted_hash(other) for other in others],
         )
-        if not all(torch.equal(each, due) for each in told):
+        if not all(torch.equal(each, hash_of(due)) for each in told):
             raise CheatingDetected("verification: a product is not what it should be")
