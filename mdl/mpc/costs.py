@@ -1,4 +1,4 @@
-"""What a training step costs, before a run: one is tried in memory, on images of zeros."""
+"""What a training step costs, before a run: one is tried in memory, on images of zeros, and verified."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -136,6 +136,7 @@ def _played(plan: Plan, engines: Mapping[PartyId, Engine], networks: Mapping[Par
             momentum=plan.recipe.momentum,
         )
         await step(engine, networks[party], optimiser, *batch)
+        await phase("verification", engine.check())
 
     _, traffic = play({party: program(party) for party in engines})
     return traffic

@@ -1,6 +1,6 @@
 """Engines by the names of their security models."""
 
-from mdl.mpc import dealer, rep3, rep4, shamir, spdz2k
+from mdl.mpc import dealer, rep3, rep3_malicious, rep4, shamir, spdz2k
 from mdl.mpc.engine import Engine, Rounding
 from mdl.mpc.rounds import Protocol
 from mdl.mpc.security import SecurityName
@@ -22,6 +22,8 @@ def begun(
     match security:
         case "rep3":
             return rep3.begun(number, rounding, rng)
+        case "rep3-malicious":
+            return rep3_malicious.begun(number, rounding, rng)
         case "rep4":
             return rep4.begun(number, rounding, rng)
         case "dealer":

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
-SecurityName: TypeAlias = Literal["rep3", "rep4", "dealer", "spdz2k", "shamir"]
+SecurityName: TypeAlias = Literal["rep3", "rep3-malicious", "rep4", "dealer", "spdz2k", "shamir"]
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,12 @@ IS_NOTICED: Final = "is noticed before anything is opened, and the run ends"
 
 SECURITY: Final[Mapping[SecurityName, Security]] = {
     "rep3": Security("replicated sharing, semi-honest, honest majority", (3,), "any two together", FALSIFIES),
+    "rep3-malicious": Security(
+        "replicated sharing with post-sacrifice, malicious, one of three",
+        (3,),
+        "any two together",
+        f"{IS_NOTICED}, if it is the only one, but for a probability of 2^-40",
+    ),
     "rep4": Security(
         "replicated sharing, malicious, one of four",
         (4,),

@@ -157,9 +157,12 @@ def wanted_hash(witness: PartyId) -> Wanted:
     return Wanted(witness, torch.Size([_HASH_BYTES]), torch.uint8)
 
 
-def hash_of(message: Tensor) -> Tensor:
-    """Give the hash of a tensor, as it is sent."""
-    return _sent(sha256(_content(message)).digest())
+def hash_of(*messages: Tensor) -> Tensor:
+    """Give the hash of tensors, as it is sent; sizes are public, and nothing is needed between them."""
+    found = sha256()
+    for message in messages:
+        found.update(_content(message))
+    return _sent(found.digest())
 
 
 def _sent(digest: bytes) -> Tensor:

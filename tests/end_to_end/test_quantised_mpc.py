@@ -100,7 +100,10 @@ async def test_with_macs_too_a_run_goes_on_whoever_was_killed(tmp_path: Path, vi
     assert await all_gone(whole.pids | cut.pids | rest.pids) == set()
 
 
-@pytest.mark.parametrize(("security", "workers"), [("dealer", 3), ("spdz2k", 2), ("rep4", 4), ("shamir", 3)])
+@pytest.mark.parametrize(
+    ("security", "workers"),
+    [("dealer", 3), ("spdz2k", 2), ("rep3-malicious", 3), ("rep4", 4), ("shamir", 3)],
+)
 async def test_other_security_models_train_as_on_the_virtual_clock(
     tmp_path: Path, security: str, workers: int
 ) -> None:

@@ -109,7 +109,7 @@ def of_three() -> str:
     return weights(ends("rep3", 3))
 
 
-@pytest.mark.parametrize("security", ["dealer", "spdz2k", "shamir"])
+@pytest.mark.parametrize("security", ["rep3-malicious", "dealer", "spdz2k", "shamir"])
 def test_all_security_models_train_three_owners_to_the_same_weights(security: str) -> None:
     found = ends(security, 3)
     assert not found.errors
@@ -123,7 +123,8 @@ def test_four_owners_train_to_the_same_weights_however_they_share() -> None:
 
 
 @pytest.mark.parametrize(
-    ("security", "workers"), [("rep4", 4), ("dealer", 2), ("spdz2k", 2), ("spdz2k", 3), ("shamir", 3)]
+    ("security", "workers"),
+    [("rep3-malicious", 3), ("rep4", 4), ("dealer", 2), ("spdz2k", 2), ("spdz2k", 3), ("shamir", 3)],
 )
 def test_shares_of_every_kind_are_taken_up_again(security: str, workers: int) -> None:
     first = ends(security, workers)
@@ -418,6 +419,10 @@ def test_layers_that_are_not_computed_in_secret_are_refused_by_name() -> None:
         ({"learning": {"batch": 3}}, "learning.batch: 3, .*power of two, 4 or more: .*; take 4"),
         ({"learning": {"batch": 2}}, "learning.batch: 2, .*power of two, 4 or more: .*; take 4"),
         ({"stop": {"patience": 2}}, "stop: without a manager nobody can end the run for all"),
+        (
+            {"workers": 4, "system": {"security": "rep3-malicious"}},
+            'under system.security = "rep3-malicious" there are 3',
+        ),
         ({"learning": {"privacy": {"type": "dp-sgd", "epsilon": 1.0, "delta": 1e-5}}}, "learning.privacy"),
     ],
 )
