@@ -4,13 +4,12 @@
 
 Two owners have 4,000 images of CIFAR-10 each, shared out at random or so that each has 80 % of the images of
 half the classes. From the second epoch on, each asks the other's model about the next part κ of its own
-images, in turn, keeps the answers, and learns from all it has. Every run is printed as it ends, on the
-standard error.
+images, in turn, keeps the answers, and learns from all it has. `--tables` names those to make.
 """
 
 import argparse
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import product
@@ -32,11 +31,8 @@ from mdl.system import Opinions
 from mdl.vectors import Floats
 
 SPLITS: Final = {"disjoint": "i.i.d.", "classes": "80/20"}
-MODELS: Final = {
-    "convnet": "convnet",
-    "benchmarks.bench_mutual:pooled_first": "convnet, pooled before each activation",
-    "convnet-relu": "convnet-relu",
-}
+MODELS: Final = ("convnet", "convnet-relu")
+POOLED_FIRST: Final = "benchmarks.bench_mutual:pooled_first"
 WEIGHTS: Final = (0.3, 1.0, 2.0)
 TEMPERATURES: Final = (1.0, 2.0, 4.0)
 SHARES: Final = (1.0, 0.25, 0.1, 0.05)
@@ -194,7 +190,7 @@ def head(study: Study) -> Iterator[str]:
     for model, split in product(MODELS, SPLITS):
         setups = [Setup(split, model, gate=gate) for gate in (False, True)]
         scores = study.alone(setups[0]), *map(study.mutual, setups), study.pooled(Setup(model=model))
-        yield f"| {MODELS[model]} | {SPLITS[split]} | {' | '.join(map(percent, scores))} |"
+        yield f"| {model} | {SPLITS[split]} | {' | '.join(map(percent, scores))} |"
 
 
 def shares(study: Study) -> Iterator[str]:
@@ -234,27 +230,41 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
-def page(dataset: Dataset, epochs: int, seeds: Sequence[int]) -> Iterator[str]:
+def order(study: Study) -> Iterator[str]:
+    """Say what it costs to pool before the activations, which leaves a quarter of them."""
+    yield f"| convnet, alone | {' | '.join(SPLITS.values())} |"
+    yield "|---|" + "---|" * len(SPLITS)
+    for model, name in (("convnet", "activation, then pool"), (POOLED_FIRST, "pool, then activation")):
+        yield f"| {name} | {' | '.join(percent(study.alone(Setup(split, model))) for split in SPLITS)} |"
+
+
+TABLES: Final[Mapping[str, tuple[str, Callable[[Study], Iterator[str]]]]] = {
+    "head": ("Accuracy", head),
+    "order": ("Where to pool", order),
+    "poisoning": (
+        "Points above alone of an honest owner, i.i.d., the other's labels shifted by one",
+        poisoning,
+    ),
+    "shares": ("Points above alone, by the share of images asked about in an epoch", shares),
+    "grid": ("Points above alone, by weight and temperature", grid),
+}
+
+
+def page(study: Study, tables: Sequence[str], told: str) -> Iterator[str]:
     """Give the lines of the page."""
-    study, first, usual = Study(dataset, epochs, seeds), Study(dataset, epochs, seeds[:1]), Setup()
+    usual = Setup()
     yield "# Mutual learning in the clear, in float32"
     yield ""
     yield (
-        f"`python -m benchmarks.bench_mutual`: CIFAR-10, two owners of 4,000 images each, {epochs} epochs, "
-        f"momentum 0.9, learning rate {usual.rate:g}, batches of 64, seeds {', '.join(map(str, seeds))}. "
-        "Accuracy on 2,000 test images, the mean of both owners and all seeds (of one run: ±1.1 points). "
-        "The gate: only opinions are used that agree with the label. Where a table does not vary it, "
-        f"α = {usual.weight:g}, T = {usual.temperature:g}, κ = {usual.share:g}, and the network is `convnet`."
+        f"`python -m benchmarks.bench_mutual`: CIFAR-10, two owners of 4,000 images each, {told}, "
+        f"momentum 0.9, learning rate {usual.rate:g}, batches of 64. Accuracy on 2,000 test images, the mean "
+        "of both owners and all seeds (of one run: ±1.1 points). The gate: only opinions are used that agree with the label. "
+        f"Where a table does not vary it, α = {usual.weight:g}, T = {usual.temperature:g}, "
+        f"κ = {usual.share:g}, and the network is `convnet`. {sentence(machine())}."
     )
-    yield from ("", *head(study))
-    yield from (
-        "",
-        "Points of an honest owner above alone, i.i.d., where labels of the other's are shifted by one:",
-    )
-    yield from ("", *poisoning(study))
-    yield from ("", f"Points above alone, seed {seeds[0]} only:", "", *shares(first))
-    yield from ("", f"Likewise, seed {seeds[0]} only:", "", *grid(first))
-    yield from ("", f"{sentence(machine())}.")
+    for name in tables:
+        title, lines = TABLES[name]
+        yield from ("", f"## {title}", "", *lines(study))
 
 
 def main() -> None:
@@ -263,11 +273,14 @@ def main() -> None:
     )
     parser.add_argument("--epochs", type=int, default=15)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--tables", choices=TABLES, nargs="+", default=list(TABLES))
     options = parser.parse_args()
     torch.set_num_threads(1)
     place = os.environ.get("MDL_DATA")
     dataset = load(settings_of(Setup()), Path(place) if place else None)
-    for line in page(dataset, options.epochs, options.seeds):
+    study = Study(dataset, options.epochs, options.seeds)
+    told = f"{options.epochs} epochs, seeds {', '.join(map(str, options.seeds))}"
+    for line in page(study, options.tables, told):
         print(line, flush=True)
 
 

@@ -32,11 +32,12 @@ async def test_a_run_leaves_the_model_and_its_curves_for_other_programs(tmp_path
 
 
 async def test_workers_with_models_of_their_own_leave_each_its_own(tmp_path: Path) -> None:
-    own = (
+    file = tmp_path / "own.toml"
+    file.write_text(
         'name = "own"\nworkers = 2\nepochs = 1\n[system]\ntype = "standalone"\n'
         '[learning]\nmodels = ["digits-mlp", "mlp"]\ntrain_limit = 60\n'
     )
-    ended = await (await start(tmp_path / "runs", own)).end()
+    ended = await (await start(tmp_path / "runs", str(file))).end()
     assert ended.code == 0, ended.output
     assert weights(ended.folder / "model-1.safetensors") == ended.summary["weights"]["workers"]["1"]
     shapes = {
