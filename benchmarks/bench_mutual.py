@@ -258,13 +258,15 @@ def page(study: Study, tables: Sequence[str], told: str) -> Iterator[str]:
     yield (
         f"`python -m benchmarks.bench_mutual`: CIFAR-10, two owners of 4,000 images each, {told}, "
         f"momentum 0.9, learning rate {usual.rate:g}, batches of 64. Accuracy on 2,000 test images, the mean "
-        "of both owners and all seeds (of one run: ±1.1 points). The gate: only opinions are used that agree with the label. "
+        "of both owners and all seeds (of one run: ±1.1 points). The gate: only opinions that agree with the "
+        "label are used. "
         f"Where a table does not vary it, α = {usual.weight:g}, T = {usual.temperature:g}, "
         f"κ = {usual.share:g}, and the network is `convnet`. {sentence(machine())}."
     )
     for name in tables:
         title, lines = TABLES[name]
-        yield from ("", f"## {title}", "", *lines(study))
+        yield from ("", f"## {title}", "")
+        yield from lines(study)
 
 
 def main() -> None:
