@@ -4,13 +4,12 @@
 
 Two owners have 4,000 images of CIFAR-10 each, shared out at random or so that each has 80 % of the images of
 half the classes. From the second epoch on, each asks the other's model about the next part κ of its own
-images, in turn, keeps the answers, and learns from all it has. Every run is printed as it ends, on the
-standard error.
+images, in turn, keeps the answers, and learns from all it has. `--tables` names those to make.
 """
 
 import argparse
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import product
@@ -20,8 +19,10 @@ from typing import Final
 
 import numpy as np
 import torch
+from torch import nn
 
 from mdl.bench.machine import machine, sentence
+from mdl.learning.convnets import convnet
 from mdl.learning.dataset import Dataset
 from mdl.learning.datasets import load
 from mdl.learning.local import LocalLearner, build_learner
@@ -29,13 +30,13 @@ from mdl.learning.settings import LearningSettings
 from mdl.system import Opinions
 from mdl.vectors import Floats
 
-SPLITS: Final = ("disjoint", "classes")
-SPLIT_NAMES: Final = {"disjoint": "i.i.d.", "classes": "80/20"}
+SPLITS: Final = {"disjoint": "i.i.d.", "classes": "80/20"}
 MODELS: Final = ("convnet", "convnet-relu")
+POOLED_FIRST: Final = "benchmarks.bench_mutual:pooled_first"
 WEIGHTS: Final = (0.3, 1.0, 2.0)
 TEMPERATURES: Final = (1.0, 2.0, 4.0)
 SHARES: Final = (1.0, 0.25, 0.1, 0.05)
-POISONED: Final = (0.0, 0.25, 0.5, 0.75, 1.0)
+POISONED: Final = (0.5, 1.0)
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class Setup:
 
     split: str = "disjoint"
     model: str = "convnet"
-    share: float = 0.1
+    share: float = 0.05
     weight: float = 1.0
     temperature: float = 2.0
     gate: bool = True
@@ -105,20 +106,25 @@ class Study:
 
     def __init__(self, dataset: Dataset, epochs: int, seeds: Sequence[int]) -> None:
         self._dataset, self._epochs, self._seeds = dataset, epochs, seeds
-        self.alone, self.pooled, self.mutual = map(cache, (self._alone, self._pooled, self._mutual))
+        self._alone, self.pooled, self.mutual = map(cache, (self._apart, self._together, self._taught))
 
-    def _alone(self, setup: Setup) -> float:
-        """Score owners that learn alone; the first one's where the second's labels are poisoned."""
-        return self._mean(
-            setup, lambda owners: [owner.learner.alone(self._epochs).accuracy for owner in owners]
-        )
+    def alone(self, setup: Setup) -> float:
+        """Score owners that learn alone; the first one where the second's labels are poisoned."""
+        return self._alone(Setup(setup.split, setup.model, poisoned=setup.poisoned and 1.0, rate=setup.rate))
 
-    def _pooled(self, setup: Setup) -> float:
+    def _apart(self, setup: Setup) -> float:
+        def play(owners: Sequence[Owner]) -> list[float]:
+            honest = owners[:1] if setup.poisoned else owners
+            return [owner.learner.alone(self._epochs).accuracy for owner in honest]
+
+        return self._mean(setup, play)
+
+    def _together(self, setup: Setup) -> float:
         """Score a model on both owners' images."""
         return fmean(self._learner(setup, 0, seed).alone(self._epochs).accuracy for seed in self._seeds)
 
-    def _mutual(self, setup: Setup) -> float:
-        """Score owners that teach each other; the first one's where the second's labels are poisoned."""
+    def _taught(self, setup: Setup) -> float:
+        """Score owners that teach each other; the first one where the second's labels are poisoned."""
 
         def play(owners: Sequence[Owner]) -> list[float]:
             first, second = owners
@@ -152,7 +158,7 @@ def settings_of(setup: Setup) -> LearningSettings:
     return LearningSettings.model_validate(
         {
             "dataset": "cifar10",
-            "model": setup.model,
+            "models": [setup.model, setup.model],
             "split": setup.split,
             "learning_rate": setup.rate,
             "batch": 64,
@@ -161,6 +167,12 @@ def settings_of(setup: Setup) -> LearningSettings:
             "test_limit": 2_000,
         }
     )
+
+
+def pooled_first() -> nn.Sequential:
+    """Make the convnet with a quarter as many activations: behind the pools, not before."""
+    first, act, pool, second, *rest = convnet((3, 32, 32), 10)
+    return nn.Sequential(first, pool, act, second, rest[1], rest[0], *rest[2:])
 
 
 def poisoned(dataset: Dataset, fraction: float, seed: int) -> Dataset:
@@ -172,75 +184,89 @@ def poisoned(dataset: Dataset, fraction: float, seed: int) -> Dataset:
 
 
 def head(study: Study) -> Iterator[str]:
-    """Say what the rest is measured against."""
-    yield "| network | split | alone | mutual | pooled |"
-    yield "|---|---|---|---|---|"
+    """Say what is reached, with what of all opinions and with those alone that agree with the label."""
+    yield "| network | split | alone | mutual | mutual, gate | pooled |"
+    yield "|---|---|---|---|---|---|"
     for model, split in product(MODELS, SPLITS):
-        setup = Setup(split, model)
-        scores = study.alone(setup), study.mutual(setup), study.pooled(replace(setup, split="disjoint"))
-        yield f"| {model} | {SPLIT_NAMES[split]} | {' | '.join(map(percent, scores))} |"
-
-
-def grid(study: Study, split: str) -> Iterator[str]:
-    """Say what weight and temperature do."""
-    yield f"| {SPLIT_NAMES[split]} | {' | '.join(f'T = {each:g}' for each in TEMPERATURES)} |"
-    yield "|---|" + "---|" * len(TEMPERATURES)
-    for weight in WEIGHTS:
-        setups = [Setup(split, weight=weight, temperature=each) for each in TEMPERATURES]
-        yield f"| α = {weight:g} | {' | '.join(gained(study, setup) for setup in setups)} |"
+        setups = [Setup(split, model, gate=gate) for gate in (False, True)]
+        scores = study.alone(setups[0]), *map(study.mutual, setups), study.pooled(Setup(model=model))
+        yield f"| {model} | {SPLITS[split]} | {' | '.join(map(percent, scores))} |"
 
 
 def shares(study: Study) -> Iterator[str]:
-    """Say what the share of images that is asked about does, and the gate where nobody poisons."""
+    """Say what the share of images that is asked about does."""
     yield f"| split | gate | {' | '.join(f'κ = {each:g}' for each in SHARES)} |"
     yield "|---|---|" + "---|" * len(SHARES)
-    for split, gate in product(SPLITS, (True, False)):
+    for split, gate in product(SPLITS, (False, True)):
         setups = [Setup(split, share=each, gate=gate) for each in SHARES]
-        yield (
-            f"| {SPLIT_NAMES[split]} | {'yes' if gate else 'no'} |"
-            f" {' | '.join(gained(study, setup) for setup in setups)} |"
-        )
+        yield f"| {SPLITS[split]} | {'yes' if gate else 'no'} | {gains(study, setups)} |"
+
+
+def grid(study: Study) -> Iterator[str]:
+    """Say what weight and temperature do, with the gate where the owners' images are alike."""
+    yield f"| split | gate | α | {' | '.join(f'T = {each:g}' for each in TEMPERATURES)} |"
+    yield "|---|---|---|" + "---|" * len(TEMPERATURES)
+    for split, weight in product(SPLITS, WEIGHTS):
+        gate = split == "disjoint"
+        setups = [Setup(split, weight=weight, temperature=each, gate=gate) for each in TEMPERATURES]
+        yield f"| {SPLITS[split]} | {'yes' if gate else 'no'} | {weight:g} | {gains(study, setups)} |"
 
 
 def poisoning(study: Study) -> Iterator[str]:
-    """Say what a peer does to the honest owner whose labels are wrong, at all rates."""
+    """Say what a peer with wrong labels does to an honest owner."""
     yield f"| gate | {' | '.join(f'{each:.0%} wrong' for each in POISONED)} |"
     yield "|---|" + "---|" * len(POISONED)
-    for gate in (True, False):
+    for gate in (False, True):
         setups = [Setup(gate=gate, poisoned=each) for each in POISONED]
-        yield f"| {'yes' if gate else 'no'} | {' | '.join(gained(study, setup) for setup in setups)} |"
+        yield f"| {'yes' if gate else 'no'} | {gains(study, setups)} |"
 
 
-def gained(study: Study, setup: Setup) -> str:
-    """Give by how many points mutual learning is better than learning alone."""
-    return f"{100 * (study.mutual(setup) - study.alone(setup)):+.1f}"
+def gains(study: Study, setups: Sequence[Setup]) -> str:
+    """Give by how many points mutual learning is better than learning alone, cell by cell."""
+    return " | ".join(f"{100 * (study.mutual(setup) - study.alone(setup)):+.1f}" for setup in setups)
 
 
 def percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
-def page(dataset: Dataset, epochs: int, seeds: Sequence[int]) -> Iterator[str]:
+def order(study: Study) -> Iterator[str]:
+    """Say what it costs to pool before the activations, which leaves a quarter of them."""
+    yield f"| convnet, alone | {' | '.join(SPLITS.values())} |"
+    yield "|---|" + "---|" * len(SPLITS)
+    for model, name in (("convnet", "activation, then pool"), (POOLED_FIRST, "pool, then activation")):
+        yield f"| {name} | {' | '.join(percent(study.alone(Setup(split, model))) for split in SPLITS)} |"
+
+
+TABLES: Final[Mapping[str, tuple[str, Callable[[Study], Iterator[str]]]]] = {
+    "head": ("Accuracy", head),
+    "order": ("Where to pool", order),
+    "poisoning": (
+        "Points above alone of an honest owner, i.i.d., the other's labels shifted by one",
+        poisoning,
+    ),
+    "shares": ("Points above alone, by the share of images asked about in an epoch", shares),
+    "grid": ("Points above alone, by weight and temperature", grid),
+}
+
+
+def page(study: Study, tables: Sequence[str], told: str) -> Iterator[str]:
     """Give the lines of the page."""
-    study, first, usual = Study(dataset, epochs, seeds), Study(dataset, epochs, seeds[:1]), Setup()
+    usual = Setup()
     yield "# Mutual learning in the clear, in float32"
     yield ""
     yield (
-        f"`python -m benchmarks.bench_mutual`: CIFAR-10, two owners of 4,000 images each, {epochs} epochs, SGD "
-        f"with momentum 0.9 and learning rate {usual.rate:g}, batches of 64, seeds "
-        f"{' and '.join(map(str, seeds))}. Accuracy on 2,000 test images, mean of both owners and all seeds "
-        f"(a run: ±1.1 points). Unless a table varies it: network `{usual.model}`, α = {usual.weight:g}, "
-        f"T = {usual.temperature:g}, κ = {usual.share:g}, opinions are used where they agree with the label "
-        f"(the gate) {'' if usual.gate else '*not* '}."
+        f"`python -m benchmarks.bench_mutual`: CIFAR-10, two owners of 4,000 images each, {told}, "
+        f"momentum 0.9, learning rate {usual.rate:g}, batches of 64. Accuracy on 2,000 test images, the mean "
+        "of both owners and all seeds (of one run: ±1.1 points). The gate: only opinions that agree with the "
+        "label are used. "
+        f"Where a table does not vary it, α = {usual.weight:g}, T = {usual.temperature:g}, "
+        f"κ = {usual.share:g}, and the network is `convnet`. {sentence(machine())}."
     )
-    yield from ("", *head(study))
-    yield from ("", "Points above alone:", "", *shares(study))
-    yield from ("", "Points of an honest owner above alone, where the other's labels are shifted by one:")
-    yield from ("", *poisoning(study))
-    yield from ("", f"Points above alone, seed {seeds[0]} only:")
-    for split in SPLITS:
-        yield from ("", *grid(first, split))
-    yield from ("", f"{sentence(machine())}.")
+    for name in tables:
+        title, lines = TABLES[name]
+        yield from ("", f"## {title}", "")
+        yield from lines(study)
 
 
 def main() -> None:
@@ -249,11 +275,14 @@ def main() -> None:
     )
     parser.add_argument("--epochs", type=int, default=15)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--tables", choices=TABLES, nargs="+", default=list(TABLES))
     options = parser.parse_args()
     torch.set_num_threads(1)
     place = os.environ.get("MDL_DATA")
     dataset = load(settings_of(Setup()), Path(place) if place else None)
-    for line in page(dataset, options.epochs, options.seeds):
+    study = Study(dataset, options.epochs, options.seeds)
+    told = f"{options.epochs} epochs, seeds {', '.join(map(str, options.seeds))}"
+    for line in page(study, options.tables, told):
         print(line, flush=True)
 
 

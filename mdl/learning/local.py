@@ -317,7 +317,9 @@ def build_learner(
     rows = _rows(settings, dataset, party=party, workers=workers, seed=seed, pooled=pooled)
     test = limited(len(dataset.test_labels), settings.test_limit, seed, Purpose.TEST_LIMIT)
     return LocalLearner(
-        build(settings.own(party), dataset.shape, dataset.classes, seed),
+        build(
+            settings.own(party), dataset.shape, dataset.classes, seed, *([party] if settings.models else [])
+        ),
         settings,
         train=Examples(dataset.train_images, dataset.train_labels, rows, dataset.scale),
         test=Examples(dataset.test_images, dataset.test_labels, test, dataset.scale),

@@ -30,6 +30,7 @@ from mdl.errors import ConfigError
 from mdl.learning import alexnets, convnets, networks_a_to_d, private
 from mdl.learning.seeds import Purpose, torch_seed
 from mdl.learning.settings import LearningSettings
+from mdl.party import PartyId
 
 Shape: TypeAlias = tuple[int, ...]
 """Of one example: (channels, height, width) or (features,)."""
@@ -38,10 +39,13 @@ _CHECKED_WITH: Final = 2
 """Examples in the batch a user's model is tried with."""
 
 
-def build(settings: LearningSettings, input_shape: Shape, classes: int, seed: int) -> nn.Module:
-    """Make the model of `settings` with the experiment's initial parameters, the same at all who have it.
+def build(
+    settings: LearningSettings, input_shape: Shape, classes: int, seed: int, *owner: PartyId
+) -> nn.Module:
+    """Make the model of `settings` with the experiment's initial parameters, the same at all parties.
 
-    Where each worker has its own, the settings are to be a worker's (`LearningSettings.own`).
+    Where each worker has a model of its own, the settings are to be a worker's (`LearningSettings.own`), and
+    the initial parameters are `owner`'s too.
 
     Raises:
         ConfigError: the model is unknown, cannot be made, or does not fit the data, or cannot be trained
@@ -50,7 +54,7 @@ def build(settings: LearningSettings, input_shape: Shape, classes: int, seed: in
     assert settings.model is not None, "whose model?"
     # torch draws initial weights from its global generator: seed it for this model, and put it back.
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(torch_seed(seed, Purpose.INITIAL_PARAMETERS))
+        torch.manual_seed(torch_seed(seed, Purpose.INITIAL_PARAMETERS, *owner))
         if settings.model in MODELS:
             return MODELS[settings.model](input_shape, classes)
         model = _imported(settings.model)

@@ -54,8 +54,8 @@ class LearningSettings(Settings):
         model: a name of `NAMED_MODELS`, or the import path ``package.module:Name`` of a `torch.nn.Module`
             class or of a function that makes one; it is called with no arguments. None where each worker has
             its own.
-        models: instead, a list of such names, one for each worker; only in systems whose parties do not train
-            one network together.
+        models: instead, a list of such names, one for each worker, which then also begins with parameters of
+            its own; only in systems whose parties do not train one network together.
         learning_rate: λ.
         batch: examples per step.
         split: how the training set is shared out. ``sample``: each worker draws its own random samples,

@@ -48,6 +48,13 @@ def test_all_parties_begin_with_the_same_parameters() -> None:
         np.testing.assert_array_equal(first, other)
 
 
+def test_workers_with_models_of_their_own_begin_each_with_its_own_parameters() -> None:
+    own = {"models": ["digits-mlp"] * 8}
+    first, again, other = (learner_of(party, own).parameters() for party in (1, 1, 2))
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
+
+
 def test_what_is_loaded_is_what_it_has() -> None:
     learner = learner_of(1)
     wanted = np.linspace(-1, 1, len(learner.parameters()), dtype=np.float32)
