@@ -101,7 +101,7 @@ def smallest() -> Program[Tensor]:
     return training(network, [(torch.randint(1 << 16, (2, 2)), one_hot(torch.tensor([0, 1]), 2))], 0.1)
 
 
-PARTS = 96
+PARTS = 192
 """Into which the longest test is cut."""
 
 

@@ -18,7 +18,9 @@ from mdl.mpc.fixed import encoded
 from mdl.mpc.messages import Sealed
 from mdl.mpc.networks import secretly
 from mdl.mpc.optimisers import Sgd
+from mdl.mpc.rep3_malicious import Rep3Malicious
 from mdl.mpc.seals import Seal
+from mdl.mpc.session import Session
 from mdl.mpc.training import one_hot, step
 from mdl.party import PartyId
 from mdl.rehearsal import cast
@@ -136,6 +138,21 @@ def test_shares_of_every_kind_are_taken_up_again(security: str, workers: int) ->
     whole = simulate(found.system, learners.__getitem__, **options)
     assert not rest.errors
     assert fingerprint(rest.outcomes[1].parameters) == fingerprint(whole.outcomes[1].parameters)
+
+
+def test_what_is_written_down_has_been_verified(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a falsified share that is taken up again, nobody could tell any more."""
+    state, left = Session.state, []
+
+    def noted(self: Session) -> Any:
+        engine = self._engine
+        assert isinstance(engine, Rep3Malicious)
+        left.append(engine._remembered_bytes)
+        return state(self)
+
+    monkeypatch.setattr(Session, "state", noted)
+    assert not ends("rep3-malicious", 3).errors
+    assert left == [0] * 6, "after the epoch, and with the parameters that are opened"
 
 
 def taken_up(security: str, journals: Mapping[PartyId, MemoryJournal]) -> Simulation:
