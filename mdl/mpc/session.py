@@ -182,6 +182,14 @@ class Session:
 
     # -------------------------------------------------------------------------------------- checkpoints
 
+    async def verify(self) -> None:
+        """Verify all that was computed: whoever takes up its `state` later could not.
+
+        Raises:
+            CheatingDetected: somebody did not follow the protocol.
+        """
+        await self._links.drive(self._engine.check())
+
     def state(self) -> dict[str, NDArray[Any]]:
         """Give this party's shares: parameters, running statistics, what the optimiser remembers."""
         shares = {

@@ -19,7 +19,9 @@ from mdl.mpc.messages import Sealed
 from mdl.mpc.networks import secretly
 from mdl.mpc.optimisers import Sgd
 from mdl.mpc.seals import Seal
+from mdl.mpc.spdz2k import AuthenticatedHolder
 from mdl.mpc.training import one_hot, step
+from mdl.mpc.wide import Wide
 from mdl.party import PartyId
 from mdl.rehearsal import cast
 from mdl.simulator import Network, Simulation, simulate
@@ -135,6 +137,19 @@ def test_shares_of_every_kind_are_taken_up_again(security: str, workers: int) ->
     whole = simulate(found.system, learners.__getitem__, **options)
     assert not rest.errors
     assert fingerprint(rest.outcomes[1].parameters) == fingerprint(whole.outcomes[1].parameters)
+
+
+def test_what_was_falsified_is_not_written_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under the key of another start it would be taken for what was shared."""
+    summed = AuthenticatedHolder._summed
+
+    async def false_sum(self: AuthenticatedHolder, own: Wide, mac: Wide) -> Wide:
+        return await summed(self, own + 1 if self.party == 0 else own, mac)
+
+    monkeypatch.setattr(AuthenticatedHolder, "_summed", false_sum)
+    found = ends("spdz2k", 3)
+    assert {type(found.errors[worker]) for worker in (1, 2, 3)} <= {CheatingDetected, PeerLeft}
+    assert all(found.journals[worker].read("model", 1) is None for worker in (1, 2, 3))
 
 
 def taken_up(security: str, journals: Mapping[PartyId, MemoryJournal]) -> Simulation:

@@ -184,6 +184,7 @@ class MpcParty:
         self._tell_costs(epoch, session.steps)
         if self._task.delay_seconds:
             await asyncio.sleep(self._task.delay_seconds[(epoch - 1) % len(self._task.delay_seconds)])
+        await session.verify()
         await self._keep(epoch, session.state())
         every = self._task.evaluate_every
         if epoch == self._task.epochs or (every and epoch % every == 0):
