@@ -21,7 +21,9 @@ from mdl.mpc.optimisers import Sgd
 from mdl.mpc.rep3_malicious import Rep3Malicious
 from mdl.mpc.seals import Seal
 from mdl.mpc.session import Session
+from mdl.mpc.spdz2k import AuthenticatedHolder
 from mdl.mpc.training import one_hot, step
+from mdl.mpc.wide import Wide
 from mdl.party import PartyId
 from mdl.rehearsal import cast
 from mdl.simulator import Network, Simulation, simulate
@@ -153,6 +155,19 @@ def test_what_is_written_down_has_been_verified(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(Session, "state", noted)
     assert not ends("rep3-malicious", 3).errors
     assert left == [0] * 6, "after the epoch, and with the parameters that are opened"
+
+
+def test_what_was_falsified_is_not_written_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under the key of another start it would be taken for what was shared."""
+    summed = AuthenticatedHolder._summed
+
+    async def false_sum(self: AuthenticatedHolder, own: Wide, mac: Wide) -> Wide:
+        return await summed(self, own + 1 if self.party == 0 else own, mac)
+
+    monkeypatch.setattr(AuthenticatedHolder, "_summed", false_sum)
+    found = ends("spdz2k", 3)
+    assert {type(found.errors[worker]) for worker in (1, 2, 3)} <= {CheatingDetected, PeerLeft}
+    assert all(found.journals[worker].read("model", 1) is None for worker in (1, 2, 3))
 
 
 def taken_up(security: str, journals: Mapping[PartyId, MemoryJournal]) -> Simulation:

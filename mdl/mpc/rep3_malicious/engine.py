@@ -98,7 +98,7 @@ class Rep3Malicious:
             await self.check()
 
     async def resumed(self, secrets: Sequence[Secret]) -> Sequence[Secret]:
-        """See `Engine`: shares are bound to no key. Whoever has kept others than its peers errs in products."""
+        """See `Engine`: shares are bound to no key. Who has kept others than its peers errs in products."""
         return secrets
 
     async def open(self, secret: Secret) -> Tensor:
