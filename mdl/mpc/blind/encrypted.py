@@ -159,13 +159,20 @@ class Encrypted:
         return drawn(stream, (self._degree, polynomials), ALL)
 
 
-async def begun(number: PartyId, rng: Randomness, degree: int = DEGREE) -> Encrypted:
-    """Make a party's source: one round, in which each of the two sends the other its public keys."""
+async def begun(number: PartyId, rng: Randomness, *, insecure_degree: int | None = None) -> Encrypted:
+    """Make a party's source: one round, in which each of the two sends the other its public keys.
+
+    Args:
+        number: of the party, 0 or 1.
+        rng: for all that is secret.
+        insecure_degree: a smaller N, for tests.
+    """
+    degree = DEGREE if insecure_degree is None else insecure_degree
     ring, other = Ring(degree), 1 - number
     secret, secret_of_factors = SecretKey.drawn(degree, rng=rng), factors.SecretKey.drawn(ring, rng=rng)
     seed = rng.bytes(KEY_BYTES)
     stream = Keystream(seed)
-    b = secret.hidden_zeros(Coefficients.drawn(stream, torch.Size([degree])), rng=rng)
+    b = secret.hidden_zeros(Coefficients.drawn(stream, torch.Size([1, degree])), rng=rng)
     b_of_factors = secret_of_factors.hidden_zeros(ring, drawn(stream, (degree, 1), ALL), rng=rng)
     sent = torch.cat(
         [
@@ -188,7 +195,7 @@ def _keys(sent: Tensor, degree: int, secrets: tuple[SecretKey, factors.SecretKey
         sent, [KEY_BYTES, degree * WHOLE_BYTES, degree * factors.KEY_WORDS_BYTES]
     )
     stream = Keystream(seed.numpy().tobytes())
-    of_masks = PublicKey.of(Coefficients.of_whole(masked.view(degree, WHOLE_BYTES)), stream)
+    of_masks = PublicKey.of(Coefficients.of_whole(masked.view(1, degree, WHOLE_BYTES)), stream)
     a = drawn(stream, (degree, 1), ALL)
     return Keys(
         stream, of_masks, factors.PublicKey(factors.read(other.numpy(), (degree, 1), ALL), a), secrets

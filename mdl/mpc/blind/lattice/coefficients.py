@@ -1,6 +1,6 @@
 """Integers modulo q = 2^136, in three limbs: sums, and what of them goes over the wire."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -103,6 +103,11 @@ class Coefficients:
         """Read what `whole` wrote, or any other bytes."""
         found = Coefficients.of_fractions(data)
         return Coefficients(found.low, found.middle, _words_of(data[..., FRACTION_BYTES:]))
+
+
+def joined(parts: Sequence[Coefficients]) -> Coefficients:
+    """Put tensors one behind the other."""
+    return Coefficients(*(torch.cat(limbs) for limbs in zip(*(part.limbs for part in parts), strict=True)))
 
 
 def _bytes_of(words: Tensor) -> Tensor:

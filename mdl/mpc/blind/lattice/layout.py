@@ -22,6 +22,9 @@ from mdl.mpc.blind.plan import Affine, Convolution, Dense, Shape
 
 UNSEEN: Final = -1
 """In place of an entry: what no window sees, and must not be sent."""
+MOST_POLYNOMIALS: Final = 256
+"""Of a batch, unless one example alone takes more: they are in memory together."""
+
 ZERO: Final = -2
 """In place of an entry: zero."""
 
@@ -136,16 +139,16 @@ class Layout:
 
 
 def most_rows(affine: Affine, shape: Shape, degree: int) -> int:
-    """Say how many examples fit into polynomials at most.
+    """Say how many examples are laid out together at most.
 
     Raises:
         ValueError: not even one.
     """
-    window, image = _window(affine, shape)
-    down, across = Layout(window, image, 1, degree, 1).grid
-    if down * across > degree:
+    one = Layout(*_window(affine, shape), rows=1, degree=degree, merged=1)
+    if one.block > degree:
         raise ValueError(f"{affine} of examples of shape {shape} does not fit polynomials of degree {degree}")
-    return degree // (down * across)
+    blocks = -(-one.window.channels * one.phases**2 // MOST_POLYNOMIALS)
+    return max(1, degree // (one.block * blocks))
 
 
 @lru_cache(maxsize=32)

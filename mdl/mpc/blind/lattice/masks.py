@@ -164,9 +164,7 @@ def combined(layout: Layout, pair: Coefficients, weight: Tensor) -> Coefficients
     for number in range(merged):
         weights = padded[number::merged]
         for place, limb in enumerate(pair.limbs):
-            # x^N = -1: behind a polynomial, and before it, comes its negative.
-            around = torch.cat([-limb, limb, -limb], -1)
-            for columns, shifted in _shifted(layout, around, number * layout.distance):
+            for columns, shifted in _shifted(layout, limb, number * layout.distance):
                 limbs[place] += matmul(weights[:, columns].contiguous(), shifted)
     turned = [limb.view(layout.replies, 2, degree).transpose(0, 1) for limb in limbs]
     return Coefficients.carried(*turned)
@@ -214,17 +212,22 @@ def shared(layout: Layout, key: SecretKey, reply: Tensor) -> Tensor:
     return Coefficients.carried(needed.low, middle, needed.high).high
 
 
-def _shifted(layout: Layout, around: Tensor, back: int) -> Iterator[tuple[slice, Tensor]]:
+def _shifted(layout: Layout, limb: Tensor, ahead: int) -> Iterator[tuple[slice, Tensor]]:
     """Lay out, for columns of the weights, both halves of ciphertexts one behind the other, shifted."""
     polynomials, shifts = (part.tolist() for part in layout.terms)
-    degree = layout.degree
     for first in range(0, len(shifts), _AT_ONCE):
         columns = slice(first, min(first + _AT_ONCE, len(shifts)))
-        rows = [
-            around[:, polynomial, degree + shift - back : 2 * degree + shift - back].reshape(-1)
-            for polynomial, shift in zip(polynomials[columns], shifts[columns], strict=True)
-        ]
+        terms = zip(polynomials[columns], shifts[columns], strict=True)
+        rows = [_turned(limb[:, polynomial], ahead - shift).reshape(-1) for polynomial, shift in terms]
         yield columns, torch.stack(rows)
+
+
+def _turned(polynomials: Tensor, power: int) -> Tensor:
+    """Multiply by a power of x, of either sign: x^N = -1."""
+    kept, wrapped = polynomials[..., -power:], polynomials[..., :-power]
+    if power > 0:
+        return torch.cat([-kept, wrapped], -1)
+    return torch.cat([kept, -wrapped], -1) if power else polynomials
 
 
 def _outputs(layout: Layout, replies: Tensor) -> Tensor:

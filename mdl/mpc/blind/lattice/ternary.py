@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mdl.mpc.blind.lattice.coefficients import LIMB_BITS, Coefficients
+from mdl.mpc.blind.lattice.coefficients import LIMB_BITS, Coefficients, joined
 from mdl.schemes.negacyclic import twist
 
 LARGEST_DEGREE: Final = 8192
@@ -29,8 +29,18 @@ Ternary: TypeAlias = NDArray[np.int8]
 """Polynomials with coefficients -1, 0 and 1: shape (..., N)."""
 Spectrum: TypeAlias = NDArray[np.complex128]
 
+_AT_ONCE: Final = 16
+"""Polynomials of which transforms are held at once: they take 6 MiB."""
+
 _DIGIT_BITS: Final = 24
 _DIGIT: Final = (1 << _DIGIT_BITS) - 1
+
+
+def times(polynomials: Coefficients, ternary: Spectrum) -> Coefficients:
+    """Multiply polynomials, shape (count, N), by one whose `spectra` are given, shape (N,)."""
+    count = polynomials.shape[0]
+    parts = [slice(first, first + _AT_ONCE) for first in range(0, count, _AT_ONCE)]
+    return joined([product(transforms(polynomials[part]), ternary) for part in parts])
 
 
 def spectra(polynomials: Ternary) -> Spectrum:
