@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mdl.mpc.blind.encrypted_bytes import DEGREE, batches, factor_bytes, laid_out
+from mdl.mpc.blind.encrypted_bytes import DEGREE, batches, laid_out
 from mdl.mpc.blind.lattice import factors, masks
 from mdl.mpc.blind.lattice.coefficients import WHOLE_BYTES, Coefficients
 from mdl.mpc.blind.lattice.keys import PublicKey, SecretKey
@@ -132,7 +132,7 @@ class Encrypted:
             for polynomials in parts
         ]
         await Exchange([(side.owner, torch.from_numpy(np.concatenate([sent for sent, _ in hidden])))])
-        replies = await _parts(side.owner, [factor_bytes(each, self._degree)[1] for each in parts])
+        replies = await _parts(side.owner, [factors.sizes(each, self._degree).replied for each in parts])
         shares = [
             factors.shared(self._ring, key, reply.numpy(), polynomials)
             for reply, polynomials in zip(replies, parts, strict=True)
@@ -142,7 +142,7 @@ class Encrypted:
     async def _owned_factors(self, side: Side, parts: Sequence[int], stream: Keystream) -> _Halves:
         """Draw the owner's factors, and give them with its shares of their products with the asker's."""
         key = self._keys[side.asker].of_factors
-        received = await _parts(side.asker, [factor_bytes(each, self._degree)[0] for each in parts])
+        received = await _parts(side.asker, [factors.sizes(each, self._degree).asked for each in parts])
         made = [
             factors.replied(self._ring, key, self._public(stream, polynomials), sent.numpy(), rng=self._rng)
             for sent, polynomials in zip(received, parts, strict=True)

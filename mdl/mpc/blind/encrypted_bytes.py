@@ -1,6 +1,7 @@
 """How `mdl.mpc.blind.encrypted` cuts batches, and the bytes that it sends: functions of public sizes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import torch
@@ -8,7 +9,8 @@ import torch
 from mdl.mpc.blind.lattice import factors, masks
 from mdl.mpc.blind.lattice.coefficients import WHOLE_BYTES
 from mdl.mpc.blind.lattice.layout import Layout, layout, most_rows
-from mdl.mpc.blind.plan import Step
+from mdl.mpc.blind.lattice.sizes import Sizes
+from mdl.mpc.blind.plan import Quadratic, Shape, Step
 from mdl.mpc.keystream import KEY_BYTES
 
 DEGREE: Final = 8192
@@ -18,26 +20,45 @@ _POLYNOMIALS_AT_ONCE: Final = 16
 """Of factors: what is computed of so many takes some tens of megabytes."""
 
 
+@dataclass(frozen=True)
+class OfStep:
+    """What is sent for a step.
+
+    Attributes:
+        product: of the weights.
+        squares: of all its quadratic activations.
+    """
+
+    product: Sizes
+    squares: Sizes
+
+
 def key_bytes(degree: int = DEGREE) -> int:
     """Say what `begun` sends to the other party."""
     return KEY_BYTES + degree * (WHOLE_BYTES + factors.KEY_WORDS_BYTES)
 
 
-def product_bytes(step: Step, rows: int, degree: int = DEGREE) -> tuple[int, int]:
-    """Say what asker and owner send for a product."""
-    sizes = [masks.sizes(each) for each in laid_out(step, rows, degree)]
-    return sum(size.asked for size in sizes), sum(size.replied for size in sizes)
+def offline_bytes(steps: Sequence[Step], rows: int, degree: int = DEGREE) -> Sequence[OfStep]:
+    """Say what `prepared` sends, for each step: everything, as messages have no headers."""
+    return [
+        OfStep(
+            sum((masks.sizes(each) for each in laid_out(step, rows, degree)), Sizes()),
+            sum((square_bytes(torch.Size([rows, *shape]), degree) for shape in squared(step)), Sizes()),
+        )
+        for step in steps
+    ]
 
 
-def square_bytes(shape: torch.Size, degree: int = DEGREE) -> tuple[int, int]:
-    """Say what asker and owner send for squares."""
-    return factor_bytes(-(-shape.numel() // degree), degree)
+def square_bytes(shape: torch.Size, degree: int = DEGREE) -> Sizes:
+    """Say what is sent for squares of a shape."""
+    return factors.sizes(-(-shape.numel() // degree), degree)
 
 
-def factor_bytes(polynomials: int, degree: int) -> tuple[int, int]:
-    """Say what asker and owner send for so many polynomials of factors."""
-    slots = polynomials * degree
-    return slots * factors.ASKED_BYTES, slots * factors.REPLIED_BITS // 8
+def squared(step: Step) -> Iterator[Shape]:
+    """Give the shapes of what is squared in a step, of one example."""
+    for activation, shape in zip(step.activations, step.activated, strict=True):
+        if isinstance(activation, Quadratic):
+            yield shape
 
 
 def batches(count: int, degree: int) -> list[int]:

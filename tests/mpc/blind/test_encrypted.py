@@ -14,11 +14,10 @@ from mdl.errors import OutOfRange
 from mdl.mpc.blind.arithmetic import weighted
 from mdl.mpc.blind.encrypted import Encrypted, begun
 from mdl.mpc.blind.encrypted_bytes import (
-    DEGREE,
     batches,
     key_bytes,
     laid_out,
-    product_bytes,
+    offline_bytes,
     square_bytes,
 )
 from mdl.mpc.blind.lattice import primes
@@ -74,8 +73,8 @@ def test_shares_of_a_product_add_up_to_it_and_take_the_bytes_that_are_said(
     assert torch.equal(found[0].share + found[1].share, weighted(affine, found[asker].mask, weight))
     assert found[asker].mask.shape == (rows, *shape)
     assert not found[1 - asker].mask.any()
-    asked, replied = product_bytes(first, rows, INSECURE)
-    assert traffic.sent_bytes == {asker: asked, 1 - asker: replied}
+    (sizes,) = offline_bytes([first], rows, INSECURE)
+    assert traffic.sent_bytes == {asker: sizes.product.asked, 1 - asker: sizes.product.replied}
     assert traffic.rounds == 2
 
 
@@ -108,7 +107,7 @@ def test_a_batch_is_cut_into_equal_parts_that_fit() -> None:
 
 
 def test_weights_that_are_too_large_are_refused_before_anything_is_answered() -> None:
-    weight = torch.full((1, 2), 1 << 21)
+    weight = torch.full((1, 2), (1 << 21) + 1)
     with pytest.raises(OutOfRange, match="2097152 in absolute value"):
         products(SMALL, step(Dense(2, 1), (2,)), 1, weight, 0)
 
@@ -126,8 +125,8 @@ def test_shares_of_squares_are_of_the_roots_that_nobody_knows(count: int, asker:
         assert root.shape == (count,)
         square = primes.plus(one.square[place], two.square[place], prime)
         np.testing.assert_array_equal(square, primes.times(root, root, prime))
-    asked, replied = square_bytes(shape, INSECURE)
-    assert traffic.sent_bytes == {asker: asked, 1 - asker: replied}
+    sizes = square_bytes(shape, INSECURE)
+    assert traffic.sent_bytes == {asker: sizes.asked, 1 - asker: sizes.replied}
 
 
 def test_polynomials_come_in_batches() -> None:
@@ -144,10 +143,9 @@ def test_both_ask_in_the_same_rounds_and_are_answered_as_in_the_clear() -> None:
         expected = asking.network(asking.images).detach()
         assert (found[asker] - expected).abs().max() < 8 * UNIT
     offline = sum(
-        sum(product_bytes(each, 5, INSECURE))
-        + sum(sum(square_bytes(torch.Size([5, *shape]), INSECURE)) for shape in each.activated)
+        each.product.total + each.squares.total
         for asking in askings.values()
-        for each in steps(plan_of(asking.network), SHAPE)
+        for each in offline_bytes(steps(plan_of(asking.network), SHAPE), 5, INSECURE)
     )
     assert traffic.phases["offline: randomness"].sent_bytes == offline
     assert traffic.phases["offline: randomness"].rounds == 2
@@ -165,8 +163,32 @@ def test_at_full_size_it_is_right_and_keys_take_the_bytes_that_are_said() -> Non
     made, traffic = _begun(None)
     assert set(traffic.sent_bytes.values()) == {key_bytes()}
     assert traffic.rounds == 1
-    affine = Dense(12, 3)
-    weight = torch.randint(-(1 << 20), 1 << 20, affine.weight_shape)
-    found, _ = products(made, step(affine, (12,)), DEGREE // 4, weight, 0)
-    assert torch.equal(found[0].share + found[1].share, weighted(affine, found[0].mask, weight))
     assert made[0].engine is None
+    asking = Asking(images(20, (3, 32, 32)), convnet())
+    found, traffic = answered({0: asking}, made)
+    assert (found[0] - asking.network(asking.images).detach()).abs().max() < 8 * UNIT
+    sizes = offline_bytes(steps(plan_of(asking.network), (3, 32, 32)), 20)
+    assert traffic.phases["offline: randomness"].sent_bytes == sum(
+        each.product.total + each.squares.total for each in sizes
+    )
+
+
+def convnet() -> nn.Sequential:
+    """10,986 parameters."""
+    return nn.Sequential(
+        nn.Conv2d(3, 16, 5, 2, 2),
+        nn.AvgPool2d(2),
+        Quadratic(),
+        nn.Conv2d(16, 32, 3, 1, 1),
+        nn.AvgPool2d(2),
+        Quadratic(),
+        nn.Flatten(),
+        nn.Linear(512, 10),
+    ).eval()
+
+
+def test_four_hundred_images_take_a_hundred_and_thirty_thousand_bytes_each() -> None:
+    shape = (3, 32, 32)
+    sizes = offline_bytes(steps(plan_of(convnet()), shape), 400)
+    per_image = [(each.product.total / 400, each.squares.total / 400) for each in sizes]
+    assert per_image == [(51134.2, 26752.0), (32179.2, 13376.0), (6657.25, 0.0)]

@@ -51,6 +51,7 @@ from mdl.mpc.blind.lattice.primes import (
     plus,
     times,
 )
+from mdl.mpc.blind.lattice.sizes import Sizes
 from mdl.mpc.keystream import KEY_BYTES, Keystream
 from mdl.schemes.bfv import ternary
 from mdl.schemes.number_theoretic import Residues
@@ -102,6 +103,12 @@ class PublicKey:
 
     b: Sequence[Residues]
     a: Sequence[Residues]
+
+
+def sizes(polynomials: int, degree: int) -> Sizes:
+    """Say what is sent for so many polynomials."""
+    slots = polynomials * degree
+    return Sizes(slots * ASKED_BYTES, slots * REPLIED_BITS // 8)
 
 
 def hidden(

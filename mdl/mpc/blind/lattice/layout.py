@@ -151,7 +151,7 @@ def most_rows(affine: Affine, shape: Shape, degree: int) -> int:
     return max(1, degree // (one.block * blocks))
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=16)
 def layout(affine: Affine, shape: Shape, rows: int, degree: int, costs: tuple[int, int]) -> Layout:
     """Lay out examples so that the fewest bytes are sent, about.
 

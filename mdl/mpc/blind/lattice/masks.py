@@ -26,7 +26,7 @@ noise - c_1 s alone, modulo Δ: without the noise it would say nothing that the 
 is the sum x of the asker's errors times weights, with which u and e have nothing to do, and what the hiding
 adds, at most 2^20. So it changes h only where c_1 s, which is uniform modulo Δ, is within an interval of |x|
 + 2^20 around a multiple of Δ / 2: with probability 2 (E|x| + 2^20) / Δ at most. E|x| is at most 4 times the
-2-norm of the output's weights; that is below 2^23.5 for weights below 2^21 within `ROW_LIMIT`. So the view's
+2-norm of the output's weights; that is below 2^23.5 for weights within 2^21 within `ROW_LIMIT`. So the view's
 statistical distance from one made without the weights is below 2^-45 for each output. (No noise is added to
 drown that of the ciphertexts: the bits that would tell of it are not sent.)
 
@@ -36,7 +36,6 @@ The owner's share is the difference of m and the asker's, which c_1 makes unifor
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -53,6 +52,7 @@ from mdl.mpc.blind.lattice.coefficients import (
 )
 from mdl.mpc.blind.lattice.keys import PublicKey, SecretKey
 from mdl.mpc.blind.lattice.layout import ZERO, Layout
+from mdl.mpc.blind.lattice.sizes import Sizes
 from mdl.mpc.kernels import matmul
 from mdl.system import Randomness
 
@@ -60,7 +60,7 @@ ROW_LIMIT: Final = COMBINED_LIMIT
 """The weights of an output add up to at most this in absolute value: 2^26."""
 
 WEIGHT_LIMIT: Final = 1 << 21
-"""A weight is below this in absolute value."""
+"""A weight is at most this in absolute value."""
 
 REPLY_BYTES: Final = 10
 """Of a coefficient of c_1."""
@@ -73,19 +73,6 @@ _DROPPED_BITS: Final = 2 * LIMB_BITS - 16
 
 _AT_ONCE: Final = 128
 """Shifted polynomials that are laid out at once."""
-
-
-@dataclass(frozen=True)
-class Sizes:
-    """What is sent for a layout, in bytes.
-
-    Attributes:
-        asked: by the asker.
-        replied: by the owner.
-    """
-
-    asked: int
-    replied: int
 
 
 def sizes(layout: Layout) -> Sizes:
@@ -105,9 +92,9 @@ def check(weight: Tensor) -> None:
     Raises:
         OutOfRange: they are too large.
     """
-    if bool((weight.abs() >= WEIGHT_LIMIT).any()) or int(weight.abs().sum(1).max()) > ROW_LIMIT:
+    if bool((weight.abs() > WEIGHT_LIMIT).any()) or int(weight.abs().sum(1).max()) > ROW_LIMIT:
         raise OutOfRange(
-            f"a weight is not below {WEIGHT_LIMIT} in absolute value, or an output's add up to more than "
+            f"a weight exceeds {WEIGHT_LIMIT} in absolute value, or those of an output add up to more than "
             f"{ROW_LIMIT}"
         )
 

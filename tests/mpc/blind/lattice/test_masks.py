@@ -76,23 +76,19 @@ def test_shares_add_up_to_the_product(kind: tuple[Affine, Shape], rows: int, bit
     assert torch.equal(run.opened, expected(run, affine, shape, weight))
 
 
-HEAVIEST = torch.full((3, 32), ROW_LIMIT // 32) - 1
-"""No weight is larger, and with 33 columns the sum is at its limit."""
-
-
 @pytest.mark.parametrize("sign", [-1, 1])
 def test_the_largest_weights_errors_and_keys_leave_shares_right(
     monkeypatch: pytest.MonkeyPatch, sign: int
 ) -> None:
-    degree, affine = 8192, Dense(33, 3)
-    weight = torch.cat([HEAVIEST, ROW_LIMIT - HEAVIEST.sum(1, keepdim=True)], 1) * sign
-    assert weight[0].abs().sum() == ROW_LIMIT
+    degree, affine = 8192, Dense(32, 3)
+    weight = torch.full(affine.weight_shape, WEIGHT_LIMIT) * sign
+    assert int(weight.abs().sum(1).max()) == ROW_LIMIT
     masks.check(weight)
     largest = torch.tensor(32)
     monkeypatch.setattr(keys, "errors", lambda shape, rng: Coefficients.of(largest.expand(shape)))
     key = SecretKey(spectra(np.ones(degree, np.int8)))
-    run = Run(made(affine, (33,), 200, degree), weight, key)
-    assert torch.equal(run.opened, expected(run, affine, (33,), weight))
+    run = Run(made(affine, (32,), 200, degree), weight, key)
+    assert torch.equal(run.opened, expected(run, affine, (32,), weight))
     assert np.abs(run.noise).max() == 32 * ROW_LIMIT
 
 
@@ -109,10 +105,10 @@ def test_noise_is_as_small_as_is_said() -> None:
 @pytest.mark.parametrize(
     "weight",
     [
-        torch.full((1, 2), WEIGHT_LIMIT),
-        torch.tensor([[0, -WEIGHT_LIMIT]]),
-        torch.full((1, 33), WEIGHT_LIMIT - 1),
-        torch.cat([torch.full((1, 32), ROW_LIMIT // 32 - 1), torch.tensor([[33]])], 1),
+        torch.full((1, 2), WEIGHT_LIMIT + 1),
+        torch.tensor([[0, -WEIGHT_LIMIT - 1]]),
+        torch.full((1, 33), WEIGHT_LIMIT),
+        torch.cat([torch.full((1, 32), WEIGHT_LIMIT), torch.tensor([[1]])], 1),
     ],
     ids=["large", "negative", "many", "one too many"],
 )
