@@ -49,6 +49,16 @@ def offline_bytes(steps: Sequence[Step], rows: int, degree: int = DEGREE) -> Seq
     ]
 
 
+def check_fits(steps: Sequence[Step]) -> None:
+    """Make sure that examples are not too large for polynomials.
+
+    Raises:
+        ValueError: those of a step are.
+    """
+    for step in steps:
+        most_rows(step.affine, step.masked, DEGREE)
+
+
 def square_bytes(shape: torch.Size, degree: int = DEGREE) -> Sizes:
     """Say what is sent for squares of a shape."""
     return factors.sizes(-(-shape.numel() // degree), degree)

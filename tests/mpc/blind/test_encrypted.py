@@ -14,21 +14,19 @@ from mdl.errors import OutOfRange
 from mdl.mpc.blind.arithmetic import weighted
 from mdl.mpc.blind.encrypted import Encrypted, begun
 from mdl.mpc.blind.encrypted_bytes import (
-    batches,
     key_bytes,
-    laid_out,
     offline_bytes,
     square_bytes,
 )
 from mdl.mpc.blind.lattice import primes
-from mdl.mpc.blind.plan import Affine, Convolution, Dense, Flatten, Shape, Step, steps
+from mdl.mpc.blind.plan import Affine, Dense, Shape, Step, steps
 from mdl.mpc.blind.sources import Product, Side
 from mdl.mpc.blind.squares import PrimeSquare
 from mdl.mpc.blind.translation import plan_of
 from mdl.mpc.rounds import Traffic, play
 from mdl.schemes.randomness import SystemRandomness
-from tests.mpc.blind.lattice.affines import KINDS, affines
-from tests.mpc.blind.pairs import SHAPE, UNIT, Asking, answered, images, small
+from tests.mpc.blind.lattice.affines import KINDS, affines, step
+from tests.mpc.blind.pairs import SHAPE, UNIT, Asking, answered, convnet, images, small
 
 INSECURE = 128
 
@@ -45,13 +43,6 @@ def _begun(insecure_degree: int | None) -> tuple[Mapping[int, Encrypted], Traffi
 
 
 SMALL = sources()
-
-
-def step(affine: Affine, shape: Shape) -> Step:
-    """Make a network's first step."""
-    outputs = int(np.prod(affine.output(shape)))
-    rest = () if isinstance(affine, Dense) else (Flatten(), Dense(outputs, 1))
-    return steps((affine, *rest), shape)[0]
 
 
 def products(
@@ -98,14 +89,6 @@ def test_masks_are_never_the_same_twice() -> None:
     assert not (masks[0] == masks[1]).any()
 
 
-def test_a_batch_is_cut_into_equal_parts_that_fit() -> None:
-    first = step(Convolution(1, 1, 3, 1, 1), (1, 4, 4))
-    assert [each.rows for each in laid_out(first, 11, INSECURE)] == [2, 3, 3, 3]
-    assert [each.rows for each in laid_out(first, 3, INSECURE)] == [3]
-    with pytest.raises(ValueError, match="does not fit"):
-        list(laid_out(step(Convolution(1, 1, 3, 1, 1), (1, 12, 12)), 1, INSECURE))
-
-
 def test_weights_that_are_too_large_are_refused_before_anything_is_answered() -> None:
     weight = torch.full((1, 2), (1 << 21) + 1)
     with pytest.raises(OutOfRange, match="2097152 in absolute value"):
@@ -127,12 +110,6 @@ def test_shares_of_squares_are_of_the_roots_that_nobody_knows(count: int, asker:
         np.testing.assert_array_equal(square, primes.times(root, root, prime))
     sizes = square_bytes(shape, INSECURE)
     assert traffic.sent_bytes == {asker: sizes.asked, 1 - asker: sizes.replied}
-
-
-def test_polynomials_come_in_batches() -> None:
-    assert batches(1, 8) == [1]
-    assert batches(8 * 16, 8) == [16]
-    assert batches(8 * 33 + 1, 8) == [16, 16, 2]
 
 
 def test_both_ask_in_the_same_rounds_and_are_answered_as_in_the_clear() -> None:
@@ -171,24 +148,3 @@ def test_at_full_size_it_is_right_and_keys_take_the_bytes_that_are_said() -> Non
     assert traffic.phases["offline: randomness"].sent_bytes == sum(
         each.product.total + each.squares.total for each in sizes
     )
-
-
-def convnet() -> nn.Sequential:
-    """10,986 parameters."""
-    return nn.Sequential(
-        nn.Conv2d(3, 16, 5, 2, 2),
-        nn.AvgPool2d(2),
-        Quadratic(),
-        nn.Conv2d(16, 32, 3, 1, 1),
-        nn.AvgPool2d(2),
-        Quadratic(),
-        nn.Flatten(),
-        nn.Linear(512, 10),
-    ).eval()
-
-
-def test_four_hundred_images_take_a_hundred_and_thirty_thousand_bytes_each() -> None:
-    shape = (3, 32, 32)
-    sizes = offline_bytes(steps(plan_of(convnet()), shape), 400)
-    per_image = [(each.product.total / 400, each.squares.total / 400) for each in sizes]
-    assert per_image == [(51134.2, 26752.0), (32179.2, 13376.0), (6657.25, 0.0)]

@@ -1,8 +1,9 @@
 """Layers of all kinds, with shapes of what they take."""
 
+import numpy as np
 from hypothesis import strategies as st
 
-from mdl.mpc.blind.plan import Affine, Convolution, Dense, Shape
+from mdl.mpc.blind.plan import Affine, Convolution, Dense, Flatten, Shape, Step, steps
 
 KINDS: list[tuple[Affine, Shape]] = [
     (Convolution(3, 4, 7, 4, 2), (3, 9, 13)),
@@ -28,3 +29,10 @@ def affines(draw: st.DrawFn) -> tuple[Affine, Shape]:
     image = draw(st.integers(least, least + 4)), draw(st.integers(least, least + 4))
     stride, outputs = draw(st.integers(1, 5)), draw(st.integers(1, 5))
     return Convolution(channels, outputs, size, stride, padding), (channels, *image)
+
+
+def step(affine: Affine, shape: Shape) -> Step:
+    """Make a network's first step."""
+    outputs = int(np.prod(affine.output(shape)))
+    rest = () if isinstance(affine, Dense) else (Flatten(), Dense(outputs, 1))
+    return steps((affine, *rest), shape)[0]
