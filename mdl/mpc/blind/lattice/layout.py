@@ -22,6 +22,9 @@ from mdl.mpc.blind.plan import Affine, Convolution, Dense, Shape
 
 UNSEEN: Final = -1
 """In place of an entry: what no window sees, and must not be sent."""
+MOST_MERGED: Final = 1 << 10
+"""Outputs in a polynomial of a reply: the noise of each is that of all."""
+
 MOST_POLYNOMIALS: Final = 256
 """Of a batch, unless one example alone takes more: they are in memory together."""
 
@@ -164,7 +167,7 @@ def layout(affine: Affine, shape: Shape, rows: int, degree: int, costs: tuple[in
     """
     window, image = _window(affine, shape)
     one = Layout(window, image, rows, degree, 1)
-    most = min(window.outputs, degree // one.block)
+    most = min(window.outputs, degree // one.block, MOST_MERGED)
     fitting = (Layout(window, image, rows, degree, merged) for merged in range(1, most + 1))
     return min(fitting, key=lambda each: _bytes(each, *costs))
 

@@ -14,8 +14,9 @@ Z_q[x]/(x^N + 1), q = 2^136; plaintexts are modulo 2^64, Δ = 2^72.
 
 Why the shares add up to m, always. c_0 / Δ is floor(c_0 / Δ) + (2 h + 1) / 4 within 1/4. To that come the
 noise and the error of rounding c_1. Weights of an output add up to at most `ROW_LIMIT` = 2^26 in absolute
-value, and errors are within 32: so the noise is at most 2^31 + 2 * 32 N < 2^32, that is 2^-40 Δ. Rounding c_1
-errs by 2^55 a coefficient, times s by 2^55 N <= 2^68, that is Δ / 16. Together that is below 1/2.
+value, errors are within 32, and the noise is that of all outputs in the polynomial, at most 2^10: it is at
+most 2^41 + 2 * 32 N < 2^42, that is 2^-30 Δ. Rounding c_1 errs by 2^55 a coefficient, times s by 2^55 N <=
+2^68, that is Δ / 16. Together that is below 1/2.
 
 What the owner learns. Nothing: what it sees are values of e - a s for public a, which Ring-LWE makes uniform;
 then r is uniform, too, whatever v is. N = 8192 and ternary secrets: the standard allows q up to 2^218 at 128
@@ -26,9 +27,10 @@ noise - c_1 s alone, modulo Δ: without the noise it would say nothing that the 
 is the sum x of the asker's errors times weights, with which u and e have nothing to do, and what the hiding
 adds, at most 2^20. So it changes h only where c_1 s, which is uniform modulo Δ, is within an interval of |x|
 + 2^20 around a multiple of Δ / 2: with probability 2 (E|x| + 2^20) / Δ at most. E|x| is at most 4 times the
-2-norm of the output's weights; that is below 2^23.5 for weights within 2^21 within `ROW_LIMIT`. So the view's
-statistical distance from one made without the weights is below 2^-45 for each output. (No noise is added to
-drown that of the ciphertexts: the bits that would tell of it are not sent.)
+2-norm of the weights of all outputs in the polynomial; that is below 2^23.5 for those of one, within 2^21 and
+`ROW_LIMIT`. So the view's statistical distance from one made without the weights is below 2^-45 for each
+output that is alone in a polynomial, and, as there are at most 2^10 in one, below 2^-40 for each. (No noise
+is added to drown that of the ciphertexts: the bits that would tell of it are not sent.)
 
 The owner's share is the difference of m and the asker's, which c_1 makes uniform.
 
@@ -36,6 +38,7 @@ The owner's share is the difference of m and the asker's, which c_1 makes unifor
 """
 
 from collections.abc import Iterator
+from functools import reduce
 from typing import Final
 
 import numpy as np
@@ -144,17 +147,21 @@ def combined(layout: Layout, pair: Coefficients, weight: Tensor) -> Coefficients
     Returns:
         Shape (2, replies, N).
     """
-    merged, degree = layout.merged, layout.degree
-    padded = torch.zeros(layout.replies * merged, weight.shape[1], dtype=torch.int64)
+    padded = torch.zeros(layout.replies * layout.merged, weight.shape[1], dtype=torch.int64)
     padded[: len(weight)] = weight
-    limbs = [torch.zeros(layout.replies, 2 * degree, dtype=torch.int64) for _ in range(3)]
-    for number in range(merged):
-        weights = padded[number::merged]
-        for place, limb in enumerate(pair.limbs):
-            for columns, shifted in _shifted(layout, limb, number * layout.distance):
-                limbs[place] += matmul(weights[:, columns].contiguous(), shifted)
-    turned = [limb.view(layout.replies, 2, degree).transpose(0, 1) for limb in limbs]
-    return Coefficients.carried(*turned)
+    # Limbs are carried between outputs, as `ROW_LIMIT` is each output's.
+    parts = (_of_output(layout, pair, padded, number) for number in range(layout.merged))
+    found = reduce(Coefficients.__add__, parts)
+    return found.map(lambda limb: limb.view(layout.replies, 2, layout.degree).transpose(0, 1))
+
+
+def _of_output(layout: Layout, pair: Coefficients, weight: Tensor, number: int) -> Coefficients:
+    """Add up, for one of each reply's outputs: shape (replies, 2 N)."""
+    limbs = [torch.zeros(layout.replies, 2 * layout.degree, dtype=torch.int64) for _ in range(3)]
+    for place, limb in enumerate(pair.limbs):
+        for columns, shifted in _shifted(layout, limb, number * layout.distance):
+            limbs[place] += matmul(weight[number :: layout.merged, columns].contiguous(), shifted)
+    return Coefficients.carried(*limbs)
 
 
 def replied(layout: Layout, pair: Coefficients, key: PublicKey, *, rng: Randomness) -> tuple[Tensor, Tensor]:

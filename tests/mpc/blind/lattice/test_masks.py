@@ -92,6 +92,17 @@ def test_the_largest_weights_errors_and_keys_leave_shares_right(
     assert np.abs(run.noise).max() == 32 * ROW_LIMIT
 
 
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_outputs_that_share_a_polynomial_may_all_have_the_largest_weights(sign: int) -> None:
+    affine = Dense(32, 40)
+    found = layout(affine, (32,), 1, 2048, (0, 1))
+    assert found.merged == 40
+    weight = torch.full(affine.weight_shape, WEIGHT_LIMIT) * sign
+    run = Run(found, weight)
+    assert torch.equal(run.opened, expected(run, affine, (32,), weight))
+    assert np.abs(run.noise).max() <= 40 * 32 * ROW_LIMIT
+
+
 def test_noise_is_as_small_as_is_said() -> None:
     affine = Dense(200, 8)
     weight = torch.randint(-WEIGHT_LIMIT // 8, WEIGHT_LIMIT // 8, affine.weight_shape)
