@@ -26,6 +26,10 @@ class Keystream:
         self._cipher = Cipher(algorithms.AES(key), modes.CTR(bytes(_BLOCK_BYTES))).encryptor()
         self.drawn_bytes = 0
 
+    def branch(self) -> "Keystream":
+        """Draw a key, and begin a stream of its own with it."""
+        return Keystream(self.draw(torch.Size([KEY_BYTES]), torch.uint8).numpy().tobytes())
+
     def draw(self, shape: torch.Size, dtype: torch.dtype = torch.int64) -> Tensor:
         """Draw uniform words of an integer type."""
         count = shape.numel()

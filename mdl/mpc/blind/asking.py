@@ -129,11 +129,8 @@ async def answers(
 
 
 async def _quadratic(side: Side, activation: Quadratic, share: Tensor, square: Square) -> Tensor:
-    """(x² + linear x) / 2^power, of x less a root that is opened: one round."""
-    opened = await side.opened(share - square.root)
-    found = square.square + 2 * opened * square.root
-    if side.party == 0:
-        found += opened * opened
+    """(x² + linear x) / 2^power, of which each party divides its share: one round."""
+    found = await square.squared(side, share)
     found += share * (activation.linear << FRACTION_BITS)
     return quotient(found, FRACTION_BITS + activation.power, first=side.party == 0)
 

@@ -3,9 +3,12 @@
 Of what it shares the owner of the weights derives its part from the key that it has in common with the
 dealer; the asker is sent what is missing. The dealer does not know the weights: it shares the product of the
 asker's mask and of a mask of the weights, and the owner tells the asker the difference of weights and mask.
+
+[Beaver91] D. Beaver, Efficient multiparty protocols using circuit randomization, CRYPTO 1991.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -19,6 +22,27 @@ from mdl.mpc.rounds import Exchange, Wanted
 from mdl.party import PartyId
 
 DEALER: PartyId = 2
+
+
+@dataclass(frozen=True)
+class WordSquare:
+    """Shares modulo 2^64 of numbers that nobody knows, and of their squares [Beaver91]; see `Square`.
+
+    Attributes:
+        root: of the numbers.
+        square: of their squares.
+    """
+
+    root: Tensor
+    square: Tensor
+
+    async def squared(self, side: Side, share: Tensor) -> Tensor:
+        """See `Square`: both open x less the root."""
+        opened = await side.opened(share - self.root)
+        found = self.square + 2 * opened * self.root
+        if side.party == 0:
+            found += opened * opened
+        return found
 
 
 class Dealt:
@@ -57,7 +81,7 @@ class Dealt:
             await Exchange()
         else:
             (square,) = await Exchange((), [Wanted(DEALER, shape, torch.int64)])
-        return Square(root, square)
+        return WordSquare(root, square)
 
 
 class Dealing:
@@ -87,7 +111,7 @@ class Dealing:
         owner = self._streams[side.owner]
         root = self._streams[side.asker].draw(shape) + owner.draw(shape)
         await Exchange([(side.asker, root * root - owner.draw(shape))])
-        return Square(torch.zeros_like(root), torch.zeros_like(root))
+        return WordSquare(torch.zeros_like(root), torch.zeros_like(root))
 
 
 def _shapes(step: Step, rows: int) -> tuple[torch.Size, torch.Size]:

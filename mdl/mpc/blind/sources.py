@@ -79,12 +79,11 @@ class Product:
     share: Tensor
 
 
-@dataclass(frozen=True)
-class Square:
-    """Shares of a number that nobody knows, and of its square, of one shape."""
+class Square(Protocol):
+    """What squaring hidden values takes, as one party has it: for one shape, and for one use."""
 
-    root: Tensor
-    square: Tensor
+    def squared(self, side: Side, share: Tensor) -> Run[Tensor]:
+        """Give this party's share of x², of its share of x: one round."""
 
 
 class Source(Protocol):
@@ -101,4 +100,4 @@ class Source(Protocol):
         """
 
     def square(self, side: Side, shape: torch.Size) -> Run[Square]:
-        """Share uniform numbers and their squares."""
+        """Come by what it takes to square values of a shape."""

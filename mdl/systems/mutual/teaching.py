@@ -9,6 +9,7 @@ import msgspec
 from mdl.errors import ConfigError, ProtocolError
 from mdl.mpc.blind import encrypted
 from mdl.mpc.blind.both_ways import Own, Question, asked
+from mdl.mpc.blind.encrypted_bytes import check_fits
 from mdl.mpc.blind.plan import Step, compares, steps
 from mdl.mpc.blind.setup import dealt
 from mdl.mpc.tally import Cost
@@ -78,9 +79,12 @@ class Teaching:
                 ]
             )
         try:
-            return steps(plan, asker.shape)
+            found = steps(plan, asker.shape)
+            if not self._system.dealt:
+                check_fits(found)
         except ValueError as error:
             raise ProtocolError(f"no network to be asked about these examples: {error}", [worker]) from None
+        return found
 
     def due(self, epoch: int, asker: PartyId) -> int:
         """Give how many examples one of the two asks about in an epoch."""

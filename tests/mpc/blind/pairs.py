@@ -39,6 +39,20 @@ def small(act: type[nn.Module] = Quadratic) -> nn.Sequential:
     ).eval()
 
 
+def convnet() -> nn.Sequential:
+    """10,986 parameters."""
+    return nn.Sequential(
+        nn.Conv2d(3, 16, 5, 2, 2),
+        nn.AvgPool2d(2),
+        Quadratic(),
+        nn.Conv2d(16, 32, 3, 1, 1),
+        nn.AvgPool2d(2),
+        Quadratic(),
+        nn.Flatten(),
+        nn.Linear(512, 10),
+    ).eval()
+
+
 SHAPE = (2, 6, 6)
 
 
