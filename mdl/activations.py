@@ -1,4 +1,4 @@
-"""Activations that take additions and one product: cheap where values are hidden.
+"""Layers that take additions and one product at most: cheap where values are hidden.
 
 A comparison of hidden numbers costs many times a product, which rules out ReLU where messages count. A square
 in its place was CryptoNets' (R. Gilad-Bachrach et al., ICML 2016). With a linear part, the slope at zero is
@@ -47,3 +47,31 @@ class Square(Quadratic):
     def extra_repr(self) -> str:
         """Nothing needs to be said."""
         return ""
+
+
+class Centred(nn.Module):
+    """y = (x - middle) 2^power, of each value: images in [0, 1) around zero.
+
+    By default they are in [-2, 2), where networks learn faster.
+
+    Args:
+        middle: a multiple of 2^-12.
+        power: at least 0.
+
+    Raises:
+        ValueError: it is no such number.
+    """
+
+    def __init__(self, middle: float = 0.5, power: int = 2) -> None:
+        super().__init__()
+        if power < 0 or not float(middle * 4096).is_integer():
+            raise ValueError(f"middle should be a multiple of 2^-12, power at least 0, not {middle}, {power}")
+        self.middle, self.power = middle, power
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        """Apply it to values of any shape."""
+        return (values - self.middle) * (1 << self.power)
+
+    def extra_repr(self) -> str:
+        """Say how it is set, for the printed network."""
+        return f"middle={self.middle}, power={self.power}"

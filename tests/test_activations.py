@@ -3,7 +3,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mdl.activations import Quadratic, Square
+from mdl.activations import Centred, Quadratic, Square
 
 
 @given(
@@ -40,3 +40,14 @@ def test_a_printed_network_says_which_parabola() -> None:
 def test_a_negative_power_is_refused() -> None:
     with pytest.raises(ValueError, match="at least 0, not -1"):
         Quadratic(power=-1)
+
+
+def test_images_are_centred_around_zero() -> None:
+    assert Centred()(torch.tensor([0.0, 0.5, 1.0])).tolist() == [-2.0, 0.0, 2.0]
+    assert repr(Centred(0.25, 1)) == "Centred(middle=0.25, power=1)"
+
+
+@pytest.mark.parametrize(("middle", "power"), [(0.1, 2), (0.5, -1)])
+def test_what_a_fixed_point_number_cannot_be_is_refused(middle: float, power: int) -> None:
+    with pytest.raises(ValueError, match="middle should be"):
+        Centred(middle, power)

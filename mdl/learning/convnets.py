@@ -20,7 +20,7 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from mdl.activations import Quadratic
+from mdl.activations import Centred, Quadratic
 from mdl.errors import ConfigError
 
 Shape = tuple[int, ...]
@@ -50,6 +50,7 @@ def _convolutional(
 ) -> nn.Sequential:
     channels, height, width, padding = _fitted(input_shape, name)
     return _begun(
+        Centred(),
         *(nn.Conv2d(channels, 16, 5, stride=2, padding=padding), activation(), nn.AvgPool2d(2)),
         *(nn.Conv2d(16, 32, 3, padding=1), activation(), nn.AvgPool2d(2)),
         *(nn.Flatten(), nn.Linear(32 * height * width, classes)),
@@ -70,7 +71,7 @@ def _begun(*layers: nn.Module) -> nn.Sequential:
 def _fitted(shape: Shape, name: str) -> tuple[int, int, int, int]:
     """Give the channels, the height and width that the dense layer sees, and the first layer's padding.
 
-    Images of 28x28 are padded to 32x32 by the first convolution.
+    Images of 28x28 are padded to 32x32 by the first convolution, with grey as they are centred.
 
     Raises:
         ConfigError: the images are of other sides.

@@ -16,13 +16,13 @@ def test_other_images_are_refused_by_name(shape: Shape) -> None:
         convnet_relu(shape, 10)
 
 
-def test_images_of_28_are_taken_as_those_of_32_with_zeros_around() -> None:
+def test_images_of_28_are_taken_as_those_of_32_with_grey_around() -> None:
     torch.manual_seed(1)
     small = convnet((1, 28, 28), 10)
     large = convnet((1, 32, 32), 10)
     large.load_state_dict(small.state_dict())
     images = torch.rand(4, 1, 28, 28)
-    torch.testing.assert_close(small(images), large(nn.functional.pad(images, (2, 2, 2, 2))))
+    torch.testing.assert_close(small(images), large(nn.functional.pad(images, (2, 2, 2, 2), value=0.5)))
 
 
 def test_as_many_squares_are_taken_as_the_convolutions_give_values() -> None:

@@ -5,7 +5,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from mdl.mpc.blind.plan import Affine, Convolution, Dense, Flatten, Local, Sums
+from mdl.mpc.blind.plan import Affine, Centre, Convolution, Dense, Flatten, Local, Sums
 from mdl.mpc.kernels import matmul
 from mdl.mpc.layers.window import Window
 
@@ -19,9 +19,17 @@ _AT_ONCE: Final = 256
 """Examples whose windows are laid out at once."""
 
 
-def locally(stage: Local, values: Tensor) -> Tensor:
-    """Apply what needs nobody else to a batch, first axis n."""
+def locally(stage: Local, values: Tensor, *, whole: bool) -> Tensor:
+    """Apply what needs nobody else to a batch.
+
+    Args:
+        stage: what is done.
+        values: or a share of them, first axis n.
+        whole: whether constants are added to it: to the values, and to one of their shares.
+    """
     match stage:
+        case Centre():
+            return values - whole * stage.middle << stage.power
         case Flatten():
             return values.reshape(len(values), -1)
         case Sums():

@@ -109,7 +109,7 @@ async def answers(
     share = values
     for number, (step, prepared) in enumerate(zip(steps, material, strict=True)):
         for stage in step.local:
-            share = locally(stage, share)
+            share = locally(stage, share, whole=side.asks)
         mask = prepared.product.mask
         masked = await side.handed(side.asker, share - mask if side.asks else None, mask.shape)
         product = prepared.product.share

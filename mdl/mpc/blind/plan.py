@@ -77,6 +77,22 @@ class Flatten(_Stage, frozen=True):
         return (_entries(shape),)
 
 
+class Centre(_Stage, frozen=True):
+    """(x - middle) 2^power, of images: a plan may begin with it.
+
+    Attributes:
+        middle: in units of an image's last fraction bit.
+        power: at least 0.
+    """
+
+    middle: int
+    power: int
+
+    def output(self, shape: Shape) -> Shape:
+        """Give the shape of its output for an input's."""
+        return shape
+
+
 class Sums(_Stage, frozen=True):
     """Sums over squares of images: mean pooling, but for the division, which the next weights contain.
 
@@ -134,7 +150,7 @@ class MaxPool(_Stage, frozen=True):
 
 
 Affine: TypeAlias = Convolution | Dense
-Local: TypeAlias = Flatten | Sums
+Local: TypeAlias = Centre | Flatten | Sums
 """What each party does to its share, without the other."""
 Activation: TypeAlias = Quadratic | Relu | MaxPool
 Stage: TypeAlias = Affine | Local | Activation
@@ -175,7 +191,9 @@ def steps(plan: Plan, shape: Shape) -> Sequence[Step]:
     rest = list(plan)
     while rest:
         local: list[Local] = []
-        while rest and isinstance(rest[0], Flatten | Sums):
+        while rest and isinstance(rest[0], Centre | Flatten | Sums):
+            if isinstance(rest[0], Centre) and len(rest) < len(plan):
+                raise ValueError("a plan that centres what is no image")
             local.append(stage := rest.pop(0))  # type: ignore[arg-type]
             shape = _checked(stage, shape)
         if not rest or not isinstance(rest[0], Convolution | Dense):
@@ -203,7 +221,7 @@ def compares(plan: Plan) -> bool:
 def _checked(stage: Stage, shape: Shape) -> Shape:
     numbers = {name: getattr(stage, name) for name in stage.__struct_fields__}
     least = {"padding": 0, "power": 0}
-    if any(value < least.get(name, 1) for name, value in numbers.items() if name != "linear"):
+    if any(value < least.get(name, 1) for name, value in numbers.items() if name not in ("linear", "middle")):
         raise ValueError(f"{stage} cannot be")
     found = stage.output(shape)
     weights = _entries(stage.weight_shape) if isinstance(stage, Convolution | Dense) else 0

@@ -7,12 +7,14 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
+from mdl.activations import Centred
 from mdl.activations import Quadratic as QuadraticModule
 from mdl.errors import OutOfRange
 from mdl.mpc.blind.arithmetic import FRACTION_BITS, WEIGHT_BITS
 from mdl.mpc.blind.asking import Weights
 from mdl.mpc.blind.plan import (
     Affine,
+    Centre,
     Convolution,
     Dense,
     Flatten,
@@ -26,7 +28,7 @@ from mdl.mpc.blind.plan import (
 
 KNOWN: Final = (
     "Linear, Conv2d, AvgPool2d, BatchNorm1d and BatchNorm2d after these, Flatten, Dropout, Quadratic, ReLU, "
-    "MaxPool2d"
+    "MaxPool2d, and at the beginning Centred"
 )
 """Layers of networks that can be asked blindly."""
 
@@ -110,6 +112,8 @@ def _folded(network: nn.Module) -> list["_Weighted | Stage"]:
                     divisor *= size**2
             case nn.BatchNorm1d() | nn.BatchNorm2d() if isinstance(last, _Weighted):
                 found[-1] = _normalised(name, last, layer)
+            case Centred() if not found:
+                found.append(Centre(round(layer.middle * 2**FRACTION_BITS), layer.power))
             case nn.Flatten(start_dim=1, end_dim=-1):
                 found.append(Flatten())
             case QuadraticModule() | nn.ReLU() | nn.MaxPool2d():

@@ -74,7 +74,7 @@ class Mutual(MutualSettings):
         return await Owner(self, party, learner, task).run()
 
 
-_AGREEING: Final = " whose best class is the image's label"
+_AGREEING: Final = " that find the image's label at least as likely as a guess would"
 
 _DEALT: Final = (
     "A dealer hands out randomness that fits together. That it tells nobody what it has made is an "

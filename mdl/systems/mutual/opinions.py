@@ -95,6 +95,16 @@ class Known:
         """Say on which examples the best class is the label, shape (n,); False where nothing is known."""
         return np.asarray(self.known & (self.scores.argmax(1) == labels))
 
+    def agreeing(self, labels: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Say on which examples the label is as likely as by a guess, or likelier, shape (n,).
+
+        An opinion whose best class is another one has still much to tell, of how likely the others are. One
+        that was learnt from wrong labels finds the right one unlikely.
+        """
+        powers = np.exp(self.scores - self.scores.max(1, keepdims=True))
+        likely = powers[np.arange(len(labels)), labels] * self.classes >= powers.sum(1)
+        return np.asarray(self.known & likely)
+
     def arrays(self) -> Arrays:
         """Give what a checkpoint keeps."""
         return {"scores": self.scores, "known": self.known}

@@ -129,10 +129,10 @@ class Owner:
 
     async def _learn(self, epoch: int) -> None:
         """Train an epoch, on labels and on the opinions that are worth it."""
-        right, known = self._known.right(self._labels), self._known.known
-        told = int(known.sum())
-        share = float(right.sum() / told) if told else 0.0
-        used = right if self._system.agreement else known
+        known = self._known.known
+        told, right = int(known.sum()), int(self._known.right(self._labels).sum())
+        share = right / told if told else 0.0
+        used = self._known.agreeing(self._labels) if self._system.agreement else known
         if share < self._system.least_accuracy:
             used = np.zeros_like(known)
         opinions = Opinions(self._known.scores, used, self._system.weight, self._system.temperature)
@@ -143,7 +143,7 @@ class Owner:
             "trained",
             epoch,
             **training,
-            **({"opinions": told, "agreeing": share, "learnt_from": int(used.sum())} if told else {}),
+            **({"opinions": told, "opinions_right": share, "learnt_from": int(used.sum())} if told else {}),
         )
 
     def _trained(self, epoch: int, opinions: Opinions) -> tuple[Floats, dict[str, float]]:

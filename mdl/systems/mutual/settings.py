@@ -32,7 +32,8 @@ class MutualSettings(Settings):
             within ±32; ``"labels"``, the best class alone, which needs a dealer.
         noise: standard deviation of what is added to scores before they are told; 0 for none.
         answers_limit: how many questions a party answers in the whole run; no more are asked then.
-        agreement: learn only from opinions whose best class is the example's label.
+        agreement: learn only from opinions that find the example's label as likely as a guess would, or
+            likelier.
         least_accuracy: in [0, 1]: an epoch in which fewer of the opinions are right is learnt without them.
         timeout_seconds: how long a party waits for the other one's message.
     """

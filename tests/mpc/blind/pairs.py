@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from mdl.activations import Quadratic
+from mdl.activations import Centred, Quadratic
 from mdl.mpc.blind.both_ways import Own, Question, asked
 from mdl.mpc.blind.dealt import Dealing, Dealt
 from mdl.mpc.blind.plan import steps
@@ -26,6 +26,7 @@ UNIT = 2.0**-12
 def small(act: type[nn.Module] = Quadratic) -> nn.Sequential:
     """Means before an activation and after one, for images of 2x6x6."""
     return nn.Sequential(
+        Centred(0.25, 1),
         nn.Conv2d(2, 3, 3, 1, 1),
         nn.AvgPool2d(2),
         act(),

@@ -28,7 +28,7 @@ def clear(network: nn.Sequential, pixels: Tensor) -> Tensor:
     of_step = iter(weights_of(network))
     for step in steps(plan_of(network), tuple(pixels.shape[1:])):
         for stage in step.local:
-            values = locally(stage, values)
+            values = locally(stage, values, whole=True)
         found = next(of_step)
         values = weighted(step.affine, values, found.weight)
         values = values + found.bias.view(-1, *[1] * (values.dim() - 2))
@@ -84,7 +84,7 @@ def test_both_ask_in_the_same_rounds_networks_that_differ() -> None:
     assert float((found[0] - one(pixels[0]).detach()).abs().max()) < 0.01
     assert float((found[1] - other(pixels[1]).detach()).abs().max()) < 0.01
     alone, several = answered({0: Asking(pixels[0], one)}, sources())
-    assert torch.equal(alone[0].argmax(1), found[0].argmax(1))
+    assert float((alone[0] - found[0]).abs().max()) < 0.01
     assert traffic.rounds == several.rounds
 
 
@@ -219,5 +219,5 @@ def test_convolutions_are_those_of_torch(size: int, stride: int, padding: int, s
 
 def test_dense_products_and_flattening() -> None:
     values, weight = torch.arange(12).view(2, 3, 2), torch.arange(-9, 9).view(3, 6)
-    rows = locally(Flatten(), values)
+    rows = locally(Flatten(), values, whole=True)
     assert torch.equal(weighted(Dense(6, 3), rows, weight), rows @ weight.t())

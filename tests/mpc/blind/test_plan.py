@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from mdl.mpc.blind.plan import (
+    Centre,
     Convolution,
     Dense,
     Flatten,
@@ -63,6 +64,8 @@ def test_plans_travel() -> None:
         ((Convolution(3, 2, 3, 0, 0), Flatten(), Dense(2, 2)), (3, 3, 3)),
         ((Convolution(3, 2, 3, 1, 1),), (3, 3, 3)),
         ((Sums(2, 2), Dense(4, 2)), (4,)),
+        ((Flatten(), Centre(2048, 2), Dense(4, 2)), (1, 2, 2)),
+        ((Centre(2048, -1), Dense(4, 2)), (4,)),
         ((Sums(0, 2), Flatten(), Dense(4, 2)), (1, 4, 4)),
     ],
 )

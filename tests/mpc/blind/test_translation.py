@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from mdl.activations import Quadratic, Square
+from mdl.activations import Centred, Quadratic, Square
 from mdl.errors import OutOfRange
 from mdl.learning.convnets import convnet, convnet_relu, digits_quadratic
 from mdl.mpc.blind.plan import Convolution, Dense, Flatten, Sums
@@ -63,6 +63,7 @@ def test_the_usual_networks_can_be_asked(make: object, shape: tuple[int, ...]) -
         (nn.Sequential(nn.AvgPool2d((2, 1)), nn.Flatten(), nn.Linear(2, 2)), "its layer 0 is not square"),
         (nn.Sequential(nn.AvgPool2d(2), nn.ReLU(), nn.Linear(2, 2)), "without weights between"),
         (nn.Sequential(nn.Linear(2, 2), nn.AvgPool2d(2)), "what is no image"),
+        (nn.Sequential(nn.Linear(2, 2), Centred(), nn.Linear(2, 2)), "its layer 1 is a Centred"),
     ],
 )
 def test_what_cannot_be_asked_is_refused_by_name(network: nn.Module, what: str) -> None:
