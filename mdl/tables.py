@@ -19,7 +19,7 @@ from mdl.mistakes import likely
 from mdl.progress import human_bytes, human_seconds
 from mdl.schemes.settings import AnyScheme
 from mdl.summary import GAIN, GAIN_OVER, SATURATION_WARNED, gain
-from mdl.systems import AnySystem, QuantisedMpc
+from mdl.systems import AnySystem, Mutual, QuantisedMpc
 from mdl.systems.decentralised.settings import DecentralisedSettings
 from mdl.systems.promises import explain_spending
 from mdl.systems.visibility import VisibilitySettings
@@ -161,10 +161,14 @@ def explanation(experiment: Experiment, data_dir: Path | None) -> Group:
     ]
     said += map(Text, _spending(experiment, parameters))
     if isinstance(system, QuantisedMpc):
-        from mdl.forecast import forecast
+        from mdl.forecast import training
 
         [sized] = models.values()
-        said += forecast(experiment, sized)
+        said += training.forecast(experiment, sized)
+    if isinstance(system, Mutual):
+        from mdl.forecast import teaching
+
+        said += teaching.forecast(experiment, models)
     if missing := _missing_data(experiment, data_dir):
         said.append(Text(f"Warning: the data is not here yet. {missing}", style="yellow"))
     return Group(*(Padding(paragraph, (0, 0, 1, 0)) for paragraph in said), Text("The file is valid."))

@@ -108,11 +108,16 @@ class PhaseTraffic:
 
     Attributes:
         rounds: in which something was sent.
-        sent_bytes: over all.
+        by_sender: bytes.
     """
 
     rounds: int = 0
-    sent_bytes: int = 0
+    by_sender: dict[PartyId, int] = field(default_factory=dict)
+
+    @property
+    def sent_bytes(self) -> int:
+        """Over all."""
+        return sum(self.by_sender.values())
 
 
 @dataclass
@@ -151,7 +156,8 @@ def play(protocols: Mapping[PartyId, Protocol[T]]) -> tuple[dict[PartyId, T], Tr
                 size_bytes = tensor.numel() * tensor.dtype.itemsize
                 traffic.sent_bytes[sender] += size_bytes
                 traffic.messages.append((traffic.rounds, sender, receiver, tensor))
-                traffic.phases.setdefault(exchange.phase, PhaseTraffic()).sent_bytes += size_bytes
+                by_sender = traffic.phases.setdefault(exchange.phase, PhaseTraffic()).by_sender
+                by_sender[sender] = by_sender.get(sender, 0) + size_bytes
                 active.add(exchange.phase)
         for name in active:
             traffic.phases[name].rounds += 1

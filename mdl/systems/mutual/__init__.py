@@ -60,6 +60,7 @@ class Mutual(MutualSettings):
             learns=f"each worker: the other network's {told[self.answers]} on its own images, its layers' "
             f"shapes{coalition}",
             loss="the other one goes on alone, with the opinions that it has",
+            beside="dealer",
         )
 
     async def run(self, party: Party, learner: Learner, task: Task) -> Outcome:
