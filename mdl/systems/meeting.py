@@ -1,5 +1,6 @@
 """How parties that compute on secrets come to sealed links: each with each, in one exchange."""
 
+import hmac
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -48,7 +49,8 @@ async def meet(
 
     Raises:
         PeerTimeout: somebody has said nothing.
-        InvalidShare: what somebody has said is not signed by whom it should be.
+        InvalidShare: a key is not signed by whom it should be. Where anything else that was announced has
+            been changed, or is not the same for all, the first sealed message does not open.
     """
     identity = msgspec.msgpack.decode(task.credentials, type=Identity)
     agreement = Agreement(identity, task.run, 1, rng=rng)
@@ -59,9 +61,15 @@ async def meet(
     )
     workers = range(1, task.workers + 1)
     order = tuple(sorted(announced, key=lambda one: (one not in workers, one)))
-    seals = {peer: Seal(secret, party.id, peer) for peer, secret in secrets.items()}
+    said = msgspec.msgpack.encode(sorted(announced.items()))
+    seals = {peer: Seal(_bound(secret, said), party.id, peer) for peer, secret in secrets.items()}
     lanes = await party.lanes(seals.keys(), Sealed, within)
     return Met(announced, order, Links(party, order, seals, within, lanes))
+
+
+def _bound(secret: bytes, said: bytes) -> bytes:
+    """Bind a pair's secret to all announcements: who has heard others than its peer cannot open a message."""
+    return hmac.digest(secret, said, "sha256")
 
 
 async def _announced(party: Party, mine: M, within: float) -> dict[PartyId, M]:

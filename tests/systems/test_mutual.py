@@ -4,22 +4,25 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 import torch
 
 from mdl.config import Experiment, parse
-from mdl.errors import ConfigError, MdlError, ProtocolError
+from mdl.errors import ConfigError, InvalidShare, MalformedMessage, MdlError, ProtocolError
 from mdl.mpc.blind.plan import Dense, Flatten, Plan, Quadratic
 from mdl.mpc.messages import Sealed
-from mdl.party import PartyId
+from mdl.party import Envelope, PartyId
 from mdl.rehearsal import cast
 from mdl.simulator import Network, Simulation, simulate
+from mdl.simulator.party import SimulatedParty
 from mdl.system import Opinions
 from mdl.systems import Mutual
 from mdl.systems.mutual.messages import Announcement, Ready
 from mdl.systems.mutual.opinions import Known, Turns, due
 from mdl.systems.mutual.owner import Owner
+from mdl.transport.codec import Codec
 from mdl.vectors import fingerprint
 
 TABLES: Mapping[str, Any] = {
@@ -254,6 +257,36 @@ def test_what_is_announced_must_be_a_network_for_these_examples(
     found = run(experiment(), epochs=1)
     for party in (0, 1, 2):
         assert isinstance(found.errors[party], ProtocolError)
+
+
+def test_who_has_heard_another_announcement_cannot_open_what_follows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Announcements are read by whoever is between; what is changed there ends the run."""
+    before = SimulatedParty.receive
+
+    async def receive(self: Any, *kinds: Any, sender: PartyId | None = None) -> Any:
+        found = await before(self, *kinds, sender=sender)
+        if self.id == 1 and isinstance(found.message, Announcement) and found.sender == 2:
+            return Envelope(2, msgspec.structs.replace(found.message, examples=59))
+        return found
+
+    monkeypatch.setattr(SimulatedParty, "receive", receive)
+    found = run(experiment(), epochs=2)
+    assert any(isinstance(error, InvalidShare) for error in found.errors.values())
+    assert set(found.errors) == {0, 1, 2} - set(found.outcomes)
+
+
+@pytest.mark.parametrize("counts", [{"examples": -50}, {"answered": 1 << 63}, {"plan": (Flatten(),) * 300}])
+def test_announcements_that_cannot_be_do_not_arrive(counts: Mapping[str, Any]) -> None:
+    codec = Codec([Announcement])
+    data = codec.encode(msgspec.structs.replace(Announcement(b""), **counts))
+    with pytest.raises(MalformedMessage):
+        codec.decode(data)
+
+
+def test_more_than_a_machine_holds_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mdl.systems.mutual.teaching.MOST_AT_ONCE", 100)
+    found = run(experiment(), epochs=2)
+    assert all("lower system.refresh" in str(found.errors[party]) for party in (0, 1, 2))
 
 
 def test_both_must_tell_the_same_classes_apart() -> None:

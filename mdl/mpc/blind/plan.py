@@ -9,7 +9,10 @@ import msgspec
 Shape: TypeAlias = tuple[int, ...]
 
 MOST_ENTRIES: Final = 1 << 24
-"""Of any layer's input or output, for one example: a plan that asks for more is refused."""
+"""Of any layer's input, output or weights, for one example: a plan that asks for more is refused."""
+
+MOST_POWER: Final = 32
+MOST_FACTOR: Final = 1 << 20
 
 
 class _Stage(msgspec.Struct, frozen=True, tag=True, forbid_unknown_fields=True):
@@ -220,9 +223,12 @@ def compares(plan: Plan) -> bool:
 
 def _checked(stage: Stage, shape: Shape) -> Shape:
     numbers = {name: getattr(stage, name) for name in stage.__struct_fields__}
-    least = {"padding": 0, "power": 0}
-    if any(value < least.get(name, 1) for name, value in numbers.items() if name not in ("linear", "middle")):
-        raise ValueError(f"{stage} cannot be")
+    bounds = {"padding": (0, numbers.get("size", 1)), "power": (0, MOST_POWER)}
+    bounds |= dict.fromkeys(("linear", "middle"), (-MOST_FACTOR, MOST_FACTOR))
+    for name, value in numbers.items():
+        least, most = bounds.get(name, (1, MOST_ENTRIES))
+        if not least <= value <= most:
+            raise ValueError(f"{stage}: {name} is not in [{least}, {most}]")
     found = stage.output(shape)
     weights = _entries(stage.weight_shape) if isinstance(stage, Convolution | Dense) else 0
     if min(found) < 1 or max(_entries(found), weights) > MOST_ENTRIES:

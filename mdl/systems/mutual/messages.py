@@ -1,5 +1,9 @@
 """What the parties of SMuLe say to each other, beside the rounds of their computations."""
 
+from typing import Annotated
+
+from msgspec import Meta
+
 from mdl.mpc.blind.plan import Plan
 from mdl.mpc.messages import Signed
 from mdl.party import Message
@@ -15,10 +19,10 @@ class Announcement(Signed, frozen=True):
         answered: how many answers it has given in earlier starts of the run.
     """
 
-    examples: int = 0
-    shape: tuple[int, ...] = ()
-    plan: Plan = ()
-    answered: int = 0
+    examples: Annotated[int, Meta(ge=0, le=1 << 31)] = 0
+    shape: Annotated[tuple[int, ...], Meta(max_length=8)] = ()
+    plan: Annotated[Plan, Meta(max_length=256)] = ()
+    answered: Annotated[int, Meta(ge=0, le=1 << 62)] = 0
 
 
 class Ready(Message, frozen=True):

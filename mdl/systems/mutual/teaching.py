@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from math import prod
 from typing import Final
 
 import msgspec
@@ -23,6 +24,9 @@ from mdl.vectors import Floats
 
 PAIR: Final = (0, 1)
 """The two owners' numbers in the computation; a dealer's comes after them."""
+
+MOST_AT_ONCE: Final = 1 << 28
+"""Numbers in a layer, over all questions of an epoch: 2 GiB."""
 
 
 class Teaching:
@@ -111,7 +115,7 @@ class Teaching:
             PeerTimeout: one is silent.
         """
         await self._wait_for_each_other(epoch)
-        rows = [self.due(epoch, asker) for asker in PAIR]
+        rows = [self._bounded(self.due(epoch, asker), asker) for asker in PAIR]
         questions = [
             Question(asker, count, self._pair[asker].shape, self._steps[1 - asker], self._system.answers)
             for asker, count in enumerate(rows)
@@ -125,6 +129,17 @@ class Teaching:
         self._tell_costs(epoch)
         mine = found.get(self.number)
         return None if mine is None else mine.numpy()
+
+    def _bounded(self, rows: int, asker: PartyId) -> int:
+        """Refuse what would not fit a machine's memory, whoever has announced so many examples."""
+        largest = max(prod(shape) for step in self._steps[1 - asker] for shape in (step.masked, step.product))
+        if rows * largest > MOST_AT_ONCE:
+            raise ProtocolError(
+                f"asks about {rows:,} examples at once, of up to {largest:,} numbers in a layer: lower "
+                "system.refresh",
+                [self._workers[asker]],
+            )
+        return rows
 
     async def _wait_for_each_other(self, epoch: int) -> None:
         """Keep a dealer to the epoch that the two are in."""

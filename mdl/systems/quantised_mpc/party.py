@@ -5,23 +5,18 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Final
 
-import msgspec
 import numpy as np
 
-from mdl.errors import ConfigError, PeerTimeout, ProtocolError
+from mdl.errors import ConfigError, ProtocolError
 from mdl.mpc.engines import begun
-from mdl.mpc.links import Links
-from mdl.mpc.messages import Sealed
 from mdl.mpc.networks import problems, secretly
 from mdl.mpc.optimisers import chosen
-from mdl.mpc.seals import Seal
 from mdl.mpc.session import Session
 from mdl.mpc.tally import Cost
 from mdl.party import Party, PartyId
-from mdl.protocols.gathering import each
-from mdl.schemes.key_agreement import Agreement, Identity
 from mdl.schemes.randomness import SystemRandomness
 from mdl.system import Arrays, Learner, OpenLearner, Outcome, Randomness, Task
+from mdl.systems.meeting import meet
 from mdl.systems.quantised_mpc.messages import Announcement
 from mdl.systems.quantised_mpc.settings import QuantisedMpcSettings
 from mdl.vectors import Floats
@@ -103,26 +98,21 @@ class MpcParty:
     async def _begin(self, tested: int) -> Session:
         """Agree on secrets with the others, and translate the network; with so many images to be scored."""
         task, recipe = self._task, self._learner.recipe
-        identity = msgspec.msgpack.decode(task.credentials, type=Identity)
-        agreement = Agreement(identity, task.run, 1, rng=self._rng)
+        self._own_tested = tested
         kept = await self._kept()
         start = bytes(kept.get(_START, np.zeros(0, np.uint8)))
-        mine = Announcement(agreement.announcement, self._learner.examples, tested, start)
-        announced = {self._party.id: mine, **await self._announced(mine)}
+        met = await meet(
+            self._party,
+            task,
+            lambda signed: Announcement(signed, self._learner.examples, tested, start),
+            within=self._system.timeout_seconds,
+            rng=self._rng,
+        )
+        announced, self._order, self._links = met.announced, met.order, met.links
         if other := [peer for peer, each in announced.items() if each.start != start]:
             raise ProtocolError("checkpoints are not of the same start of the run", other)
-        secrets = await self._party.to_thread(
-            "cryptography", agreement.agree, {peer: each.signed for peer, each in announced.items()}
-        )
-        own, workers = self._party.id, range(1, task.workers + 1)
-        # The dealer, if there is one, comes last.
-        self._order = tuple(sorted(announced, key=lambda party: (party not in workers, party)))
-        seals = {peer: Seal(secret, own, peer) for peer, secret in secrets.items()}
-        within = self._system.timeout_seconds
-        lanes = await self._party.lanes(seals.keys(), Sealed, within)
-        self._links = Links(self._party, self._order, seals, within, lanes)
         self._told: Mapping[str, Cost] = {}
-        number = self._order.index(own)
+        number, workers = self._order.index(self._party.id), range(1, task.workers + 1)
         engine = await self._links.drive(
             begun(self._system.security, number, task.workers, self._system.rounding, self._rng)
         )
@@ -150,19 +140,6 @@ class MpcParty:
         kept = await self._party.to_thread("record", self._task.journal.read, _MODEL, self._task.resume)
         assert kept is not None, "a run is resumed where all parties have a record"
         return kept
-
-    async def _announced(self, mine: Announcement) -> dict[PartyId, Announcement]:
-        """Tell all others what one has, and hear the same of them."""
-        peers, within = list(self._party.peers), self._system.timeout_seconds
-
-        async def swap(peer: PartyId) -> Announcement:
-            await self._party.send(peer, mine)
-            return (await self._party.receive(Announcement, sender=peer)).message
-
-        found = await each({peer: swap(peer) for peer in peers}, within=within)
-        if silent := [peer for peer in peers if peer not in found]:
-            raise PeerTimeout(f"no announcement within timeout_seconds = {within:g}", silent)
-        return found
 
     # -------------------------------------------------------------------------------------- training
 
@@ -208,7 +185,7 @@ class MpcParty:
         On the test set that all have; or, if each has its own, on all of these, whose rows are shared.
         """
         if self._learner.recipe.common_test:
-            tested = self._tested[0]
+            tested = self._own_tested
             for common in self._learner.test_batches(_TESTED_AT_ONCE):
                 await session.answer(None, len(common[1]), common)
         else:

@@ -66,6 +66,10 @@ def test_plans_travel() -> None:
         ((Sums(2, 2), Dense(4, 2)), (4,)),
         ((Flatten(), Centre(2048, 2), Dense(4, 2)), (1, 2, 2)),
         ((Centre(2048, -1), Dense(4, 2)), (4,)),
+        ((Centre(1 << 40, 1), Dense(4, 2)), (4,)),
+        ((Dense(4, 2), Quadratic(64, 4), Dense(2, 2)), (4,)),
+        ((Dense(4, 2), Quadratic(3, 1 << 62), Dense(2, 2)), (4,)),
+        ((Convolution(1, 1, 1, 10**9, 10**9), Flatten(), Dense(9, 10)), (1, 1, 1)),
         ((Sums(0, 2), Flatten(), Dense(4, 2)), (1, 4, 4)),
     ],
 )
