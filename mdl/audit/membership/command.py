@@ -5,7 +5,6 @@ from datetime import datetime
 from pathlib import Path
 
 import torch
-from rich.console import Console
 
 from mdl import folder as files
 from mdl.audit import output
@@ -105,7 +104,7 @@ def _attack(
     except KeyboardInterrupt:
         if shared is None and not found:
             raise
-        _tell("stopping: what was done is shown and kept")
+        output.tell("stopping: what was done is shown and kept")
     return Audit(experiment, shared, found, complete)
 
 
@@ -115,7 +114,7 @@ def _global_model(
     if trained is not None and (model := models.of_run(experiment, trained, rows)):
         return model
     why = f"{trained} has no {named_model(experiment)}: " if trained is not None else ""
-    _tell(f"{why}training {experiment.epochs} epochs on virtual links")
+    output.tell(f"{why}training {experiment.epochs} epochs on virtual links")
     return models.simulated(experiment, dataset, rows)
 
 
@@ -123,9 +122,5 @@ def _alone(
     experiment: Experiment, dataset: Dataset, rows: Mapping[PartyId, Rows], workers: int
 ) -> Iterator[Model]:
     for worker in range(1, workers + 1):
-        _tell(f"training worker {worker} of {workers} alone, for comparison")
+        output.tell(f"training worker {worker} of {workers} alone, for comparison")
         yield models.alone(experiment, dataset, rows, worker)
-
-
-def _tell(what: str) -> None:
-    Console(stderr=True).print(f"{what} ...", style="dim", markup=False, highlight=False)

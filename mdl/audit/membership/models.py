@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional
 
 from mdl import folder as files
-from mdl.audit.holdings import holder, named_model
+from mdl.audit.holdings import holder, named_model, trained_on
 from mdl.audit.membership.scores import Losses
 from mdl.config import Experiment
 from mdl.errors import ConfigError
@@ -62,7 +62,8 @@ def of_run(experiment: Experiment, run: Path, rows: Mapping[PartyId, Rows]) -> M
     if kept is None:
         return None
     name = f"{named_model(experiment)} after epoch {epochs[-1]}"
-    return Model(name, kept["parameters"].astype(np.float32), _all_rows(rows), holder(experiment))
+    parameters = kept["parameters"].astype(np.float32)
+    return Model(name, parameters, trained_on(experiment, rows), holder(experiment))
 
 
 def simulated(experiment: Experiment, dataset: Dataset, rows: Mapping[PartyId, Rows]) -> Model:
@@ -84,7 +85,7 @@ def simulated(experiment: Experiment, dataset: Dataset, rows: Mapping[PartyId, R
         raise error
     outcome = simulation.outcomes[holder(experiment)]
     name = f"{named_model(experiment)} after epoch {outcome.epochs}"
-    return Model(name, outcome.parameters, _all_rows(rows), holder(experiment))
+    return Model(name, outcome.parameters, trained_on(experiment, rows), holder(experiment))
 
 
 def alone(experiment: Experiment, dataset: Dataset, rows: Mapping[PartyId, Rows], worker: PartyId) -> Model:
@@ -125,18 +126,23 @@ def module(experiment: Experiment, dataset: Dataset, model: Model) -> nn.Module:
     return made.eval()
 
 
-def losses(network: nn.Module, images: Images, labels: Labels, scale: float) -> tuple[Losses, float]:
-    """Give the cross-entropy of each example, shape (k,), and the share that is classified right."""
-    found, right = [], 0
+def scores(network: nn.Module, images: Images, scale: float) -> Floats:
+    """Give what a network says of images, shape (k, classes)."""
+    found = []
     with torch.inference_mode():
-        for first in range(0, len(labels), _AT_ONCE):
-            part = slice(first, first + _AT_ONCE)
-            scores = network(torch.from_numpy(images[part]) / scale)
-            truth = torch.from_numpy(labels[part])
-            found.append(functional.cross_entropy(scores.double(), truth, reduction="none").numpy())
-            right += int((scores.argmax(1) == truth).sum())
-    return np.concatenate(found), right / len(labels)
+        for first in range(0, len(images), _AT_ONCE):
+            part = torch.from_numpy(images[first : first + _AT_ONCE]) / scale
+            found.append(network(part).numpy())
+    return np.concatenate(found)
 
 
-def _all_rows(rows: Mapping[PartyId, Rows]) -> Rows:
-    return np.unique(np.concatenate(list(rows.values())))
+def losses(said: Floats, labels: Labels) -> tuple[Losses, float]:
+    """Give the cross-entropy of each example, shape (k,), and the share that is classified right.
+
+    Args:
+        said: scores, shape (k, classes).
+        labels: shape (k,).
+    """
+    own, truth = torch.from_numpy(said), torch.from_numpy(labels)
+    found = functional.cross_entropy(own.double(), truth, reduction="none").numpy()
+    return found, float((own.argmax(1) == truth).double().mean())

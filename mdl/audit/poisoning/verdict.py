@@ -1,0 +1,78 @@
+"""What the figures of a poisoned peer mean, in words."""
+
+from collections.abc import Sequence
+
+from mdl.audit.fitting import teaching
+from mdl.audit.page import Claim
+from mdl.audit.poisoning.study import AVERAGED, BARE, THRESHOLD, Audit, Way
+from mdl.report import units
+
+
+def claims(audit: Audit) -> Sequence[Claim]:
+    """Judge what the gate is there for; nothing if no rate was done."""
+    if audit.worst is None:
+        return []
+    rate, gain = audit.worst
+    return [
+        Claim(
+            "With the gate a poisoned peer costs at most a point below training alone",
+            not audit.refuted,
+            f"at worst {_gained(gain)} points, at {units.percent(rate, 0)} wrong labels; standard error "
+            f"{100 * audit.error:.1f} at most; refuted where it is two of them beyond a point",
+        )
+    ]
+
+
+def explained(audit: Audit) -> Sequence[str]:
+    """Say what it means, a paragraph each."""
+    return [_set_up(audit), *_compared(audit), _meaning()]
+
+
+def _set_up(audit: Audit) -> str:
+    case = audit.case
+    threshold = teaching(case.experiment.system).least_accuracy
+    said = (
+        f"Worker {case.poisoner} trains on examples of which a part has its label shifted by one class, "
+        "follows the protocol otherwise, and answers with the network that comes of it. Scored is worker "
+        f"{case.honest}'s model, on {case.tested:,} test examples. All runs are the real protocol, with its "
+        "cryptography, on virtual links. Gate: it learns only from opinions whose best class is the "
+        "example's label (system.agreement)."
+    )
+    if threshold:
+        said += (
+            f" Threshold: it learns from all opinions, but from none in an epoch in which fewer than "
+            f"{units.percent(threshold, 0)} are right (system.least_accuracy)."
+        )
+    return said
+
+
+def _compared(audit: Audit) -> list[str]:
+    """Say what each way without a gate comes to at the highest rate."""
+    rate = audit.case.rates[-1]
+    told: list[str] = []
+    words: dict[Way, str] = {
+        BARE: "taught without gate",
+        THRESHOLD: "with the threshold alone",
+        AVERAGED: "federated averaging of the two",
+    }
+    for way, called in words.items():
+        if way in audit.ways and (gain := audit.gain(way, rate)) is not None:
+            told.append(f"{called} {_gained(gain)}")
+    if not told:
+        return []
+    return [
+        f"Against training alone, with {units.percent(rate, 0)} wrong labels: {'; '.join(told)} points. "
+        "Averaging takes over the peer's parameters, and what is wrong with them; opinions can be left out."
+    ]
+
+
+def _meaning() -> str:
+    return (
+        "The gate needs no other party: labels and opinions are both its owner's. It judges opinions one by "
+        "one, by their best class. A peer that gives best classes as they should be, and lies in the other "
+        "scores, is not tried here."
+    )
+
+
+def _gained(gain: float) -> str:
+    return f"{100 * gain:+.1f}".replace("-", "−")
