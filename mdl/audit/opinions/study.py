@@ -16,7 +16,6 @@ from mdl.audit.opinions.extraction import accuracy, agreement, aims, taught
 from mdl.audit.opinions.telling import KINDS, told
 from mdl.config import Experiment
 from mdl.learning.dataset import Dataset
-from mdl.learning.models import build
 from mdl.learning.partition import Rows, limited
 from mdl.learning.seeds import Purpose
 from mdl.mpc.blind.telling import Answers
@@ -201,10 +200,10 @@ def _copies(case: Case, owner: Model) -> Iterator[Likeness]:
     for answers in KINDS:
         probabilities = aims(_told(case, scores, answers), answers)
         for count in case.asked:
-            settings = experiment.learning.own(case.owner)
+            # Where the owner's training began follows from the seed, which is no secret.
             student = taught(
-                build(settings, data.shape, data.classes, experiment.seed),
-                settings,
+                models.learner(experiment, data, case.owner).network,
+                experiment.learning,
                 images[:count],
                 probabilities[:count],
                 scale=data.scale,

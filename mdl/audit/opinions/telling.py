@@ -35,11 +35,12 @@ def told(scores: Floats, answers: Answers, *, noise: float, rng: Randomness, see
         exact += discrete.gaussian(noise * 2.0**FRACTION_BITS, exact.size, rng=rng).reshape(exact.shape)
     match answers:
         case "scores":
-            return (exact * 2.0**-FRACTION_BITS).astype(np.float32)
+            return exact.astype(np.float32) * np.float32(2.0**-FRACTION_BITS)
         case "rounded":
             places = np.random.default_rng(seed).random(exact.shape)
             quarters = np.floor(exact * 2.0 ** (ROUNDED_BITS - FRACTION_BITS) + places)
             words = quarters.astype(np.int64).astype(np.int8)
-            return (words * 2.0**-ROUNDED_BITS).astype(np.float32)
+            return words.astype(np.float32) * np.float32(2.0**-ROUNDED_BITS)
         case "labels":
-            return np.eye(scores.shape[1], dtype=np.float32)[exact.argmax(1)]
+            best: Floats = np.eye(scores.shape[1], dtype=np.float32)[exact.argmax(1)]
+            return best

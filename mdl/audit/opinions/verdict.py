@@ -54,11 +54,11 @@ def _copied(audit: Audit) -> list[str]:
     target, own, *_ = audit.likenesses
     best = copies[-1]
     return [
-        f"A copy: a student of the same architecture that learns {best.questions:,} answers, and no label, "
-        f"says what worker {audit.case.owner}'s network says on {units.percent(best.agreement, 1)} of the "
-        f"test images, and is right on {units.percent(best.accuracy, 1)} (the network itself: "
-        f"{units.percent(target.accuracy, 1)}). What worker {audit.case.asker} trains alone agrees on "
-        f"{units.percent(own.agreement, 1)}."
+        f"A copy: a student of the same architecture, from the same first parameters, that learns "
+        f"{best.questions:,} answers and no label, says what worker {audit.case.owner}'s network says on "
+        f"{units.percent(best.agreement, 1)} of the test images, and is right on "
+        f"{units.percent(best.accuracy, 1)} (the network itself: {units.percent(target.accuracy, 1)}). What "
+        f"worker {audit.case.asker} trains alone agrees on {units.percent(own.agreement, 1)}."
     ]
 
 
