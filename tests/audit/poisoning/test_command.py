@@ -11,7 +11,7 @@ from mdl.audit.poisoning.study import ALONE, GATE, Case, Score
 from tests.test_cli import QUICKSTART, Ended
 
 SMULE = str(Path(QUICKSTART).with_name("smule-quickstart.toml"))
-FAST = ["--set", "epochs=2", "--rate", "1", "--rate", "0"]
+FAST = ["--set", "epochs=1", "--rate", "1", "--rate", "0"]
 
 
 @pytest.fixture(autouse=True)
