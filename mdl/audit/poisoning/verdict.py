@@ -35,8 +35,8 @@ def _set_up(audit: Audit) -> str:
         f"Worker {case.poisoner} trains on examples of which a part has its label shifted by one class, "
         "follows the protocol otherwise, and answers with the network that comes of it. Scored is worker "
         f"{case.honest}'s model, on {case.tested:,} test examples. All runs are the real protocol, with its "
-        "cryptography, on virtual links. Gate: it learns only from opinions whose best class is the "
-        "example's label (system.agreement)."
+        "cryptography, on virtual links. Gate: it learns only from opinions that agree with the example's "
+        "label (system.agreement)."
     )
     if threshold:
         said += (
@@ -69,8 +69,8 @@ def _compared(audit: Audit) -> list[str]:
 def _meaning() -> str:
     return (
         "The gate needs no other party: labels and opinions are both its owner's. It judges opinions one by "
-        "one, by their best class. A peer that gives best classes as they should be, and lies in the other "
-        "scores, is not tried here."
+        "one, by what they say of the label. A peer that says of labels what it should, and lies about the "
+        "other classes, is not tried here."
     )
 
 
