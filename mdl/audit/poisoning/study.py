@@ -82,13 +82,16 @@ class Case:
     def ways(self) -> Mapping[Way, AnySystem]:
         """The ways of training together.
 
-        Of the two defences each mutual one has one, or none. The threshold is left out where it is 0.
+        With the gate goes the experiment's own threshold, which is tried by itself too, unless it is 0.
         """
         system = teaching(self.experiment.system)
-        bare = system.model_copy(update={"agreement": False, "least_accuracy": 0.0})
-        found: dict[Way, AnySystem] = {GATE: bare.model_copy(update={"agreement": True}), BARE: bare}
+        ungated = system.model_copy(update={"agreement": False})
+        found: dict[Way, AnySystem] = {
+            GATE: system.model_copy(update={"agreement": True}),
+            BARE: ungated.model_copy(update={"least_accuracy": 0.0}),
+        }
         if system.least_accuracy:
-            found[THRESHOLD] = bare.model_copy(update={"least_accuracy": system.least_accuracy})
+            found[THRESHOLD] = ungated
         return {**found, AVERAGED: FedAvg(timeout_seconds=system.timeout_seconds)}
 
     @property
@@ -146,6 +149,11 @@ class Audit:
         They are taken for independent; scored on the same examples, they are not quite, and it is smaller.
         """
         return sqrt(0.5 / (self.case.tested * len(self.case.seeds)))
+
+    @property
+    def held(self) -> bool:
+        """Whether with the gate a poisoner costs no more than `COST` anywhere, as measured."""
+        return self.worst is not None and self.worst[1] >= -COST
 
     @property
     def refuted(self) -> bool:

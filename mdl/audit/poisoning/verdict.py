@@ -9,23 +9,30 @@ from mdl.report import units
 
 
 def claims(audit: Audit) -> Sequence[Claim]:
-    """Judge what the gate is there for; nothing if no rate was done."""
-    if audit.worst is None:
+    """Judge what the gate is there for; nothing where the figures do not decide it."""
+    if not (audit.held or audit.refuted):
         return []
-    rate, gain = audit.worst
     return [
         Claim(
             "With the gate a poisoned peer costs at most a point below training alone",
-            not audit.refuted,
-            f"at worst {_gained(gain)} points, at {units.percent(rate, 0)} wrong labels; standard error "
-            f"{100 * audit.error:.1f} at most; refuted where it is two of them beyond a point",
+            audit.held,
+            _worst(audit),
         )
     ]
 
 
+def _worst(audit: Audit) -> str:
+    assert audit.worst is not None
+    rate, gain = audit.worst
+    return (
+        f"at worst {_gained(gain)} points, at {units.percent(rate, 0)} wrong labels; standard error at most "
+        f"{100 * audit.error:.1f}"
+    )
+
+
 def explained(audit: Audit) -> Sequence[str]:
     """Say what it means, a paragraph each."""
-    return [_set_up(audit), *_compared(audit), _meaning()]
+    return [_set_up(audit), *_compared(audit), *_undecided(audit), _meaning()]
 
 
 def _set_up(audit: Audit) -> str:
@@ -40,8 +47,8 @@ def _set_up(audit: Audit) -> str:
     )
     if threshold:
         said += (
-            f" Threshold: it learns from all opinions, but from none in an epoch in which fewer than "
-            f"{units.percent(threshold, 0)} are right (system.least_accuracy)."
+            f" Threshold: it learns from no opinions in an epoch in which fewer than "
+            f"{units.percent(threshold, 0)} are right (system.least_accuracy); so it does with the gate."
         )
     return said
 
@@ -63,6 +70,16 @@ def _compared(audit: Audit) -> list[str]:
     return [
         f"Against training alone, with {units.percent(rate, 0)} wrong labels: {'; '.join(told)} points. "
         "Averaging takes over the peer's parameters, and what is wrong with them; opinions can be left out."
+    ]
+
+
+def _undecided(audit: Audit) -> list[str]:
+    """Say that the gate costs too much, but by no more than chance explains."""
+    if audit.worst is None or audit.held or audit.refuted:
+        return []
+    return [
+        "NOT DECIDED: with the gate a poisoned peer should cost at most a point below training alone. It did "
+        f"not ({_worst(audit)}), by less than two standard errors: more seeds tell (--seeds)."
     ]
 
 

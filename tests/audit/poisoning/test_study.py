@@ -23,6 +23,7 @@ from mdl.audit.poisoning.study import (
     poisoned,
     study,
 )
+from mdl.audit.poisoning.verdict import claims, explained
 from mdl.errors import ConfigError
 from mdl.systems import FedAvg, Mutual
 from tests.audit.taught import dataset, experiment
@@ -68,7 +69,7 @@ def test_wrong_labels_do_not_move_examples_to_somebody_else() -> None:
 # -------------------------------------------------------------------------------------------------- ways
 
 
-def test_each_way_has_one_defence_or_none() -> None:
+def test_with_the_gate_goes_the_threshold_which_is_tried_alone_too() -> None:
     found = case(least_accuracy=0.3, weight=2.0).ways
     assert list(found) == [GATE, BARE, THRESHOLD, AVERAGED]
     defences = {
@@ -76,7 +77,7 @@ def test_each_way_has_one_defence_or_none() -> None:
         for way, system in found.items()
         if isinstance(system, Mutual)
     }
-    assert defences == {GATE: (True, 0.0), BARE: (False, 0.0), THRESHOLD: (False, 0.3)}
+    assert defences == {GATE: (True, 0.3), BARE: (False, 0.0), THRESHOLD: (False, 0.3)}
     assert all(system.weight == 2.0 for system in found.values() if isinstance(system, Mutual))
     assert isinstance(found[AVERAGED], FedAvg)
 
@@ -164,9 +165,14 @@ def test_the_standard_error_is_that_of_two_shares_of_a_half() -> None:
     assert scored(0.0, seeds=4).error == pytest.approx(np.sqrt(2 * 0.25 / 800))
 
 
-@pytest.mark.parametrize(("gain", "refuted"), [(-0.10, False), (-0.12, True)])
-def test_a_loss_refutes_where_chance_does_not_explain_it(gain: float, refuted: bool) -> None:
-    assert scored(0.0, gain).refuted == refuted  # a point and two standard errors of five
+@pytest.mark.parametrize(
+    ("gain", "held", "refuted"), [(-0.009, True, False), (-0.10, False, False), (-0.12, False, True)]
+)
+def test_a_loss_refutes_where_chance_does_not_explain_it(gain: float, held: bool, refuted: bool) -> None:
+    audit = scored(0.0, gain)
+    assert (audit.held, audit.refuted) == (held, refuted), "a point, and two standard errors of five"
+    assert [claim.holds for claim in claims(audit)] == ([held] if held or refuted else [])
+    assert any("NOT DECIDED" in each for each in explained(audit)) == (not held and not refuted)
 
 
 def test_what_is_not_known_of_all_seeds_has_no_mean() -> None:
