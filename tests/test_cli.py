@@ -23,7 +23,7 @@ COMMANDS = [
         "audit collusion",
         "audit inversion",
     ),
-    *("audit membership", "node"),
+    *("audit membership", "audit poisoning", "audit opinions", "node"),
     *("bench schemes", "bench exchange"),
 ]
 
@@ -161,6 +161,8 @@ def test_resuming_what_has_no_checkpoint_leaves_the_folder_as_it_was(
         f"keys deal {QUICKSTART}",
         f"audit inversion {QUICKSTART}",
         f"audit membership {QUICKSTART}",
+        f"audit poisoning {QUICKSTART}",
+        f"audit opinions {QUICKSTART}",
         "bench schemes",
         "bench exchange",
         f"node {QUICKSTART} --party 0 --keys nowhere --sockets nowhere",

@@ -2,6 +2,7 @@
 
 from typing import assert_never
 
+from mdl.errors import ConfigError
 from mdl.systems import (
     AnySystem,
     Coordinated,
@@ -13,6 +14,18 @@ from mdl.systems import (
     SecretShared,
     Standalone,
 )
+
+
+def teaching(system: AnySystem) -> Mutual:
+    """Give a system back if its workers teach each other.
+
+    Raises:
+        ConfigError: they do not; the text says what to use.
+    """
+    if isinstance(system, Mutual):
+        return system
+    said = f"system.type: in {system.type!r} nobody is taught by another's answers; {fitting(system)}"
+    raise ConfigError([said])
 
 
 def fitting(system: AnySystem) -> str:
@@ -43,8 +56,8 @@ def fitting(system: AnySystem) -> str:
             )
         case Mutual():
             return (
-                "no audit attacks what is sent: parties exchange answers alone (docs/security.md#mutual); "
-                "mdl audit membership attacks the finished models"
+                "mdl audit opinions shows what answers give away, mdl audit poisoning what a worker with "
+                "wrong labels does to the other one"
             )
         case _:
             assert_never(system)

@@ -7,8 +7,8 @@ import numpy as np
 from mdl.config import Experiment
 from mdl.learning.dataset import Dataset
 from mdl.learning.partition import Rows, split
-from mdl.party import PartyId
-from mdl.systems import Decentralised, QuantisedMpc
+from mdl.party import MANAGER, PartyId
+from mdl.systems import Decentralised, Mutual, QuantisedMpc
 
 
 def rows_of_workers(experiment: Experiment, dataset: Dataset) -> Mapping[PartyId, Rows]:
@@ -20,8 +20,25 @@ def rows_of_workers(experiment: Experiment, dataset: Dataset) -> Mapping[PartyId
 
 
 def holder(experiment: Experiment) -> PartyId:
-    """Say whose model is attacked as the one that all have made: the manager's, or the first node's."""
+    """Say whose model is attacked as the one that all have made: the manager's, or the first node's.
+
+    Of workers that teach each other it is the first one's.
+    """
+    if isinstance(experiment.system, Mutual):
+        return MANAGER + 1
     return experiment.system.roster(experiment.workers)[0]
+
+
+def trained_on(experiment: Experiment, rows: Mapping[PartyId, Rows]) -> Rows:
+    """Say which rows of the training set that model has learnt from.
+
+    Args:
+        experiment: whose model.
+        rows: those of each worker.
+    """
+    if isinstance(experiment.system, Mutual):
+        return rows[holder(experiment)]
+    return np.unique(np.concatenate(list(rows.values())))
 
 
 def named_model(experiment: Experiment) -> str:
@@ -29,6 +46,8 @@ def named_model(experiment: Experiment) -> str:
     match experiment.system:
         case Decentralised():
             return f"model of node {holder(experiment)}"
+        case Mutual():
+            return f"model of worker {holder(experiment)}"
         case QuantisedMpc():
             return "common model"
         case _:
@@ -42,6 +61,8 @@ def owners(experiment: Experiment) -> str:
             return "the node, its neighbours"
         case Decentralised():
             return "the node"
+        case Mutual():
+            return "the worker (the other one has its answers, which mdl audit opinions attacks)"
         case QuantisedMpc():
             return "every party"
         case _:

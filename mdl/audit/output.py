@@ -1,4 +1,4 @@
-"""Where audits print their tables."""
+"""Where audits print their tables, and what they are doing."""
 
 import os
 from typing import Final
@@ -18,3 +18,8 @@ def console() -> Console:
     if not made.is_terminal and "COLUMNS" not in os.environ:
         made.width = max(made.width, WIDTH)
     return made
+
+
+def tell(what: str) -> None:
+    """Say on the standard error what is done next."""
+    Console(stderr=True).print(f"{what} ...", style="dim", markup=False, highlight=False)

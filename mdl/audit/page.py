@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import Protocol
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -15,20 +14,19 @@ from mdl.errors import ConfigError, MdlError
 from mdl.report.drawing import Picture
 
 
-class Claim(Protocol):
-    """What was judged."""
+@dataclass(frozen=True)
+class Claim:
+    """A statement that a run of the attacks can refute.
 
-    @property
-    def text(self) -> str:
-        """In words."""
+    Attributes:
+        text: in words.
+        holds: whether it did.
+        figures: the numbers, in words.
+    """
 
-    @property
-    def holds(self) -> bool:
-        """Whether it did."""
-
-    @property
-    def figures(self) -> str:
-        """The numbers, in words."""
+    text: str
+    holds: bool
+    figures: str
 
 
 @dataclass(frozen=True)

@@ -186,6 +186,90 @@ def membership(
     raise typer.Exit(0 if audit.complete else EXIT_INTERRUPTED)
 
 
+@audit_app.command()
+def poisoning(
+    file: File,
+    rate: Annotated[
+        list[float] | None,
+        typer.Option(metavar="R", help="The part of its labels that is wrong; else 0 to 1. Repeatable."),
+    ] = None,
+    worker: Annotated[
+        int, typer.Option(metavar="ID", help="Who has the wrong labels, 1 or 2.", min=1, max=2)
+    ] = 2,
+    seeds: Annotated[int, typer.Option(metavar="K", help="Do it with K seeds.", min=1)] = 1,
+    out: AuditOut = Path("audits"),
+    overrides: Overrides = None,
+    seed: Seed = None,
+) -> None:
+    """Give one of two workers wrong labels: what does that do to the other one's model?
+
+    Shifts a part of a worker's labels by one class, and scores the honest worker's model: trained alone;
+    taught by the other one's answers, with the gate on opinions and without; and averaged with the other
+    one's. All on virtual links, with the real protocol. Leaves a page with the plot, a PNG and JSON.
+
+    Exit code 1: with the gate the honest worker loses more than a point, beyond what chance explains.
+
+    [dim]Examples:[/dim]
+      mdl audit poisoning configs/smule-quickstart.toml
+      mdl audit poisoning configs/smule.toml --rate 0.5 --rate 1 --set system.least_accuracy=0.3
+    """
+    from mdl.audit.poisoning import command
+    from mdl.audit.poisoning.study import RATES
+
+    experiment = load_experiment(file, overrides, seed)
+    warn_if_insecure(experiment)
+    with blaming(file):
+        audit = command.run(
+            experiment, rates=rate or RATES, poisoner=worker, seeds=seeds, out=out, data_dir=data_dir()
+        )
+    raise typer.Exit((EXIT_FAILED if audit.refuted else 0) if audit.complete else EXIT_INTERRUPTED)
+
+
+@audit_app.command()
+def opinions(
+    what: Audited,
+    worker: Annotated[
+        int, typer.Option(metavar="ID", help="Whose network answers, 1 or 2.", min=1, max=2)
+    ] = 2,
+    questions: Annotated[
+        list[int] | None,
+        typer.Option(metavar="K", help="Copy it from K answers; else 100 to 4,000. Repeatable.", min=1),
+    ] = None,
+    examples: Annotated[
+        int, typer.Option(metavar="K", help="At most so many members, and as many others.", min=10)
+    ] = 10_000,
+    out: AuditOut = Path("audits"),
+    overrides: Overrides = None,
+    seed: Seed = None,
+) -> None:
+    """Tell from the answers of a worker's network what it was trained on, and copy it.
+
+    Attacks the final models of a run's folder, or trains the experiment's on virtual links first. Examples
+    are told from others by the loss of the answers, before and after the two teach each other; copies are
+    students that learn answers alone. All for scores, rounded scores and best classes. Leaves a page with the
+    plots, PNGs and JSON.
+
+    [dim]Examples:[/dim]
+      mdl audit opinions configs/smule-quickstart.toml
+      mdl audit opinions runs/20260101-120000-smule --questions 400
+    """
+    from mdl.audit.opinions import command
+    from mdl.audit.opinions.study import QUESTIONS
+
+    experiment, trained = _audited(what, overrides, seed)
+    with blaming(what):
+        audit = command.run(
+            experiment,
+            trained=trained,
+            owner=worker,
+            questions=questions or QUESTIONS,
+            examples=examples,
+            out=out,
+            data_dir=data_dir(),
+        )
+    raise typer.Exit(0 if audit.complete else EXIT_INTERRUPTED)
+
+
 def _audited(what: Path, overrides: list[str] | None, seed: int | None) -> tuple["Experiment", Path | None]:
     """Read the experiment of a file or of a run's folder; give the folder too if it is one."""
     run_folder = what if what.is_dir() else None

@@ -295,6 +295,7 @@ def build_learner(
     seed: int,
     pooled: bool = False,
     noise: Mapping[int, float] = MappingProxyType({}),
+    labels: Labels | None = None,
 ) -> LocalLearner:
     """Make `party`'s learner: the common initial model or its own, its examples, the common test set.
 
@@ -308,6 +309,8 @@ def build_learner(
         pooled: give the manager the union of all the workers' parts (the yardstick of one who may see
             everything).
         noise: see `private_plan`.
+        labels: what this party takes for those of the training set, shape (N,); None for the true ones. Who
+            has which examples goes by the true ones.
 
     Raises:
         ConfigError: the model does not fit the data, or the set cannot be split over so many workers, or the
@@ -316,12 +319,13 @@ def build_learner(
     """
     rows = _rows(settings, dataset, party=party, workers=workers, seed=seed, pooled=pooled)
     test = limited(len(dataset.test_labels), settings.test_limit, seed, Purpose.TEST_LIMIT)
+    believed = dataset.train_labels if labels is None else labels
     return LocalLearner(
         build(
             settings.own(party), dataset.shape, dataset.classes, seed, *([party] if settings.models else [])
         ),
         settings,
-        train=Examples(dataset.train_images, dataset.train_labels, rows, dataset.scale),
+        train=Examples(dataset.train_images, believed, rows, dataset.scale),
         test=Examples(dataset.test_images, dataset.test_labels, test, dataset.scale),
         seed=seed,
         party=party,

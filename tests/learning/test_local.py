@@ -177,6 +177,18 @@ def test_training_alone_leaves_the_present_parameters() -> None:
     np.testing.assert_array_equal(learner.parameters(), present)
 
 
+def test_a_party_may_take_labels_for_others_than_they_are() -> None:
+    settings, wrong = LearningSettings(**DISJOINT), (DIGITS.train_labels + 1) % 10
+    right, misled = (
+        build_learner(settings, DIGITS, party=1, workers=8, epochs=1, seed=0, labels=labels)
+        for labels in (None, wrong)
+    )
+    numbers = np.arange(right.examples)
+    for one, other in zip(right.numbered(numbers), misled.numbered(numbers), strict=True):
+        np.testing.assert_array_equal(other, one if one.dtype == np.float32 else (one + 1) % 10)
+    assert misled.evaluate() == right.evaluate(), "the test set is what it is"
+
+
 def test_the_manager_has_nothing_to_train_on() -> None:
     with pytest.raises(DataUnavailable, match="the manager has no training data"):
         learner_of(0).train(1)

@@ -30,7 +30,7 @@ TABLES: Mapping[str, Any] = {
     "workers": 2,
     "epochs": 3,
     "evaluate_every": 1,
-    "system": {"type": "mutual", "refresh": 0.25, "timeout_seconds": 20.0},
+    "system": {"type": "mutual", "refresh": 0.25, "least_accuracy": 0.0, "timeout_seconds": 20.0},
     "learning": {
         "model": "digits-quadratic",
         "split": "disjoint",
@@ -146,6 +146,14 @@ def test_noise_is_on_answers() -> None:
 def test_opinions_of_a_peer_that_is_mostly_wrong_are_left_out() -> None:
     found = run(experiment({"least_accuracy": 0.99, "agreement": False}))
     assert [event.get("learnt_from", 0) for event in events(found, "trained", 1)] == [0, 0, 0]
+
+
+def test_by_default_a_peer_must_be_clearly_better_than_a_guess() -> None:
+    system = Mutual()
+    assert [round(system.least_right(classes), 3) for classes in (2, 10, 100)] == [0.6, 0.28, 0.208]
+    assert Mutual(least_accuracy=0.5).least_right(10) == 0.5
+    found = run(experiment({"least_accuracy": None}), epochs=2)
+    assert events(found, "trained", 1)[-1]["learnt_from"] == 0, "after one epoch it is not"
 
 
 # ------------------------------------------------------------------------------------------ losses, resuming

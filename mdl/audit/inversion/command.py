@@ -5,7 +5,6 @@ from datetime import datetime
 from pathlib import Path
 
 import torch
-from rich.console import Console
 
 from mdl import folder as files
 from mdl.audit import output
@@ -87,19 +86,19 @@ def _attack(point: Point, names: Sequence[str], where: str) -> Audit:
     small: dict[int, list[Attempt]] = {}
     complete = False
     try:
-        _tell("running the first epochs in the clear and as the experiment has it")
+        output.tell("running the first epochs in the clear and as the experiment has it")
         attempts.extend(_mounted(point, views(point), names))
         if attempts and _one_image_each(point):
             for few in smaller(point):
                 workers = few.experiment.workers
-                _tell(f"for comparison, sums of {workers}")
+                output.tell(f"for comparison, sums of {workers}")
                 small[workers] = []
                 small[workers].extend(_mounted(few, sums_of(few), names))
         complete = True
     except KeyboardInterrupt:
         if not attempts:
             raise
-        _tell("stopping: what was done is shown and kept")
+        output.tell("stopping: what was done is shown and kept")
     return Audit(point.experiment, point.dataset, where, attempts, small, complete)
 
 
@@ -110,9 +109,5 @@ def _one_image_each(point: Point) -> bool:
 
 def _mounted(point: Point, seen: Iterator[Seen], names: Sequence[str]) -> Iterator[Attempt]:
     for view in seen:
-        _tell(f"attacking {view.role}, epoch {view.epoch}: {view.what}")
+        output.tell(f"attacking {view.role}, epoch {view.epoch}: {view.what}")
         yield from mount(point, view, names)
-
-
-def _tell(what: str) -> None:
-    Console(stderr=True).print(f"{what} ...", style="dim", markup=False, highlight=False)

@@ -8,7 +8,8 @@ from mdl.audit.inversion.attacks import ATTACKS
 from mdl.audit.inversion.scores import RECOGNISABLE
 from mdl.audit.inversion.seen import Role
 from mdl.audit.inversion.study import GUESS, Attempt
-from mdl.audit.inversion.verdict import Claim, Line, claims, lines, unjudged
+from mdl.audit.inversion.verdict import Line, claims, lines, unjudged
+from mdl.audit.page import Claim
 from mdl.config import Experiment
 from mdl.learning.dataset import Dataset
 from mdl.systems import AnySystem, Decentralised, SecretShared

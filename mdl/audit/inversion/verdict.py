@@ -11,6 +11,7 @@ from mdl.audit.inversion.attacks import ATTACKS
 from mdl.audit.inversion.scores import RECOGNISABLE
 from mdl.audit.inversion.seen import Role
 from mdl.audit.inversion.study import Attempt
+from mdl.audit.page import Claim
 from mdl.config import Experiment
 from mdl.systems import Decentralised, SecretShared, coordinated, dynamic
 
@@ -49,21 +50,6 @@ class Line:
     recognised: int
     labels: tuple[int, int]
     reason: str = ""
-
-
-@dataclass(frozen=True)
-class Claim:
-    """A statement that a run of the attacks can refute.
-
-    Attributes:
-        text: in words.
-        holds: whether it did.
-        figures: the numbers, in words.
-    """
-
-    text: str
-    holds: bool
-    figures: str
 
 
 def lines(attempts: Sequence[Attempt]) -> Sequence[Line]:

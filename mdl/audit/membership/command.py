@@ -5,9 +5,7 @@ from datetime import datetime
 from pathlib import Path
 
 import torch
-from rich.console import Console
 
-from mdl import folder as files
 from mdl.audit import output
 from mdl.audit.holdings import holder, named_model, rows_of_workers
 from mdl.audit.membership import models
@@ -15,14 +13,11 @@ from mdl.audit.membership.models import Model
 from mdl.audit.membership.shown import rendered, write
 from mdl.audit.membership.study import Audit, Finding, attack
 from mdl.audit.page import prepare
-from mdl.config import Experiment, agreed
-from mdl.config import load as read
-from mdl.errors import ConfigError
+from mdl.config import Experiment
 from mdl.learning.dataset import Dataset
 from mdl.learning.datasets import load
 from mdl.learning.partition import Rows
 from mdl.party import PartyId
-from mdl.systems import Standalone
 
 
 def run(
@@ -50,7 +45,7 @@ def run(
         MdlError: training failed, or the folder cannot be written.
     """
     if trained is not None and models.is_in(trained, holder(experiment)):
-        _check_unchanged(experiment, trained)
+        models.check_unchanged(experiment, trained)
     torch.set_num_threads(experiment.torch_threads)
     dataset = load(experiment.learning, data_dir, workers=range(1, experiment.workers + 1))
     workers = experiment.workers if alone is None else min(alone, experiment.workers)
@@ -63,29 +58,6 @@ def run(
     return audit
 
 
-def _has_shared(experiment: Experiment) -> bool:
-    return not isinstance(experiment.system, Standalone)
-
-
-def _check_unchanged(experiment: Experiment, trained: Path) -> None:
-    """Refuse settings that a finished model does not have: its members would be looked for where none are."""
-    run, _ = read(trained / files.EXPERIMENT)
-    if not _has_shared(run):
-        return
-    before, now = agreed(run), agreed(experiment)
-    changed = sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
-    if changed:
-        raise ConfigError(
-            [
-                *(
-                    f"{key}: is {before.get(key, 'not set')} in the run, whose model is trained"
-                    for key in changed
-                ),
-                "leave out --set and --seed; or give the experiment's file, and its model is trained first",
-            ]
-        )
-
-
 def _attack(
     experiment: Experiment, dataset: Dataset, *, trained: Path | None, workers: int, examples: int
 ) -> Audit:
@@ -94,7 +66,7 @@ def _attack(
     rows = rows_of_workers(experiment, dataset)
     complete = False
     try:
-        if _has_shared(experiment):
+        if models.has_shared(experiment):
             model = _global_model(experiment, dataset, rows, trained)
             shared = attack(experiment, dataset, model, examples)
         found.extend(
@@ -105,7 +77,7 @@ def _attack(
     except KeyboardInterrupt:
         if shared is None and not found:
             raise
-        _tell("stopping: what was done is shown and kept")
+        output.tell("stopping: what was done is shown and kept")
     return Audit(experiment, shared, found, complete)
 
 
@@ -115,7 +87,7 @@ def _global_model(
     if trained is not None and (model := models.of_run(experiment, trained, rows)):
         return model
     why = f"{trained} has no {named_model(experiment)}: " if trained is not None else ""
-    _tell(f"{why}training {experiment.epochs} epochs on virtual links")
+    output.tell(f"{why}training {experiment.epochs} epochs on virtual links")
     return models.simulated(experiment, dataset, rows)
 
 
@@ -123,9 +95,5 @@ def _alone(
     experiment: Experiment, dataset: Dataset, rows: Mapping[PartyId, Rows], workers: int
 ) -> Iterator[Model]:
     for worker in range(1, workers + 1):
-        _tell(f"training worker {worker} of {workers} alone, for comparison")
+        output.tell(f"training worker {worker} of {workers} alone, for comparison")
         yield models.alone(experiment, dataset, rows, worker)
-
-
-def _tell(what: str) -> None:
-    Console(stderr=True).print(f"{what} ...", style="dim", markup=False, highlight=False)

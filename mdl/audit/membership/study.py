@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from mdl.audit.holdings import owners
-from mdl.audit.membership.models import Model, losses, module
-from mdl.audit.membership.scores import FEW_FALSE, Curve, Score, curve, score
+from mdl.audit.membership.models import Model, losses, module, scores
+from mdl.audit.membership.scores import FEW_FALSE, Curve, Losses, Score, curve, score
 from mdl.config import Experiment
 from mdl.learning.dataset import Dataset
 from mdl.learning.partition import Rows
@@ -70,19 +70,47 @@ def attack(experiment: Experiment, dataset: Dataset, model: Model, limit: int) -
     Raises:
         ConfigError: the parameters are not of the experiment's network.
     """
-    count = min(limit, len(model.rows), len(dataset.test_labels))
-    rng = np.random.default_rng(experiment.seed)
-    members = rng.choice(model.rows, count, replace=False)
-    others: Rows = rng.choice(len(dataset.test_labels), count, replace=False)
+    members, others = drawn(experiment, dataset, model.rows, limit)
     network = module(experiment, dataset, model)
-    inside, inside_right = losses(
-        network, dataset.train_images[members], dataset.train_labels[members], dataset.scale
+    inside = scores(network, dataset.train_images[members], dataset.scale)
+    outside = scores(network, dataset.test_images[others], dataset.scale)
+    return told_apart(
+        model.name,
+        losses(inside, dataset.train_labels[members]),
+        losses(outside, dataset.test_labels[others]),
+        seed=experiment.seed,
     )
-    outside, outside_right = losses(
-        network, dataset.test_images[others], dataset.test_labels[others], dataset.scale
-    )
-    found = score(inside, outside, seed=experiment.seed)
-    return Finding(model.name, count, (inside_right, outside_right), found, curve(inside, outside))
+
+
+def drawn(experiment: Experiment, dataset: Dataset, rows: Rows, limit: int) -> tuple[Rows, Rows]:
+    """Draw members from rows of the training set, and as many others from the test set.
+
+    Args:
+        experiment: its seed decides who is drawn.
+        dataset: whose.
+        rows: to draw members from.
+        limit: of each at most so many.
+    """
+    count = min(limit, len(rows), len(dataset.test_labels))
+    rng = np.random.default_rng(experiment.seed)
+    members = rng.choice(rows, count, replace=False)
+    return members, rng.choice(len(dataset.test_labels), count, replace=False)
+
+
+def told_apart(
+    name: str, members: tuple[Losses, float], others: tuple[Losses, float], *, seed: int
+) -> Finding:
+    """Judge how well losses tell as many members from others.
+
+    Args:
+        name: of what gave the losses.
+        members: their losses, and the share of them that is classified right.
+        others: likewise.
+        seed: of the intervals.
+    """
+    (inside, inside_right), (outside, outside_right) = members, others
+    found = score(inside, outside, seed=seed)
+    return Finding(name, len(inside), (inside_right, outside_right), found, curve(inside, outside))
 
 
 def explained(audit: Audit) -> Sequence[str]:

@@ -133,7 +133,7 @@ class Owner:
         told, right = int(known.sum()), int(self._known.right(self._labels).sum())
         share = right / told if told else 0.0
         used = self._known.agreeing(self._labels) if self._system.agreement else known
-        if share < self._system.least_accuracy:
+        if share < self._system.least_right(self._known.classes):
             used = np.zeros_like(known)
         opinions = Opinions(self._known.scores, used, self._system.weight, self._system.temperature)
         self._local, training = await self._party.to_thread("training", self._trained, epoch, opinions)

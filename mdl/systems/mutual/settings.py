@@ -35,6 +35,7 @@ class MutualSettings(Settings):
         agreement: learn only from opinions that find the example's label as likely as a guess would, or
             likelier.
         least_accuracy: in [0, 1]: an epoch in which fewer of the opinions are right is learnt without them.
+            By default a fifth of the way from a guess to none wrong: 0.28 for ten classes.
         timeout_seconds: how long a party waits for the other one's message.
     """
 
@@ -47,8 +48,13 @@ class MutualSettings(Settings):
     noise: Annotated[float, Ge(0), Le(1000)] = 0.0
     answers_limit: Annotated[int, Ge(0)] | None = None
     agreement: bool = True
-    least_accuracy: Annotated[float, Ge(0), Le(1)] = 0.0
+    least_accuracy: Annotated[float, Ge(0), Le(1)] | None = None
     timeout_seconds: Annotated[float, Gt(0)] = 300.0
+
+    def least_right(self, classes: int) -> float:
+        """Give the part of opinions that must be right for an epoch to be learnt with them."""
+        guess = 1 / classes
+        return guess + 0.2 * (1 - guess) if self.least_accuracy is None else self.least_accuracy
 
     @property
     def dealt(self) -> bool:

@@ -170,3 +170,17 @@ def test_of_a_system_without_noise_on_contributions_only_dp_sgd_is_named(
 ) -> None:
     said = said_of("ssddl.toml", 0, capsys, tmp_path)
     assert "Noise does: by DP-SGD ([learning.privacy]). It is not on in this experiment." in said
+
+
+def test_of_workers_that_teach_each_other_the_first_ones_model_is_attacked_on_its_own_examples(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    what = Path(QUICKSTART).with_name("smule-quickstart.toml")
+    few = ["--set", "epochs=1", "--alone", "0", "--out", str(tmp_path)]
+    ended = Ended(capsys, "audit", "membership", str(what), *few)
+    assert ended.code == 0
+    said = " ".join(ended.out.split())
+    assert "Losses of the model of worker 1 after epoch 1" in said
+    assert "can do this: the worker (the other one has its answers" in said
+    [model] = json.loads((tmp_path / "audit-membership.json").read_text())["models"]
+    assert model["members"] == 150, "of 300 that the two have"
