@@ -163,7 +163,8 @@ def shared(ring: Ring, key: SecretKey, reply: NDArray[np.uint8], polynomials: in
     split = np.cumsum([len(PLAIN) * _WORD_BYTES * count, _ABOVE_BITS // 8 * count])
     words, above, hints = np.split(reply, split)
     quotients = _transformed(ring, read(words, shape, PLAIN))
-    # In the middle of where it may be, in units of 2^-17: times s below 2^30, so that one prime is enough.
+    # In the middle of where it may be, in units of 2^-17: times s below 2^29.998, more than
+    # half the prime only if nearly all of s are nonzero and of the right signs; so one prime is enough.
     rest = 2 * above.view(np.uint16).reshape(shape).astype(np.uint64) + np.uint64(1)
     prime = PLAIN[0]
     around = ring.transforms[prime]
