@@ -29,8 +29,8 @@ adds, at most 2^20. So it changes h only where that coefficient of c_1 s, unifor
 interval of |x| + 2^20 around a multiple of Δ / 2: with probability 2 (E|x| + 2^20) / Δ at most. E|x| is at
 most 4 times the 2-norm of the weights of all outputs in the polynomial; that is below 2^23.5 for those of
 one, within 2^21 and `ROW_LIMIT`. So the view's statistical distance from one made without the weights is
-below 2^-45 for each output that is alone in a polynomial, and, as there are at most 2^10 in one, below 2^-40 for each. (No noise
-is added to drown that of the ciphertexts: the bits that would tell of it are not sent.)
+below 2^-45 for each output that is alone in a polynomial, and, as there are at most 2^10 in one, below 2^-40
+for each. (No noise is added to drown that of the ciphertexts: the bits that would tell of it are not sent.)
 
 The owner's share is the difference of m and the asker's, which c_1 makes uniform.
 
