@@ -197,7 +197,7 @@ def test_what_cannot_be_is_said(keys: dict[str, Any], workers: int, problem: str
 
 def test_there_is_nobody_to_stop_all() -> None:
     tables = {"name": "g", "workers": 4, "epochs": 1, "system": {"type": "decentralised"}}
-    with pytest.raises(ConfigError, match="nobody who could end the run"):
+    with pytest.raises(ConfigError, match="nobody can end the run for all"):
         parse({**tables, "learning": {"model": "digits-mlp"}, "stop": {"patience": 2}})
 
 

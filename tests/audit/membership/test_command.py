@@ -176,7 +176,7 @@ def test_of_workers_that_teach_each_other_the_first_ones_model_is_attacked_on_it
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     what = Path(QUICKSTART).with_name("smule-quickstart.toml")
-    few = ["--set", "epochs=1", "--alone", "0", "--out", str(tmp_path)]
+    few = ["--set", "epochs=1", "--set", "learning.train_limit=300", "--alone", "0", "--out", str(tmp_path)]
     ended = Ended(capsys, "audit", "membership", str(what), *few)
     assert ended.code == 0
     said = " ".join(ended.out.split())
