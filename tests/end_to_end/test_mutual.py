@@ -49,7 +49,7 @@ async def test_both_end_with_a_model_of_their_own(tmp_path: Path) -> None:
     assert await all_gone(ended.pids) == set()
 
 
-@pytest.mark.parametrize("lost", [1, 2])
+@pytest.mark.parametrize("lost", [1, pytest.param(2, marks=pytest.mark.exhaustive)])
 async def test_if_one_is_killed_the_other_one_ends_with_its_model(lost: int, tmp_path: Path) -> None:
     run = await begun(tmp_path, pause=0.5)
     await run.until("done", epoch=2)

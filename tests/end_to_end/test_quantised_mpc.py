@@ -50,7 +50,7 @@ async def begun(place: Path, *, pause: float, security: str = "rep3") -> Run:
     return await start(place / f"runs-{pause}", str(file))
 
 
-@pytest.mark.parametrize("security", ["rep3", "spdz2k"])
+@pytest.mark.parametrize("security", ["rep3", pytest.param("spdz2k", marks=pytest.mark.exhaustive)])
 async def test_after_ctrl_c_it_goes_on_from_the_shares_to_the_same_weights(
     tmp_path: Path, security: str
 ) -> None:
@@ -81,7 +81,7 @@ async def test_a_killed_party_ends_it_and_is_named(tmp_path: Path) -> None:
     assert await all_gone(ended.pids) == set()
 
 
-@pytest.mark.parametrize("victim", [0, 2])
+@pytest.mark.parametrize("victim", [pytest.param(0, marks=pytest.mark.exhaustive), 2])
 async def test_with_macs_too_a_run_goes_on_whoever_was_killed(tmp_path: Path, victim: int) -> None:
     """Under another key, to the same weights; and what was kept is for its owner's eyes alone."""
     whole = await (await begun(tmp_path, pause=0.0, security="spdz2k")).end()
@@ -102,7 +102,13 @@ async def test_with_macs_too_a_run_goes_on_whoever_was_killed(tmp_path: Path, vi
 
 @pytest.mark.parametrize(
     ("security", "workers"),
-    [("dealer", 3), ("spdz2k", 2), ("rep3-malicious", 3), ("rep4", 4), ("shamir", 3)],
+    [
+        ("dealer", 3),
+        pytest.param("spdz2k", 2, marks=pytest.mark.exhaustive),
+        ("rep3-malicious", 3),
+        ("rep4", 4),
+        pytest.param("shamir", 3, marks=pytest.mark.exhaustive),
+    ],
 )
 async def test_other_security_models_train_as_on_the_virtual_clock(
     tmp_path: Path, security: str, workers: int
@@ -136,7 +142,7 @@ async def test_a_killed_dealer_or_holder_ends_it_and_is_named(tmp_path: Path, vi
     assert await all_gone(ended.pids) == set()
 
 
-@pytest.mark.parametrize("security", ["rep3", "spdz2k"])
+@pytest.mark.parametrize("security", ["rep3", pytest.param("spdz2k", marks=pytest.mark.exhaustive)])
 async def test_a_model_that_stays_shared_answers_whoever_asks_and_nobody_else(
     tmp_path: Path, security: str
 ) -> None:
