@@ -18,6 +18,23 @@ MOST_FACTOR: Final = 1 << 20
 class _Stage(msgspec.Struct, frozen=True, tag=True, forbid_unknown_fields=True):
     """Base of what a plan is made of. The tag on the wire is the class's name."""
 
+    def output(self, shape: Shape) -> Shape:
+        """Give the shape of its output for an input's."""
+        return shape
+
+
+class _Pooling(_Stage, frozen=True):
+    """Base of what makes one number of each square of an image."""
+
+    size: int
+    stride: int
+
+    def output(self, shape: Shape) -> Shape:
+        """Give the shape of its output for an input's."""
+        if len(shape) != 3:
+            raise ValueError(f"{self} does not take {shape}")
+        return (shape[0], *((side - self.size) // self.stride + 1 for side in shape[1:]))
+
 
 class Convolution(_Stage, frozen=True):
     """A convolution with square windows, of weights that its owner alone knows.
@@ -91,25 +108,14 @@ class Centre(_Stage, frozen=True):
     middle: int
     power: int
 
-    def output(self, shape: Shape) -> Shape:
-        """Give the shape of its output for an input's."""
-        return shape
 
-
-class Sums(_Stage, frozen=True):
+class Sums(_Pooling, frozen=True):
     """Sums over squares of images: mean pooling, but for the division, which the next weights contain.
 
     Attributes:
         size: of the squares' sides.
         stride: by how much they move.
     """
-
-    size: int
-    stride: int
-
-    def output(self, shape: Shape) -> Shape:
-        """Give the shape of its output for an input's."""
-        return _pooled(self, shape, self.size, self.stride)
 
 
 class Quadratic(_Stage, frozen=True):
@@ -123,33 +129,18 @@ class Quadratic(_Stage, frozen=True):
     power: int
     linear: int
 
-    def output(self, shape: Shape) -> Shape:
-        """Give the shape of its output for an input's."""
-        return shape
-
 
 class Relu(_Stage, frozen=True):
     """The larger one of x and 0."""
 
-    def output(self, shape: Shape) -> Shape:
-        """Give the shape of its output for an input's."""
-        return shape
 
-
-class MaxPool(_Stage, frozen=True):
+class MaxPool(_Pooling, frozen=True):
     """Maxima over squares of images.
 
     Attributes:
         size: of the squares' sides.
         stride: by how much they move.
     """
-
-    size: int
-    stride: int
-
-    def output(self, shape: Shape) -> Shape:
-        """Give the shape of its output for an input's."""
-        return _pooled(self, shape, self.size, self.stride)
 
 
 Affine: TypeAlias = Convolution | Dense
@@ -234,12 +225,6 @@ def _checked(stage: Stage, shape: Shape) -> Shape:
     if min(found) < 1 or max(_entries(found), weights) > MOST_ENTRIES:
         raise ValueError(f"{stage} makes {found} of {shape}")
     return found
-
-
-def _pooled(stage: Stage, shape: Shape, size: int, stride: int) -> Shape:
-    if len(shape) != 3:
-        raise ValueError(f"{stage} does not take {shape}")
-    return (shape[0], *((side - size) // stride + 1 for side in shape[1:]))
 
 
 def _entries(shape: Shape) -> int:
