@@ -4,20 +4,17 @@ import builtins
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Final, Literal
 
-import msgspec
 from annotated_types import Ge, Gt, Le
 
 from mdl.mpc.messages import Sealed
 from mdl.party import Message, PartyId
-from mdl.schemes import key_agreement
-from mdl.settings import Settings
-from mdl.system import Crypto, Randomness
+from mdl.systems.in_secret import InSecretSettings
 from mdl.systems.mutual.messages import Announcement, Ready
 
 OWNERS: Final = 2
 
 
-class MutualSettings(Settings):
+class MutualSettings(InSecretSettings):
     """The `[system]` table for `type = "mutual"`.
 
     Attributes:
@@ -62,24 +59,9 @@ class MutualSettings(Settings):
         return self.randomness == "dealer"
 
     @property
-    def leads(self) -> bool:
-        """Nobody counts the epochs for all: a dealer only serves."""
-        return False
-
-    @property
     def own_models(self) -> bool:
         """Parties may have different networks: they exchange opinions, no parameters."""
         return True
-
-    @property
-    def crypto(self) -> Crypto:
-        """Everything is computed in the party's own thread."""
-        return "none"
-
-    @property
-    def own_pace(self) -> bool:
-        """Both ask and answer in the same epochs."""
-        return False
 
     @property
     def tolerates_loss(self) -> bool:
@@ -107,20 +89,6 @@ class MutualSettings(Settings):
             "system.answers_limit": str(self.answers_limit),
         }
 
-    def roster(self, workers: int) -> Sequence[PartyId]:
-        """The two, after a dealer where there is one."""
-        return range(0 if self.dealt else 1, workers + 1)
-
-    def links(self, workers: int) -> Sequence[tuple[PartyId, PartyId]]:
-        """Each with each."""
-        parties = self.roster(workers)
-        return [(one, other) for one in parties for other in parties if one < other]
-
     def receives(self, party: PartyId) -> Sequence[builtins.type[Message]]:
         """See `System`."""
         return (Announcement, Sealed) if party else (Announcement, Sealed, Ready)
-
-    def deal(self, workers: int, *, rng: Randomness) -> Mapping[PartyId, bytes]:
-        """Be the trusted authority: a key to sign with for each party."""
-        identities = key_agreement.deal(self.roster(workers), rng=rng)
-        return {identity.point: msgspec.msgpack.encode(identity) for identity in identities}

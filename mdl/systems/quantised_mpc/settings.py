@@ -4,19 +4,16 @@ import builtins
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal
 
-import msgspec
 from annotated_types import Ge, Gt
 
 from mdl.mpc.messages import Sealed
 from mdl.mpc.security import SECURITY, Security, SecurityName, counts
 from mdl.party import Message, PartyId
-from mdl.schemes import key_agreement
-from mdl.settings import Settings
-from mdl.system import Crypto, Randomness
+from mdl.systems.in_secret import InSecretSettings
 from mdl.systems.quantised_mpc.messages import Announcement
 
 
-class QuantisedMpcSettings(Settings):
+class QuantisedMpcSettings(InSecretSettings):
     """The `[system]` table for `type = "quantised-mpc"`.
 
     Attributes:
@@ -42,19 +39,9 @@ class QuantisedMpcSettings(Settings):
         return SECURITY[self.security]
 
     @property
-    def leads(self) -> bool:
-        """Nobody counts the epochs for all: a dealer only serves."""
-        return False
-
-    @property
-    def crypto(self) -> Crypto:
-        """Everything is computed in the party's own thread."""
-        return "none"
-
-    @property
-    def own_pace(self) -> bool:
-        """A step is everybody's."""
-        return False
+    def dealt(self) -> bool:
+        """Whether there is a dealer."""
+        return self.model.dealer
 
     @property
     def tolerates_loss(self) -> bool:
@@ -85,24 +72,10 @@ class QuantisedMpcSettings(Settings):
             "system.loss": str(self.loss),
         }
 
-    def roster(self, workers: int) -> Sequence[PartyId]:
-        """The holders, all alike, after a dealer where there is one."""
-        return range(0 if self.model.dealer else 1, workers + 1)
-
-    def links(self, workers: int) -> Sequence[tuple[PartyId, PartyId]]:
-        """Each with each."""
-        parties = self.roster(workers)
-        return [(one, other) for one in parties for other in parties if one < other]
-
     def receives(self, party: PartyId) -> Sequence[builtins.type[Message]]:
         """See `System`."""
         del party
         return (Announcement, Sealed)
-
-    def deal(self, workers: int, *, rng: Randomness) -> Mapping[PartyId, bytes]:
-        """Be the trusted authority: a key to sign with for each party."""
-        identities = key_agreement.deal(self.roster(workers), rng=rng)
-        return {identity.point: msgspec.msgpack.encode(identity) for identity in identities}
 
 
 def _fitting(workers: int) -> str:
