@@ -17,3 +17,9 @@ Overrides = Annotated[
 Seed = Annotated[int | None, typer.Option(help="Use another seed than the file's.", min=0)]
 Out = Annotated[Path, typer.Option(metavar="DIR", callback=refuse_file, help="Where run folders are made.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show the closing table only.")]
+Report = Annotated[
+    bool,
+    typer.Option(
+        help="Draw the report at the end. It takes a second or two; `mdl report RUN` draws it later, too."
+    ),
+]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 import typer
 from rich.console import Console
 
-from mdl.cli.options import File, Out, Overrides, Quiet, Seed
+from mdl.cli.options import File, Out, Overrides, Quiet, Report, Seed
 from mdl.cli.shared import (
     blaming,
     data_dir,
@@ -38,6 +38,7 @@ def run(
         typer.Option(metavar="RUN", help="Go on with the run in this folder, from its last checkpoint."),
     ] = None,
     quiet: Quiet = False,
+    report: Report = True,
 ) -> None:
     """Train: start all parties of an experiment, show progress, sum up.
 
@@ -55,7 +56,7 @@ def run(
     experiment = load_experiment(file or experiment_of(resume or Path(), "mdl run --resume"), overrides, seed)
     warn_if_insecure(experiment)
     summary, target = _train(experiment, out, resume, quiet=quiet)
-    raise typer.Exit(_sum_up(summary, target))
+    raise typer.Exit(_sum_up(summary, target, report=report))
 
 
 def check(file: File, overrides: Overrides = None, seed: Seed = None) -> None:
@@ -95,6 +96,7 @@ def simulate(
         ),
     ] = None,
     quiet: Quiet = False,
+    report: Report = True,
 ) -> None:
     """Run an experiment in one thread, on a virtual clock with modelled links; leave a run's folder.
 
@@ -117,7 +119,7 @@ def simulate(
     target = _new_folder(experiment, out)
     with _watching(experiment, target, quiet=quiet, simulated=True) as watch:
         summary = rehearse(experiment, learners, target, conditions, watch)
-    raise typer.Exit(_sum_up(summary, target))
+    raise typer.Exit(_sum_up(summary, target, report=report))
 
 
 def _train(
@@ -183,14 +185,14 @@ def _display(
     return (LiveTable if console.is_terminal else Lines)(console, state)
 
 
-def _sum_up(summary: Mapping[str, Any], target: Path) -> int:
-    """Print the closing table, write the report, say how to go on; give the exit code."""
+def _sum_up(summary: Mapping[str, Any], target: Path, *, report: bool) -> int:
+    """Print the closing table, write the report if that is wanted, say how to go on; give the exit code."""
     from mdl.tables import closing_table, saturation_warning
 
     Console().print(closing_table(summary, target))
     if warning := saturation_warning(summary):
         tell(f"warning: {warning}", style="yellow")
-    if summary["epochs"]:
+    if report and summary["epochs"]:
         draw_report([target], target)
     if summary["status"] != "completed":
         tell(f"{summary['status']}: {summary['reason']}")

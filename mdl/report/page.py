@@ -7,7 +7,7 @@ from typing import Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from mdl.report import systems, tables
+from mdl.report import figures, systems, tables
 from mdl.report.comparing import is_study, study_tables
 from mdl.report.drawing import Picture
 from mdl.report.naming import labels
@@ -77,7 +77,7 @@ def render(runs: Sequence[Run], pictures: Sequence[Picture]) -> str:
         differences=() if study else tables.differences(runs, names),
         experiments=_first_files(runs),
         simulated=_simulated(runs),
-        estimated=tables.ESTIMATED if _any_estimated(compared) else "",
+        estimated=figures.ESTIMATED if _any_estimated(compared) else "",
         sections=[_section(run, name) for run, name in zip(runs, names, strict=True)],
     )
 
@@ -116,7 +116,7 @@ def _simulated(runs: Sequence[Run]) -> str:
 
 def _any_estimated(compared: Sequence[Table]) -> bool:
     cells = (cell for table in compared for row in table.rows for cell in row)
-    return any(cell.endswith(tables.ESTIMATED) for cell in cells)
+    return any(cell.endswith(figures.ESTIMATED) for cell in cells)
 
 
 def _section(run: Run, name: str) -> Section:
@@ -135,7 +135,7 @@ def _section(run: Run, name: str) -> Section:
         badge=status if status in _KNOWN_STATUSES else "unfinished",
         verdict="" if run.completed else _verdict(run),
         faults=run.faults,
-        departures=tables.departures(run),
+        departures=figures.departures(run),
         tables=[table for table in shown if table.rows],
         experiment=run.experiment,
         appendix=[table for table in (tables.weights(run), tables.environment(run)) if table.rows],

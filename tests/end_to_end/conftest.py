@@ -3,11 +3,9 @@
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from mdl.learning.datasets import digits
-from tests.end_to_end.runs import stop_all
+from tests.end_to_end.runs import archive, stop_all
 
 
 def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
@@ -24,15 +22,5 @@ async def _nothing_left_running() -> AsyncIterator[None]:
 
 @pytest.fixture(scope="session")
 def few_digits(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """An archive of some of the digits: to read it takes no scikit-learn, which takes a run half a second."""
-    path, found = tmp_path_factory.mktemp("data") / "few-digits.npz", digits()
-    np.savez(
-        path,
-        x_train=found.train_images[:200],
-        y_train=found.train_labels[:200],
-        x_test=found.test_images[:50],
-        y_test=found.test_labels[:50],
-        classes=found.classes,
-        scale=found.scale,
-    )
-    return str(path)
+    """An archive of some of the digits."""
+    return archive(tmp_path_factory.mktemp("data") / "few-digits.npz", train=200, test=50)

@@ -12,6 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from mdl.learning.datasets import digits
+
 INSECURE_SMALL = """
 name = "small"
 seed = 3
@@ -32,7 +36,7 @@ type = "elgamal"
 group = "insecure64"
 
 [learning]
-dataset = "digits"
+dataset = "{dataset}"
 model = "digits-mlp"
 split = "disjoint"
 learning_rate = 0.1
@@ -146,9 +150,10 @@ async def command(
     return process
 
 
-async def start(out: Path, *arguments: str, folder: Path | None = None) -> Run:
-    """Start ``mdl run`` with arguments."""
-    process = await command("run", *arguments, "--out", str(out), stderr=asyncio.subprocess.STDOUT)
+async def start(out: Path, *arguments: str, folder: Path | None = None, report: bool = False) -> Run:
+    """Start ``mdl run`` with arguments; to draw the report takes longer than most of these runs."""
+    drawn = "--report" if report else "--no-report"
+    process = await command("run", *arguments, drawn, "--out", str(out), stderr=asyncio.subprocess.STDOUT)
     return Run(process, out, folder)
 
 
@@ -166,7 +171,23 @@ async def stop_all() -> None:
 def experiment(place: Path, *, epochs: int = 3, system: str = "", tables: str = "") -> str:
     """Write the small experiment and give its path."""
     path = place / "small.toml"
-    path.write_text(INSECURE_SMALL.format(epochs=epochs, system=system, tables=tables))
+    data = archive(place / "digits.npz")
+    path.write_text(INSECURE_SMALL.format(dataset=data, epochs=epochs, system=system, tables=tables))
+    return str(path)
+
+
+def archive(path: Path, *, train: int | None = None, test: int | None = None) -> str:
+    """Write the first of the digits to an archive: reading it takes a run no scikit-learn, nor its second."""
+    found = digits()
+    np.savez(
+        path,
+        x_train=found.train_images[:train],
+        y_train=found.train_labels[:train],
+        x_test=found.test_images[:test],
+        y_test=found.test_labels[:test],
+        classes=found.classes,
+        scale=found.scale,
+    )
     return str(path)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.runs import Run, all_gone, start
+from tests.end_to_end.runs import Run, all_gone, archive, start
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
@@ -20,6 +20,7 @@ type = "mutual"
 refresh = 0.25
 
 [learning]
+dataset = "{data}"
 model = "digits-quadratic"
 split = "disjoint"
 train_limit = 200
@@ -36,7 +37,7 @@ deviation_seconds = 0.0
 
 async def begun(place: Path, *, pause: float) -> Run:
     file = place / f"smule-{pause}.toml"
-    file.write_text(TABLES.format(pause=pause))
+    file.write_text(TABLES.format(data=archive(place / "digits.npz"), pause=pause))
     return await start(place / f"runs-{pause}", str(file))
 
 

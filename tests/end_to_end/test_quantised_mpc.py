@@ -17,20 +17,21 @@ from mdl.errors import party_name
 from mdl.rehearsal import cast
 from mdl.simulator import simulate
 from mdl.vectors import fingerprint
-from tests.end_to_end.runs import Run, all_gone, command, family, start
+from tests.end_to_end.runs import Run, all_gone, archive, command, family, start
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
 TABLES = """
 name = "mpc"
 workers = 3
-epochs = 4
+epochs = {epochs}
 
 [system]
 type = "quantised-mpc"
 rounding = "nearest"
 
 [learning]
+dataset = "{data}"
 model = "digits-mlp"
 split = "disjoint"
 batch = 16
@@ -43,9 +44,15 @@ deviation_seconds = 0.0
 """
 
 
+def tables_of(place: Path, *, pause: float = 0.0, epochs: int = 4) -> str:
+    return TABLES.format(data=archive(place / "digits.npz"), pause=pause, epochs=epochs)
+
+
 async def begun(place: Path, *, pause: float, security: str = "rep3") -> Run:
     file = place / f"mpc-{pause}.toml"
-    tables = TABLES.format(pause=pause)
+    tables = tables_of(place, pause=pause)
+    if security == "spdz2k":
+        tables = tables.replace("local_steps = 2", "local_steps = 1")  # each takes most of a second
     file.write_text(tables.replace('rounding = "nearest"', f'rounding = "nearest"\nsecurity = "{security}"'))
     return await start(place / f"runs-{pause}", str(file))
 
@@ -114,7 +121,7 @@ async def test_other_security_models_train_as_on_the_virtual_clock(
     tmp_path: Path, security: str, workers: int
 ) -> None:
     file = tmp_path / "mpc.toml"
-    tables = TABLES.format(pause=0.0).replace("epochs = 4", "epochs = 1")
+    tables = tables_of(tmp_path, epochs=1)
     file.write_text(tables.replace('rounding = "nearest"', f'rounding = "nearest"\nsecurity = "{security}"'))
     changes = ("--set", f"workers={workers}", "--set", f"delay.mean_seconds={[0.0] * workers}")
     ended = await (await start(tmp_path / "runs", str(file), *changes)).end()
@@ -131,7 +138,7 @@ async def test_other_security_models_train_as_on_the_virtual_clock(
 @pytest.mark.parametrize("victim", [0, 2])
 async def test_a_killed_dealer_or_holder_ends_it_and_is_named(tmp_path: Path, victim: int) -> None:
     file = tmp_path / "mpc.toml"
-    tables = TABLES.format(pause=0.5).replace('rounding = "nearest"', 'security = "dealer"')
+    tables = tables_of(tmp_path, pause=0.5).replace('rounding = "nearest"', 'security = "dealer"')
     file.write_text(tables)
     run = await start(tmp_path / "runs", str(file))
     await run.until("done", epoch=1)
@@ -147,11 +154,11 @@ async def test_a_model_that_stays_shared_answers_whoever_asks_and_nobody_else(
     tmp_path: Path, security: str
 ) -> None:
     file = tmp_path / "mpc.toml"
-    keys = f'rounding = "nearest"\nsecurity = "{security}"\nopening = {{}}'
-    tables = TABLES.format(pause=0.0).replace('rounding = "nearest"', keys)
-    file.write_text(tables.format('"all"'))
+    keys = f'rounding = "nearest"\nsecurity = "{security}"\nopening = "all"'
+    tables = tables_of(tmp_path).replace('rounding = "nearest"', keys)
+    file.write_text(tables)
     opened = await (await start(tmp_path / "opened", str(file))).end()
-    file.write_text(tables.format('"none"'))
+    file.write_text(tables.replace('"all"', '"none"'))
     shared = await (await start(tmp_path / "shared", str(file))).end()
     assert shared.code == 0, shared.output
     assert not list(shared.folder.glob("model*.safetensors"))
@@ -172,7 +179,7 @@ async def test_a_model_that_stays_shared_answers_whoever_asks_and_nobody_else(
 
 async def test_ctrl_c_ends_a_question_in_one_line_and_leaves_nothing(tmp_path: Path) -> None:
     file = tmp_path / "mpc.toml"
-    file.write_text(TABLES.format(pause=0.0).replace("epochs = 4", "epochs = 1"))
+    file.write_text(tables_of(tmp_path, epochs=1))
     shared = await (await start(tmp_path / "shared", str(file))).end()
     process = await command("infer", str(shared.folder), terminal=True)
     assert process.stderr is not None
@@ -188,7 +195,7 @@ async def test_ctrl_c_ends_a_question_in_one_line_and_leaves_nothing(tmp_path: P
 
 async def test_what_keeps_no_shares_says_so(tmp_path: Path) -> None:
     file = tmp_path / "mpc.toml"
-    file.write_text(TABLES.format(pause=0.0).replace("epochs = 4", "epochs = 1"))
+    file.write_text(tables_of(tmp_path, epochs=1))
     other = ("--set", "system.type=fedavg", "--set", "learning.local_steps=1")
     for arguments, said in [
         ((), "was simulated, and a simulation keeps no shares: train with mdl run, then ask"),
@@ -205,7 +212,7 @@ async def test_what_keeps_no_shares_says_so(tmp_path: Path) -> None:
 
 async def test_who_cannot_be_asked_is_said(tmp_path: Path) -> None:
     file = tmp_path / "mpc.toml"
-    file.write_text(TABLES.format(pause=0.0))
+    file.write_text(tables_of(tmp_path))
     folder = tmp_path / "run"
     folder.mkdir()
     (folder / "experiment.toml").write_text(file.read_text())

@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
 
 async def test_a_run_leaves_its_folder_complete_and_no_process(tmp_path: Path) -> None:
-    run = await start(tmp_path / "runs", experiment(tmp_path, epochs=2))
+    run = await start(tmp_path / "runs", experiment(tmp_path, epochs=2), report=True)
     await run.until("trained", epoch=1)
     ended = await run.end()
     assert ended.code == 0, ended.output

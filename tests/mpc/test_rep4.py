@@ -360,10 +360,8 @@ def test_a_wrong_bit_in_a_step_of_training_is_found_out() -> None:
     expect_found_out(lambda: repeated(program, "probabilistic"), slice(0, None, 29))
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "part", [0, 1, *(pytest.param(part, marks=pytest.mark.exhaustive) for part in range(2, PARTS))]
-)
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("part", range(PARTS))
 def test_a_wrong_bit_in_any_message_of_a_step_of_training_is_found_out(part: int) -> None:
     program = smallest()
     expect_found_out(lambda: repeated(program, "probabilistic"), slice(part, None, PARTS))

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from mdl.config import parse
-from mdl.report import tables
+from mdl.report import figures, tables
 from mdl.report.runs import Run, read_run
 from mdl.report.tables import Table
 from tests.report.run_folder import accuracy, evaluated, make_run, resummarise, write_lines
@@ -168,7 +168,7 @@ def test_a_departure_that_several_parties_saw_is_told_once(tmp_path: Path) -> No
     folder = make_run(tmp_path / "run")
     left = {"seconds": 3, "kind": "left", "epoch": 2, "worker": 4, "how": "link closed"}
     write_lines(folder / "metrics.jsonl", [{**left, "party": party} for party in (0, 1)])
-    assert tables.departures(read_run(folder)) == ["worker 4 in epoch 2: link closed"]
+    assert figures.departures(read_run(folder)) == ["worker 4 in epoch 2: link closed"]
 
 
 def test_every_row_of_every_table_is_as_long_as_its_head(tmp_path: Path) -> None:

@@ -187,7 +187,7 @@ def taken_up(security: str, journals: Mapping[PartyId, MemoryJournal]) -> Simula
 
 
 @pytest.mark.parametrize("security", ["rep3", "spdz2k"])
-@pytest.mark.parametrize("other", [1, 3])
+@pytest.mark.parametrize("other", [pytest.param(1, marks=pytest.mark.exhaustive), 3])
 def test_who_has_kept_what_another_start_has_written_is_found_out(security: str, other: PartyId) -> None:
     """Weights are the same in both starts, bit for bit; their shares are not."""
     first, second = ends(security, 3), ends(security, 3)
@@ -198,7 +198,7 @@ def test_who_has_kept_what_another_start_has_written_is_found_out(security: str,
     }
 
 
-@pytest.mark.parametrize("other", [0, 2])
+@pytest.mark.parametrize("other", [pytest.param(0, marks=pytest.mark.exhaustive), 2])
 def test_who_has_kept_another_epoch_of_the_same_start_is_found_out_by_the_macs(other: PartyId) -> None:
     tables = {**TABLES, "system": {**TABLES["system"], "security": "spdz2k"}}
     tables = {**tables, "learning": {**TABLES["learning"], "local_steps": 1}}
@@ -326,7 +326,7 @@ def test_a_resumed_run_goes_on_from_the_shares(rounding: str) -> None:
         np.testing.assert_allclose(rest.outcomes[2].parameters, whole().outcomes[2].parameters, atol=1e-3)
 
 
-@pytest.mark.parametrize("optimiser", ["adam", "amsgrad"])
+@pytest.mark.parametrize("optimiser", [pytest.param("adam", marks=pytest.mark.exhaustive), "amsgrad"])
 def test_moments_are_resumed_too(optimiser: str) -> None:
     found = experiment(optimiser=optimiser, learning_rate=0.01, momentum=None)
     first = run(found, epochs=1)

@@ -97,7 +97,7 @@ def test_a_peer_at_fault_loses_its_link_and_nobody_else_does(
     assert "manager closed its link to worker 2" in caplog.text
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(data=st.binary(min_size=1, max_size=64))
 def test_arbitrary_bytes_close_only_their_own_link(data: bytes) -> None:
     async def main() -> None:
