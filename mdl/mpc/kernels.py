@@ -21,6 +21,9 @@ _DIGITS: Final = 3
 _EXACT_LENGTH: Final = 1 << 53 - 2 * (_DIGIT_BITS - 1)
 """Products of digits are at most 2^42; so many add up to at most 2^53, which float64 holds exactly."""
 
+_STRIP: Final = 1024
+"""Columns that are multiplied at once."""
+
 _TRIED: Final = 128
 """The side of the matrices that are tried."""
 
@@ -33,8 +36,15 @@ def matmul(one: Tensor, two: Tensor) -> Tensor:
 
 
 def by_words(one: Tensor, two: Tensor) -> Tensor:
-    """Multiply as torch does."""
-    return one @ two
+    """Multiply as torch does, a strip of many columns after the other: each then stays in the cache."""
+    columns = two.shape[1]
+    if columns <= 2 * _STRIP:
+        return one @ two
+    found = torch.empty(one.shape[0], columns, dtype=torch.int64)
+    for first in range(0, columns, _STRIP):
+        strip = slice(first, first + _STRIP)
+        torch.mm(one, two[:, strip], out=found[:, strip])
+    return found
 
 
 def by_digits(one: Tensor, two: Tensor) -> Tensor:

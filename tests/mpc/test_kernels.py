@@ -57,6 +57,14 @@ def test_factors_may_be_transposed() -> None:
         assert torch.equal(way(one.t(), two), exactly(one.t(), two))
 
 
+def test_many_columns_are_multiplied_strip_by_strip(monkeypatch: pytest.MonkeyPatch) -> None:
+    one, two = torch.randint(LEAST, MOST, (4, 9)), torch.randint(LEAST, MOST, (17, 9))
+    whole = by_words(one, two.t())
+    monkeypatch.setattr(kernels, "_STRIP", 5)
+    assert torch.equal(by_words(one, two.t()), whole)
+    assert torch.equal(by_words(one, two[:11].t()), whole[:, :11])
+
+
 def test_one_way_is_found_once() -> None:
     assert kernels._fastest() is kernels._fastest()
     assert kernels._fastest() in (by_words, by_digits)
