@@ -13,9 +13,9 @@ _MEMORY: Final[Mapping[str, str]] = {
     "MALLOC_MMAP_THRESHOLD_": str(32 << 20),  # the most that glibc takes
     "MALLOC_TRIM_THRESHOLD_": str(1 << 30),
 }
-"""mallopt(3): parties keep what they free. A step of training makes and frees the same large tensors each time,
-and to hand their pages back and fault them in again took a tenth of the time (network C in secret: 14,000
-faults a step, with these 1,000). Who sets a variable keeps it."""
+"""mallopt(3): parties keep what they free. A step of training makes and frees the same large tensors each
+time, and to hand their pages back and fault them in again took up to a tenth of the time (network C in
+secret: 14,000 faults a step, with these 1,000). Who has set a variable keeps it."""
 
 
 def start_forkserver(preload: Sequence[str]) -> None:
