@@ -28,8 +28,8 @@ def said(**learning: Any) -> str:
 
 def test_the_costs_of_a_step_an_epoch_and_the_run_are_said_before_it() -> None:
     text = said(local_steps=100)
-    assert "A step of 32 examples sends 596 kB over all parties in 82 rounds" in text
-    assert "An epoch has 100 steps: 59.6 MB" in text
+    assert "A step of 32 examples sends 595 kB over all parties in 69 rounds" in text
+    assert "An epoch has 100 steps: 59.5 MB" in text
     assert "All epochs, 2: 119 MB" in text
     assert "if all 3 parties run on this machine and nothing else does" in text
     assert re.search(r"they share [123] of its processors", text)

@@ -2,7 +2,7 @@
 
 from mdl.mpc.functions.logarithms import logarithms
 from mdl.mpc.functions.powers import exponentials
-from mdl.mpc.functions.reciprocals import reciprocal
+from mdl.mpc.functions.quotients import quotients
 from mdl.mpc.functions.roots import ROOT_BITS, inverse_square_root
 from mdl.mpc.functions.softmax import Softmax, largest, softmax
 from mdl.mpc.functions.words import conjunction
@@ -15,6 +15,6 @@ __all__ = [
     "inverse_square_root",
     "largest",
     "logarithms",
-    "reciprocal",
+    "quotients",
     "softmax",
 ]

@@ -4,9 +4,12 @@ import math
 
 from mdl.mpc.engine import Engine, multiply
 from mdl.mpc.fixed import FRACTION_BITS, constant
-from mdl.mpc.functions.reciprocals import RECIPROCAL_BITS, reciprocal
+from mdl.mpc.functions.quotients import quotients
 from mdl.mpc.functions.words import lacking, magnitudes
 from mdl.mpc.secret import Secret, stacked
+
+_FINE = 24
+"""Binary digits of the fraction before the last rounding."""
 
 _PLACES = 31
 """Numbers are below 2^31."""
@@ -34,8 +37,8 @@ async def logarithms(engine: Engine, secret: Secret) -> Secret:
     above, below = cube * 11 + square * 27 - z * 27 - 11 * one, (cube + square * 9 + z * 9 + one) * 3
     # The denominator is in [36.7, 103.7]: by 36 it is in [1, 3].
     scaled = await engine.truncate(stacked([above, below]) * constant(1 / 36), FRACTION_BITS)
-    inverse = await reciprocal(engine, scaled[1], 3)
+    quotient = await quotients(engine, scaled[0].reshape(-1, 1), scaled[1].reshape(-1), 3, _FINE)
     # n - 16.5, twice: n is one more than there are powers of two that are reached.
     exponent = reached.sum(0) * 2 + (2 - 2 * FRACTION_BITS - 1)
-    whole = exponent * constant(math.log(2) / 2, FRACTION_BITS + RECIPROCAL_BITS)
-    return await engine.scaled_product(multiply, scaled[0], inverse, RECIPROCAL_BITS, plus=whole)
+    whole = exponent * constant(math.log(2) / 2, _FINE)
+    return await engine.truncate(quotient.reshape(*secret.shape) + whole, _FINE - FRACTION_BITS)

@@ -12,7 +12,7 @@ import numpy as np
 from mdl.mpc.engine import COMPARED_BITS, Engine, multiply
 from mdl.mpc.fixed import FRACTION_BITS, constant
 from mdl.mpc.rounds import together
-from mdl.mpc.secret import Secret, stacked, stacked_bits
+from mdl.mpc.secret import Bits, Secret, stacked, stacked_bits
 
 _FINE: Final = 23
 """Binary digits of the fraction while a power of two is evaluated: so few that products stay below 2^47."""
@@ -32,23 +32,39 @@ async def exponentials(engine: Engine, secret: Secret) -> Secret:
     exponent = await engine.truncate(scaled, FRACTION_BITS) + (shift << FRACTION_BITS)
     word = await engine.bits(exponent)
     places = range(FRACTION_BITS, FRACTION_BITS + _POWER_BITS)
-    digits = await engine.integers(stacked_bits([word.digit(place) for place in places]))
-    fraction = exponent
+    positive = word.digit(COMPARED_BITS - 1) ^ 1
+    # Where the exponent is negative it has no fraction in [0, 1): zero takes the place of all there is of it.
+    found = await together(
+        _kept(engine, positive, exponent),
+        _digits(engine, positive, stacked_bits([word.digit(place) for place in places])),
+    )
+    (fraction, weight), digits = found
     for index, place in enumerate(places):
         fraction = fraction - (digits[index] << place)
-    # Where the exponent is negative this is none: far outside [0, 1), and larger with every power.
-    positive = word.digit(COMPARED_BITS - 1) ^ 1
-    fraction = await engine.select(positive, fraction)
-    whole, part = await together(_whole_power(engine, digits), _fractional_power(engine, fraction))
-    power = await engine.scaled_product(multiply, whole, part, _FINE + shift - FRACTION_BITS)
-    return await engine.select(positive, power)
+    whole, part = await together(_whole_power(engine, digits, weight), _fractional_power(engine, fraction))
+    return await engine.scaled_product(multiply, whole, part, _FINE + shift - FRACTION_BITS)
 
 
-async def _whole_power(engine: Engine, digits: Secret) -> Secret:
-    """Give 2 to a number of four binary digits, shape (4, ...): the product of 1 + d_j (2^(2^j) - 1)."""
+async def _kept(engine: Engine, bit: Bits, secret: Secret) -> tuple[Secret, Secret]:
+    """Give a secret where a bit is one, else zero, and that bit as an integer."""
+    kept = await engine.select(bit, secret)
+    return kept, await engine.integers(bit)
+
+
+async def _digits(engine: Engine, bit: Bits, digits: Bits) -> Secret:
+    """Give digits, shape (k, ...), where a bit is one, else zero, as integers."""
+    return await engine.integers(await engine.conjunction(stacked_bits([bit] * digits.shape[0]), digits))
+
+
+async def _whole_power(engine: Engine, digits: Secret, weight: Secret) -> Secret:
+    """Give 2 to a number of four binary digits, shape (4, ...), times a weight.
+
+    It is the product of 1 + d_j (2^(2^j) - 1).
+    """
     factors = stacked([digits[index] * ((1 << (1 << index)) - 1) + 1 for index in range(_POWER_BITS)])
     pairs = await engine.product(multiply, factors[:2], factors[2:])
-    return await engine.product(multiply, pairs[0], pairs[1])
+    power = await engine.product(multiply, pairs[0], pairs[1])
+    return await engine.product(multiply, power, weight)
 
 
 async def _fractional_power(engine: Engine, fraction: Secret) -> Secret:
@@ -56,11 +72,11 @@ async def _fractional_power(engine: Engine, fraction: Secret) -> Secret:
 
     It is l_0 + r^2 l_1 + r^4 l_2, with straight lines l_k.
     """
-    r = fraction << (_FINE - FRACTION_BITS)
     c = _power_coefficients()
-    lines = stacked([r * c[2 * k + 1] + (c[2 * k] << _FINE) for k in range(3)])
+    lines = stacked([fraction * c[2 * k + 1] + (c[2 * k] << FRACTION_BITS) for k in range(3)])
     found: list[Secret] = await together(
-        engine.truncate(lines, _FINE), engine.scaled_product(multiply, r, r, _FINE)
+        engine.truncate(lines, FRACTION_BITS),
+        engine.scaled_product(multiply, fraction, fraction, 2 * FRACTION_BITS - _FINE),
     )
     line, square = found
     factors = stacked([line[1], square])

@@ -5,9 +5,9 @@ from itertools import combinations
 
 import torch
 
-from mdl.mpc.engine import Engine, multiply
+from mdl.mpc.engine import Engine
 from mdl.mpc.functions.powers import exponentials
-from mdl.mpc.functions.reciprocals import RECIPROCAL_BITS, reciprocal
+from mdl.mpc.functions.quotients import quotients
 from mdl.mpc.functions.words import conjunction
 from mdl.mpc.secret import Bits, Secret, stacked_bits
 
@@ -59,7 +59,5 @@ async def softmax(engine: Engine, logits: Secret) -> Softmax:
     below = logits - top.reshape(-1, 1).expand(*logits.shape)
     powers = await exponentials(engine, below)
     total = powers.sum(1)
-    inverse = await reciprocal(engine, total, logits.shape[1])
-    spread = inverse.reshape(-1, 1).expand(*logits.shape)
-    found = await engine.scaled_product(multiply, powers, spread, RECIPROCAL_BITS)
+    found = await quotients(engine, powers, total, logits.shape[1])
     return Softmax(found, where, top, total)

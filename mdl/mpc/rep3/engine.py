@@ -206,7 +206,7 @@ class Rep3:
         return torch.stack((own, others))
 
     async def select(self, bit: Bits, secret: Secret) -> Secret:
-        """See `Engine`. A second selection by the same bits sends a quarter less."""
+        """See `Engine`. A second selection by the same bits sends a quarter less; so do their `integers`."""
         assert bit.shape == secret.shape
         told: dict[PartyId, Pair] = bit.kept.setdefault("told", {})  # by who is alone
 
@@ -219,9 +219,10 @@ class Rep3:
 
     async def integers(self, bit: Bits) -> Secret:
         """See `Engine`."""
+        told: dict[PartyId, Pair] = bit.kept.get("told", {})
 
         async def third(seat: Seat, mine: Tensor, following: Tensor) -> Pair:
-            return await steps.counted(seat, (mine, following))
+            return await steps.counted(seat, (mine, following), told.get(seat.alone))
 
         return self._secret(await self._by_thirds(third, *bit.parts))
 

@@ -120,10 +120,10 @@ async def selected(seat: Seat, x: Pair, bit: Pair, told: Pair | None) -> tuple[P
     return (crossed[0] + rest[0], crossed[1] + rest[1]), of_u
 
 
-async def counted(seat: Seat, bit: Pair) -> Pair:
-    """Make an integer of a bit, u + v - 2 u v: two rounds."""
+async def counted(seat: Seat, bit: Pair, told: Pair | None = None) -> Pair:
+    """Make an integer of a bit, u + v - 2 u v: two rounds; one, where shares of u are told already."""
     part = _known_bit(seat, bit)
-    (of_u,), _ = await seat.told(part)
+    of_u = told or (await seat.told(part))[0][0]
     crossed, rest = await seat.crossed((of_u[0] * part).mul_(-2)), seat.pair(of_u, part)
     return crossed[0] + rest[0], crossed[1] + rest[1]
 

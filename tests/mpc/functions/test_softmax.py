@@ -26,8 +26,9 @@ async def exponentials(engine: Engine, secret: Secret) -> Secret:
     return await functions.exponentials(engine, secret)
 
 
-async def reciprocal(engine: Engine, secret: Secret) -> Secret:
-    return await functions.reciprocal(engine, secret, 10)
+async def quotients(engine: Engine, secret: Secret) -> Secret:
+    """Shape (n, 3): the second and third columns by the first."""
+    return await functions.quotients(engine, secret[:, 1:], secret[:, 0], 10)
 
 
 async def probabilities(engine: Engine, secret: Secret) -> Secret:
@@ -42,10 +43,19 @@ def logits() -> Tensor:
     return found
 
 
-@pytest.mark.parametrize("function", [exponentials, reciprocal, probabilities])
+def fractions(count: int, most: float) -> Tensor:
+    """What is divided by, from end to end, and two numbers to divide."""
+    generator = torch.Generator().manual_seed(3)
+    below = torch.linspace(1, most, count, dtype=torch.float64)
+    above = torch.rand(count, 2, generator=generator, dtype=torch.float64) * 2 - 1
+    above[0], above[-1] = torch.tensor([1.0, -1.0]), torch.tensor([-1.0, 1.0])
+    return torch.cat([below.reshape(-1, 1), above], 1)
+
+
+@pytest.mark.parametrize("function", [exponentials, quotients, probabilities])
 def test_rounded_to_the_nearest_three_parties_agree_with_one_on_every_bit(function: object) -> None:
-    values = {exponentials: arguments(500), reciprocal: 1 - 9 * arguments(300) / 12, probabilities: logits()}
-    given = encoded(values[function].clamp(max=9.9) if function is reciprocal else values[function])  # type: ignore[index]
+    values = {exponentials: arguments(500), quotients: fractions(300, 10.0), probabilities: logits()}
+    given = encoded(values[function])  # type: ignore[index]
     program = opened(function, given)  # type: ignore[arg-type]
     found, _ = replicated(program, "nearest")
     assert torch.equal(found, plainly(program))
@@ -57,23 +67,27 @@ def test_powers_of_e_are_right_within_one_and_a_half_units() -> None:
     expected = torch.where(decoded(given) * math.log2(math.e) > -15, exact, 0)
     found, traffic = replicated(opened(exponentials, given))
     assert float((decoded(found) - expected).abs().max()) <= 1.5 * UNIT
-    assert traffic.rounds <= 1 + 23 + 1
+    assert traffic.rounds <= 1 + 20 + 1
 
 
-def test_a_reciprocal_is_right_within_a_hundred_thousandth() -> None:
-    given = encoded(torch.linspace(1, 10, 5000, dtype=torch.float64))
-    found, _ = replicated(opened(reciprocal, given))
-    assert float((decoded(found, fraction_bits=22) * decoded(given) - 1).abs().max()) < 1e-5
+def test_quotients_are_right_within_two_units() -> None:
+    given = encoded(fractions(5000, 10.0))
+    found, traffic = replicated(opened(quotients, given))
+    exact = decoded(given[:, 1:]) / decoded(given[:, :1])
+    assert float((decoded(found) - exact).abs().max()) <= 2 * UNIT
+    assert traffic.rounds <= 1 + 14 + 1
 
 
-@pytest.mark.parametrize("most", [2, 3, 26, 100])
-def test_it_converges_for_any_number_of_classes(most: int) -> None:
+@pytest.mark.parametrize("most", [2, 3, 26, 100, 1000])
+def test_they_converge_for_any_number_of_classes(most: int) -> None:
     async def of_many(engine: Engine, secret: Secret) -> Secret:
-        return await functions.reciprocal(engine, secret, most)
+        return await functions.quotients(engine, secret[:, 1:], secret[:, 0], most, 22)
 
-    given = encoded(torch.linspace(1, most, 500, dtype=torch.float64))
-    found = plainly(opened(of_many, given))
-    assert float((decoded(found, fraction_bits=22) * decoded(given) - 1).abs().max()) < 1e-4
+    given = encoded(fractions(500, most))
+    exact = decoded(given[:, 1:]) / decoded(given[:, :1])
+    for found in (plainly(opened(of_many, given)), replicated(opened(of_many, given))[0]):
+        within = 2.0**-18 if most <= 100 else 2.0**-16
+        assert float((decoded(found, fraction_bits=22) - exact).abs().max()) < within
 
 
 def test_probabilities_are_right_within_a_ten_thousandth() -> None:
