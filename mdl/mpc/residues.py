@@ -5,6 +5,7 @@ wrap modulo 2^64 on the way: only the digits that come out must fit 63 bits. So 
 used freely, and radices leave room for inner sums of 2^17 products.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeAlias
@@ -12,6 +13,7 @@ from typing import Final, Protocol, TypeAlias
 import torch
 from torch import Tensor
 
+from mdl.errors import MdlError
 from mdl.mpc.keystream import Keystream
 
 Limbs: TypeAlias = tuple[Tensor, ...]
@@ -48,7 +50,11 @@ class Residues(Protocol):
         """Multiply entries of carried limbs; carried. Shapes broadcast."""
 
     def bilinear(self, product: Callable[[Tensor, Tensor], Tensor], one: Limbs, two: Limbs) -> Limbs:
-        """Apply a bilinear map of inner length up to `INNER_LIMIT` to carried limbs; carried."""
+        """Apply a bilinear map of inner length up to `INNER_LIMIT` to carried limbs; carried.
+
+        Raises:
+            MdlError: it adds up more products for an entry of its result.
+        """
 
     def words(self, limbs: Limbs) -> tuple[Tensor, Tensor]:
         """Give the residue in [0, modulus) of carried limbs: its 64 lowest bits, and those above."""
@@ -110,6 +116,7 @@ class PowerOfTwo:
         """See `Residues`."""
         (a, b, c), (x, y, z) = one, two
         above = product(a, z) + product(b, y + (z << 22)) + product(c, self.signed(two))
+        _refuse_long(a, x, above)
         return self.carried((product(a, x), product(a, y) + product(b, x), above))
 
     def words(self, limbs: Limbs) -> tuple[Tensor, Tensor]:
@@ -128,6 +135,16 @@ class PowerOfTwo:
         """See `Residues`: exactly uniform."""
         low, high = stream.draw(torch.Size([2, *shape]))
         return low & _MASK_22, low >> 22 & _MASK_22, high
+
+
+def _refuse_long(one: Tensor, two: Tensor, product: Tensor) -> None:
+    """Check how many products were added up for an entry: k, of matrices (r, k) and (k, c)."""
+    inner = math.isqrt(one.numel() * two.numel() // max(1, product.numel()))
+    if inner > INNER_LIMIT:
+        raise MdlError(
+            f"a number is the sum of {inner:,} products, and of numbers modulo 2^89 - 1 or 2^104 at most"
+            f" {INNER_LIMIT:,} can be added up: with a smaller learning.batch there are fewer"
+        )
 
 
 _MASK_22: Final = (1 << 22) - 1
@@ -185,6 +202,7 @@ class Mersenne89:
         """
         (a, b, c, d), (w, x, y, z) = _balanced(one), _balanced(two)
         low, high = _pair(product, (a, b), (w, x)), _pair(product, (c, d), (y, z))
+        _refuse_long(a, w, low[0])
         both = _pair(product, (a + c, b + d), (w + y, x + z))
         mid = [both[k] - low[k] - high[k] for k in range(3)]
         digits = [low[0], low[1], low[2] + mid[0], mid[1], high[0] + mid[2], high[1], high[2]]

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from torch import Tensor
 
+from mdl.errors import MdlError
 from mdl.mpc.keystream import Keystream
 from mdl.mpc.layers.window import Window
 from mdl.mpc.residues import FACTOR_BITS, FIELD_89, INNER_LIMIT, RING_104, PowerOfTwo, Residues
@@ -49,6 +50,15 @@ def test_integers_come_out_as_they_went_in(residues: Residues, values: list[int]
     wide = Wide.of(given_ones, residues)
     assert torch.equal(wide.signed(), given_ones)
     assert integers(wide).tolist() == [value % residues.modulus for value in values]
+
+
+@BOTH
+def test_sums_of_too_many_products_are_refused(residues: Residues) -> None:
+    most = Wide.of(torch.ones(1, INNER_LIMIT, dtype=torch.int64), residues)
+    assert bilinear(torch.matmul, most, most.map(torch.t)).signed().item() == INNER_LIMIT
+    more = Wide.of(torch.ones(1, INNER_LIMIT + 1, dtype=torch.int64), residues)
+    with pytest.raises(MdlError, match=r"131,073 products.*smaller learning\.batch"):
+        bilinear(torch.matmul, more, more.map(torch.t))
 
 
 @BOTH
