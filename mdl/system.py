@@ -141,12 +141,14 @@ class Opinions:
         known: where there is an opinion to learn from, shape (n,), bool.
         weight: α ≥ 0 of the divergence in the loss.
         temperature: T > 0, by which scores are softened.
+        labels: learn the best class of the scores as a label, which nothing softens.
     """
 
     scores: NDArray[np.float32]
     known: NDArray[np.bool_]
     weight: float
     temperature: float
+    labels: bool = False
 
 
 @runtime_checkable

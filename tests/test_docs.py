@@ -1,5 +1,6 @@
 """What the documents say of the code: names, files, commands and the diagram are those of the tree."""
 
+import json
 import re
 import runpy
 import shlex
@@ -17,6 +18,7 @@ from mdl.config import load
 from mdl.learning.privacy import DpSgd
 from mdl.schemes.settings import AnyScheme
 from mdl.studies.several import Several
+from mdl.systems.mutual.settings import MutualSettings
 from mdl.systems.visibility import VisibilitySettings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -149,6 +151,16 @@ def test_the_experiment_that_the_readme_prints_is_valid(tmp_path: Path) -> None:
     assert experiment.system.noise
     assert isinstance(experiment.learning.privacy, DpSgd)
     assert not notes
+
+
+def test_the_page_of_mutual_learning_has_every_key_with_its_default() -> None:
+    page = (ROOT / "docs" / "systems" / "mutual.md").read_text(encoding="utf-8")
+    table = page.partition("| key of `[system]` |")[2].partition("\n\n")[0]
+    rows = dict(re.findall(r"^\| `(\w+)` \| (?:`([^`]+)`|–) \|", table, re.MULTILINE))
+    fields = {key: field.default for key, field in MutualSettings.model_fields.items() if key != "type"}
+    assert set(rows) == set(fields)
+    for key, default in fields.items():
+        assert rows[key] == ("" if default is None else json.dumps(default)), key
 
 
 def test_the_page_of_the_schemes_has_every_type_and_every_row_of_the_benchmark() -> None:

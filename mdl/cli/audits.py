@@ -211,7 +211,7 @@ def poisoning(
 
     [dim]Examples:[/dim]
       mdl audit poisoning configs/smule-quickstart.toml
-      mdl audit poisoning configs/smule.toml --rate 0.5 --rate 1 --set system.least_accuracy=0.3
+      mdl audit poisoning configs/smule.toml --rate 0.5 --rate 1
     """
     from mdl.audit.poisoning import command
     from mdl.audit.poisoning.study import RATES

@@ -17,10 +17,18 @@ from mdl.system import Opinions
 def taught(opinions: Opinions) -> Loss:
     """Make the loss CE(label, own) + α T² KL(softmax(scores / T) ‖ softmax(own / T)).
 
-    The divergence counts for the examples on which an opinion is known; the mean is over all of the batch, so
-    that each example's cross-entropy weighs the same whatever is known of the others.
+    Where best classes alone are told it is CE(label, own) + α CE(best class, own): the divergence from a
+    distribution that has all on that class, which no temperature changes. The second term counts for the
+    examples on which an opinion is known; the mean is over all of the batch, so that each example's
+    cross-entropy weighs the same whatever is known of the others.
     """
     scores, known = torch.from_numpy(opinions.scores), torch.from_numpy(opinions.known)
+    temperature = opinions.temperature
+
+    def away(teacher: torch.Tensor, pupil: torch.Tensor) -> torch.Tensor:
+        if opinions.labels:
+            return functional.cross_entropy(pupil, teacher.argmax(1), reduction="sum")
+        return temperature**2 * divergence(teacher, pupil, temperature)
 
     def loss(own: torch.Tensor, labels: torch.Tensor, numbers: Rows) -> torch.Tensor:
         plain = functional.cross_entropy(own, labels)
@@ -28,8 +36,8 @@ def taught(opinions: Opinions) -> Loss:
         about = known[batch]
         if not about.any():
             return plain
-        apart = divergence(scores[batch[about]], own[about], opinions.temperature)
-        return plain + opinions.weight * opinions.temperature**2 / len(numbers) * apart
+        apart = away(scores[batch[about]], own[about])
+        return plain + opinions.weight / len(numbers) * apart
 
     return loss
 

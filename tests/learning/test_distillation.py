@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -65,6 +66,20 @@ def test_an_epoch_of_one_step_descends_the_loss_as_it_is_written(
 
     training = learner.learn(1, opinions)
     np.testing.assert_allclose(training.parameters, expected, atol=1e-5)
+    assert training.loss == pytest.approx(each.mean().item(), rel=1e-5)
+
+
+@pytest.mark.parametrize("temperature", [1.0, 4.0])
+def test_of_best_classes_an_epoch_descends_a_second_cross_entropy(temperature: float) -> None:
+    learner = learner_of(3, {**DISJOINT, "batch": 10_000})
+    opinions = replace(opinions_on(learner.examples, share=0.5, weight=2.0), labels=True)
+    images, labels = map(torch.from_numpy, learner.numbered(np.arange(learner.examples)))
+    own = build(LearningSettings(**DISJOINT), (1, 8, 8), 10, seed=0)(images)
+    best, known = torch.from_numpy(opinions.scores.argmax(1)), torch.from_numpy(opinions.known)
+    apart = functional.cross_entropy(own, best, reduction="none") * known
+    each = functional.cross_entropy(own, labels, reduction="none") + 2.0 * apart
+
+    training = learner.learn(1, replace(opinions, temperature=temperature))
     assert training.loss == pytest.approx(each.mean().item(), rel=1e-5)
 
 

@@ -137,6 +137,32 @@ def test_answers_may_tell_less(answers: str) -> None:
         assert set(np.sort(scores, axis=1)[:, :-1].ravel()) == {0.0}
 
 
+def test_labels_are_learnt_as_labels_which_no_temperature_softens() -> None:
+    cold, warm = (run(experiment({"answers": "labels", "temperature": each})) for each in (1.0, 4.0))
+    for worker in (1, 2):
+        learnt = [event.get("learnt_from", 0) for event in events(cold, "trained", worker)]
+        assert learnt[-1] > 0
+        parameters = [fingerprint(found.outcomes[worker].parameters) for found in (cold, warm, whole())]
+        assert parameters[0] == parameters[1]
+        assert parameters[0] != parameters[2]
+
+
+def test_labels_pass_the_gate_where_they_are_right_and_nowhere_else() -> None:
+    best = np.array([0, 1, 2, 1])
+    known = Known(np.eye(3, dtype=np.float32)[best], np.array([True, True, True, False]))
+    labels = np.array([0, 2, 2, 1])
+    np.testing.assert_array_equal(known.agreeing(labels), known.right(labels))
+
+
+def test_it_says_what_labels_can_teach() -> None:
+    gated, bare = (
+        " ".join(Mutual(answers="labels", agreement=each).explain(2, 10)) for each in (True, False)
+    )
+    assert "which images the other one has right, which count 2 times, and nothing of other classes" in gated
+    assert "as from a second label (weight 1), also where it is wrong" in bare
+    assert "temperature" not in gated + bare
+
+
 def test_noise_is_on_answers() -> None:
     found, still = (run(experiment({"noise": noise}), epochs=2) for noise in (50.0, 0.0))
     spread = [float(np.std(each.journals[1].read("opinions", 2)["scores"])) for each in (found, still)]  # type: ignore[index]

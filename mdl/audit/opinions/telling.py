@@ -39,8 +39,7 @@ def told(scores: Floats, answers: Answers, *, noise: float, rng: Randomness, see
         case "rounded":
             places = np.random.default_rng(seed).random(exact.shape)
             quarters = np.floor(exact * 2.0 ** (ROUNDED_BITS - FRACTION_BITS) + places)
-            words = quarters.astype(np.int64).astype(np.int8)
-            return words.astype(np.float32) * np.float32(2.0**-ROUNDED_BITS)
+            return quarters.astype(np.float32) * np.float32(2.0**-ROUNDED_BITS)
         case "labels":
             best: Floats = np.eye(scores.shape[1], dtype=np.float32)[exact.argmax(1)]
             return best

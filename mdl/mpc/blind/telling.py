@@ -13,7 +13,10 @@ from mdl.mpc.rounds import Exchange, Wanted, together
 Answers: TypeAlias = Literal["scores", "rounded", "labels"]
 
 ROUNDED_BITS: Final = 2
-"""Fraction bits of rounded scores, which are words of eight bits: quarters in [-32, 32)."""
+"""Fraction bits of rounded scores: quarters."""
+
+_TOLD: Final = torch.int32
+"""Words in which scores are told: of 12 fraction bits they reach as far as ±2^19, of two further."""
 
 
 async def told(side: Side, source: Source, share: Tensor, answers: Answers, noise: Tensor | None) -> Tensor:
@@ -23,8 +26,8 @@ async def told(side: Side, source: Source, share: Tensor, answers: Answers, nois
         side: the party's.
         source: with an engine, where labels are asked for.
         share: this party's of the scores, shape (rows, classes), of `FRACTION_BITS`.
-        answers: ``scores`` as they are, below 2^19; ``rounded`` to quarters, up or down, in [-32, 32), beyond
-            which they go round; ``labels``, one for the largest score and zero for the others.
+        answers: ``scores`` as they are, in ±2^19, beyond which they go round; ``rounded`` to quarters, up or
+            down, in ±2^29; ``labels``, one for the largest score and zero for the others.
         noise: what the owner adds first, of the same shape and fraction bits; None at others, or for none.
 
     Returns:
@@ -34,10 +37,10 @@ async def told(side: Side, source: Source, share: Tensor, answers: Answers, nois
         share = share + noise
     match answers:
         case "scores":
-            return (await _handed(side, share.to(torch.int32))) * 2.0**-FRACTION_BITS
+            return (await _handed(side, share.to(_TOLD))) * 2.0**-FRACTION_BITS
         case "rounded":
             drop = FRACTION_BITS - ROUNDED_BITS
-            rounded = quotient(share, drop, first=side.party == 0).to(torch.int8)
+            rounded = quotient(share, drop, first=side.party == 0).to(_TOLD)
             return (await _handed(side, rounded)) * 2.0**-ROUNDED_BITS
         case "labels":
             return (await _label(side, source, share)).float()

@@ -26,8 +26,7 @@ class Mutual(MutualSettings):
             f"other one's network about {self.refresh:.3g} of its images, in secret: it learns {self._told}, "
             "the other one neither images nor answers, but how many there are. Each also knows the shapes "
             "of the other one's layers.",
-            f"It learns from the answers{_AGREEING if self.agreement else ''} (weight {self.weight:g}, "
-            f"temperature {self.temperature:g}), and keeps them from epoch to epoch.",
+            f"It learns from {self._learnt}, and keeps the answers from epoch to epoch.",
             _DEALT if self.dealt else _ENCRYPTED,
             "Both must follow the protocol. Answers tell of the network that gives them, and of the data it "
             "has learnt from: whoever may ask many questions can copy it, or test whether an image was among "
@@ -44,6 +43,18 @@ class Mutual(MutualSettings):
             "labels": "the best class alone",
         }
         return told[self.answers] + noisy
+
+    @property
+    def _learnt(self) -> str:
+        if self.answers != "labels":
+            agreeing = _AGREEING if self.agreement else ""
+            return f"the answers{agreeing} (weight {self.weight:g}, temperature {self.temperature:g})"
+        if self.agreement:
+            return (
+                "those answers alone that are the image's label: they tell which images the other one has "
+                f"right, which count {1 + self.weight:g} times, and nothing of other classes"
+            )
+        return f"each answer as from a second label (weight {self.weight:g}), also where it is wrong"
 
     @property
     def _limit(self) -> str:

@@ -99,7 +99,8 @@ class Known:
         """Say on which examples the label is as likely as by a guess, or likelier, shape (n,).
 
         An opinion whose best class is another one has still much to tell, of how likely the others are. One
-        that was learnt from wrong labels finds the right one unlikely.
+        that was learnt from wrong labels finds the right one unlikely. Of an opinion that is told as a best
+        class alone, 1 among zeros, no class but that one is likely enough.
         """
         powers = np.exp(self.scores - self.scores.max(1, keepdims=True))
         likely = powers[np.arange(len(labels)), labels] * self.classes >= powers.sum(1)

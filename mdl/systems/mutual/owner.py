@@ -135,7 +135,7 @@ class Owner:
         used = self._known.agreeing(self._labels) if self._system.agreement else known
         if share < self._system.least_right(self._known.classes):
             used = np.zeros_like(known)
-        opinions = Opinions(self._known.scores, used, self._system.weight, self._system.temperature)
+        opinions = self._opinions(used)
         self._local, training = await self._party.to_thread("training", self._trained, epoch, opinions)
         if self._task.delay_seconds:
             await asyncio.sleep(self._task.delay_seconds[(epoch - 1) % len(self._task.delay_seconds)])
@@ -145,6 +145,11 @@ class Owner:
             **training,
             **({"opinions": told, "opinions_right": share, "learnt_from": int(used.sum())} if told else {}),
         )
+
+    def _opinions(self, used: NDArray[np.bool_]) -> Opinions:
+        system = self._system
+        labels = system.answers == "labels"
+        return Opinions(self._known.scores, used, system.weight, system.temperature, labels)
 
     def _trained(self, epoch: int, opinions: Opinions) -> tuple[Floats, dict[str, float]]:
         self._learner.load(self._local)

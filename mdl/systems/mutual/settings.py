@@ -24,9 +24,9 @@ class MutualSettings(InSecretSettings):
         refresh: κ, the part of its examples of which a party asks the other one's opinion anew in an epoch;
             opinions on the rest are those of earlier epochs.
         weight: α, of the divergence from the other one's opinions in the loss.
-        temperature: by which scores are softened.
-        answers: what is told of the scores: ``"scores"``, with 12 fraction bits; ``"rounded"``, to quarters
-            within ±32; ``"labels"``, the best class alone, which needs a dealer.
+        temperature: by which scores are softened; of labels nothing is.
+        answers: what is told of the scores: ``"scores"``, with 12 fraction bits; ``"rounded"``, to quarters;
+            ``"labels"``, the best class alone, which needs a dealer.
         noise: standard deviation of what is added to scores before they are told; 0 for none.
         answers_limit: how many questions a party answers in the whole run; no more are asked then.
         agreement: learn only from opinions that find the example's label as likely as a guess would, or
