@@ -4,10 +4,13 @@ import sys
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from mdl.errors import party_name
 from mdl.party import PartyId
+
+_OPINIONS: Final = {"opinions": "known", "opinions_right": "right", "learnt_from": "learnt-from"}
+"""What a line says of opinions (`mdl.lessons`), and how its curve is called."""
 
 
 class Board(AbstractContextManager["Board"]):
@@ -15,7 +18,8 @@ class Board(AbstractContextManager["Board"]):
 
     The step of every curve is the epoch, of a worker's the worker's own. Curves: ``accuracy/global``,
     ``accuracy/worker-1``, ``accuracy/worker-1-alone``..., ``loss/worker-1``... (training), ``bytes/manager``,
-    ``bytes/worker-1``... (sent), ``missed/blocks``, ``accepted/worker-1``... (contributions, so far).
+    ``bytes/worker-1``... (sent), ``missed/blocks``, ``accepted/worker-1``... (contributions, so far),
+    ``opinions/worker-1-known``, ``-right`` (of these, in [0, 1]) and ``-learnt-from``...
 
     Args:
         folder: the run's.
@@ -39,14 +43,22 @@ class Board(AbstractContextManager["Board"]):
         match event["kind"]:
             case "evaluated":
                 self._write(f"accuracy/{_model(event)}", event["accuracy"], event["epoch"])
-            case "trained" if "loss" in event:  # where training is private, nobody is told
-                self._write(f"loss/{_curve(event['party'])}", event["loss"], event["epoch"])
+            case "trained":
+                self._write_training(event)
             case "epoch":
                 self._write("missed/blocks", event["missed"], event["epoch"])
             case "accepted":
                 self._write(f"accepted/{_curve(event['worker'])}", event["count"], event["epoch"])
             case "ledger":
                 self._count(event["entry"])
+
+    def _write_training(self, event: Mapping[str, Any]) -> None:
+        worker, epoch = _curve(event["party"]), event["epoch"]
+        if "loss" in event:  # where training is private, nobody is told
+            self._write(f"loss/{worker}", event["loss"], epoch)
+        for key, curve in _OPINIONS.items():
+            if event.get(key) is not None:
+                self._write(f"opinions/{worker}-{curve}", event[key], epoch)
 
     def _count(self, entry: Mapping[str, Any]) -> None:
         party, epoch = entry["party"], entry["epoch"]

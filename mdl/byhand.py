@@ -46,13 +46,14 @@ def start(
         ConfigError: there is no such party, or its key file is not one, or has served a run already, or that
             file or the folder of the sockets is not private, or there is no run that it can come back to.
     """
+    name = party_name(party, experiment.party_zero)
     if party not in experiment.system.roster(experiment.workers):
-        raise ConfigError([f"--party {party}: this experiment has no {party_name(party)}"], "mdl node")
+        raise ConfigError([f"--party {party}: this experiment has no {name}"], "mdl node")
     mine = read_keys(keys)
     links = experiment.system.links(experiment.workers)
     others = {other for link in links if party in link for other in link if other != party}
     if mine.party != party or mine.secrets.keys() != others:
-        raise ConfigError([f"{keys} is not the key file of {party_name(party)}"], "mdl node --keys")
+        raise ConfigError([f"{keys} is not the key file of {name}"], "mdl node --keys")
     _check_sockets(sockets)
     if not rejoin and _used(keys).exists():
         raise ConfigError([f"{keys} has served a run, and serves no other: {ONCE}"], "mdl node --keys")
@@ -132,12 +133,12 @@ def _earlier_part(experiment: Experiment, party: PartyId, mine: Keys, out: Path,
     Raises:
         ConfigError: there is none, or nobody can come back to it.
     """
-    name, path = party_name(party), _part_path(out, party)
+    name, path = party_name(party, experiment.party_zero), _part_path(out, party)
     part = msgspec.json.decode(path.read_bytes(), type=_Part) if path.exists() else None
     if resume:
         problem = "not with --resume: who comes back goes on from its own newest checkpoint"
     elif party == MANAGER:
-        problem = "the manager cannot come back: deal new keys, and go on with --resume at all parties"
+        problem = f"the {name} cannot come back: deal new keys, and go on with --resume at all parties"
     elif not experiment.system.tolerates_loss:
         problem = (
             f"a run of {experiment.system.type} ends when a party is lost: there is none to come back to"

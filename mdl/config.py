@@ -206,7 +206,12 @@ class Experiment(Settings):
     def beside(self) -> str:
         """What party 0 is called: it has no data of its own. Empty if there is none."""
         here = MANAGER in self.system.roster(self.workers)
-        return self.system.traits(self.workers).beside if here else ""
+        return self.party_zero if here else ""
+
+    @property
+    def party_zero(self) -> str:
+        """What party 0 is called, or would be if there were one."""
+        return self.system.traits(self.workers).beside
 
     @property
     def led(self) -> bool:

@@ -65,7 +65,11 @@ class ProtocolError(MdlError):
         self.what, self.culprits = what, tuple(culprits)
 
     def __str__(self) -> str:
-        blame = ", ".join(party_name(culprit) for culprit in self.culprits)
+        return self.told()
+
+    def told(self, beside: str = "manager") -> str:
+        """Give the sentence and whom it blames; `beside` is what party 0 is called."""
+        blame = ", ".join(party_name(culprit, beside) for culprit in self.culprits)
         return f"{self.what} ({blame})" if blame else self.what
 
 
@@ -132,17 +136,18 @@ class WorkerDied(MdlError):
         party: who.
         how: exit code or signal, in words.
         last_words: the end of its log.
+        beside: what party 0 is called.
     """
 
-    def __init__(self, party: int, how: str, last_words: str = "") -> None:
-        super().__init__(party, how, last_words)
-        self.party, self.how, self.last_words = party, how, last_words
+    def __init__(self, party: int, how: str, last_words: str = "", beside: str = "manager") -> None:
+        super().__init__(party, how, last_words, beside)
+        self.party, self.how, self.last_words, self.beside = party, how, last_words, beside
 
     def __str__(self) -> str:
         tail = f"\nThe end of its log:\n{self.last_words}" if self.last_words else ""
-        return f"{party_name(self.party)} {self.how}{tail}"
+        return f"{party_name(self.party, self.beside)} {self.how}{tail}"
 
 
-def party_name(party: int) -> str:
-    """Name a party as a person would: the manager is 0, workers count from 1."""
-    return "manager" if party == 0 else f"worker {party}"
+def party_name(party: int, beside: str = "manager") -> str:
+    """Name a party as a person would: workers count from 1, and 0 is called what it is `beside` them."""
+    return beside if party == 0 else f"worker {party}"

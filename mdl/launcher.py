@@ -344,7 +344,8 @@ class _Launcher:
             how = (
                 f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
             )
-            return WorkerDied(child.party, f"{how} {child.state}", self._last_words(child.party))
+            words = self._last_words(child.party)
+            return WorkerDied(child.party, f"{how} {child.state}", words, self._experiment.party_zero)
         others = [other.failure for other in self._children.values() if other is not child]
         # That others lost this party is no news; anything else may be why it could not go on.
         telling = [failure for failure in others if failure and failure["error"] != "PeerLeft"]

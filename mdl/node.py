@@ -24,7 +24,7 @@ import uvloop
 from mdl import __version__
 from mdl.answers import asked, write_answers
 from mdl.config import Experiment, agreed, parse
-from mdl.errors import MdlError, TransportError
+from mdl.errors import MdlError, ProtocolError, TransportError
 from mdl.folder import FileJournal
 from mdl.learning.dataset import Dataset, open_spool
 from mdl.learning.datasets import load
@@ -71,19 +71,21 @@ def perform(orders: Orders, report: Report, pipe: Connection | None = None) -> i
         report({"kind": "stopped", "cpu_seconds": _cpu_seconds()})
         return 1
     except MdlError as error:
-        return _fail(error, report)
+        return _fail(error, report, orders)
     except BaseExceptionGroup as group:
-        return _fail(_first(group), report)
+        return _fail(_first(group), report, orders)
     except Exception as error:
-        return _fail(error, report)
+        return _fail(error, report, orders)
     return 0
 
 
-def _fail(error: BaseException, report: Report) -> int:
-    foreseen = isinstance(error, MdlError)
-    logger.error("%s: %s", type(error).__name__, error, exc_info=None if foreseen else error)
+def _fail(error: BaseException, report: Report, orders: Orders) -> int:
+    foreseen, said = isinstance(error, MdlError), str(error)
+    if isinstance(error, ProtocolError):
+        said = error.told(parse(orders.experiment).party_zero)
+    logger.error("%s: %s", type(error).__name__, said, exc_info=None if foreseen else error)
     culprits = list(getattr(error, "culprits", ()))
-    report({"kind": "failed", "error": type(error).__name__, "message": str(error), "culprits": culprits})
+    report({"kind": "failed", "error": type(error).__name__, "message": said, "culprits": culprits})
     return 1
 
 
@@ -133,7 +135,9 @@ async def _play(orders: Orders, report: Report) -> None:
     codec = Codec(experiment.system.receives(orders.party))
     with _pool(experiment, orders.pool) as pool:
         relink = experiment.system.tolerates_loss
-        async with StreamParty(orders.party, codec, ledger, pool, on_record, relink=relink) as party:
+        async with StreamParty(
+            orders.party, codec, ledger, pool, on_record, relink=relink, beside=experiment.party_zero
+        ) as party:
             await _link(party, experiment, orders, parameters=len(learner.parameters()))
             watch = asyncio.ensure_future(lag.watch())
             logger.info("linked with %d parties", len(party.peers))

@@ -59,7 +59,11 @@ class State:
         self._own_models = not self._led
         self._losses: dict[int, dict[PartyId, float]] = {}
         self._scores: dict[int, dict[PartyId, float]] = {}
-        self._through = {party: _Through() for party in experiment.system.roster(experiment.workers)}
+        self._through = {
+            # Who is linked with the workers, and does not lead, has no model to be scored: a dealer, say.
+            party: _Through(scored_too=party != MANAGER or not experiment.linked)
+            for party in experiment.system.roster(experiment.workers)
+        }
 
     def take(self, event: Mapping[str, Any]) -> bool:
         """Take in an event; say whether it ends an epoch of the whole run."""
@@ -200,11 +204,13 @@ class _Through:
         done: the last epoch that it ended.
         before: the one before, 0 if it ended none here.
         scored: the last epoch after which its model was scored.
+        scored_too: whether it has a model that is scored.
     """
 
     done: int = 0
     before: int = 0
     scored: int = 0
+    scored_too: bool = True
 
     def ends(self, epoch: int) -> bool:
         """Take in that an epoch is done; say whether that is news."""
@@ -216,7 +222,7 @@ class _Through:
     def epoch(self, experiment: Experiment) -> int:
         """Give the last epoch of which nothing more is to come."""
         every = experiment.evaluate_every
-        due = self.done == experiment.epochs or (every and self.done % every == 0)
+        due = self.scored_too and (self.done == experiment.epochs or (every and self.done % every == 0))
         return self.before if due and self.scored < self.done else self.done
 
 

@@ -186,7 +186,8 @@ class _Rehearsal:
             last = {"weights": fingerprint(outcome.parameters), "reason": outcome.reason, "cpu_seconds": 0.0}
             self._account.finished(party, last)
         for party, error in simulation.errors.items():
-            raise MdlError(f"{party_name(party)}: {type(error).__name__}: {error}") from error
+            name = party_name(party, self._experiment.party_zero)
+            raise MdlError(f"{name}: {type(error).__name__}: {error}") from error
         if self._experiment.alone:
             self._watch({"kind": "starting", "what": _ALONE})
             for party in sorted(simulation.outcomes.keys() - {MANAGER}):

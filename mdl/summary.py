@@ -1,6 +1,6 @@
 """A run in a few numbers, from what its parties reported."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from statistics import fmean
@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeAlias
 
 from mdl.budget import Budget
 from mdl.config import Experiment
+from mdl.lessons import Lessons
 from mdl.party import MANAGER, PartyId
 
 Clock: TypeAlias = Literal["wall", "virtual"]
@@ -47,13 +48,14 @@ class Account:
         self.cpu_seconds = 0.0
         self.loop_lag: dict[PartyId, Mapping[str, float]] = {}
         self.left: list[Mapping[str, Any]] = []
+        self.away: set[PartyId] = set()
         self.missed = self.opened = self.saturated = 0
         self.updates = self.ends = 0
         self.accepted: dict[PartyId, int] = {}
         self.seconds: dict[str, dict[PartyId, float]] = {}
         self.counted = False
         self._by_workers = self._by_others = 0
-        self.budget = Budget(experiment)
+        self.budget, self.lessons = Budget(experiment), Lessons(experiment)
 
     def goes_on(self, before: Mapping[str, Any]) -> None:
         """Take over from an earlier part's summary what its metrics and its ledger do not say."""
@@ -63,10 +65,12 @@ class Account:
     def recorded(self, event: Mapping[str, Any]) -> None:
         """Take in a line of the metrics."""
         self.budget.recorded(event)
+        self.lessons.recorded(event)
         if event["kind"] == ("epoch" if self.led else "done"):
             self.epochs = max(self.epochs, event["epoch"])
         match event["kind"]:
             case "evaluated":
+                self.away.discard(event["party"])  # it has come back
                 self.scores.setdefault(event["model"], {})[event["party"]] = event["accuracy"]
                 if event["model"] == "global":
                     self.global_by_epoch[event["epoch"]] = event["accuracy"]
@@ -82,6 +86,7 @@ class Account:
             case "accepted":
                 self.accepted[event["worker"]] = event["count"]
             case "left":
+                self.away.add(event["worker"])
                 self.left.append({"worker": event["worker"], "epoch": event["epoch"], "how": event["how"]})
 
     @property
@@ -167,7 +172,7 @@ def summarise(
         "own_pace": system.own_pace,
         "epochs": account.epochs,
         "epochs_to_converge": epochs_to_converge(account.global_by_epoch),
-        "accuracy": _accuracy(account.scores),
+        "accuracy": _accuracy(account.scores, account.away),
         "seconds": {
             "total": round(seconds, 3),
             "start": account.first_training_seconds,
@@ -186,6 +191,7 @@ def summarise(
         "saturated": account.saturated if account.led or account.updates else None,
         "saturated_share": _share(account.saturated, account.encoded),
         "privacy": account.budget.figures(),
+        "opinions": account.lessons.figures(),
         "fairness": fairness(account.accepted, experiment.workers),
         "weights": {
             "global": account.weights.get(MANAGER),
@@ -249,13 +255,16 @@ def gain(accuracy: Mapping[str, float | None]) -> float | None:
     return None if joined is None or alone is None else joined - alone
 
 
-def _accuracy(scores: Mapping[str, Mapping[PartyId, float]]) -> dict[str, float]:
+def _accuracy(scores: Mapping[str, Mapping[PartyId, float]], away: Collection[PartyId]) -> dict[str, float]:
+    """Give what the models reach: of the workers those that were there to the end, or all if none was."""
+    workers = {party for model in ("own", "alone") for party in scores.get(model, {}) if party}
+    counted = workers.difference(away) or workers
     found = {}
     for model in ("global", "pooled"):
         if model in scores:
             (found[model],) = scores[model].values()  # one party scores it
     for model in ("own", "alone"):
-        if values := [value for party, value in scores.get(model, {}).items() if party]:
+        if values := [value for party, value in scores.get(model, {}).items() if party in counted]:
             found[f"{model}_mean"], found[f"{model}_worst"] = fmean(values), min(values)
     return found
 

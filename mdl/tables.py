@@ -10,6 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from mdl import lessons
 from mdl.config import Experiment
 from mdl.errors import ConfigError
 from mdl.learning import privacy as records
@@ -78,6 +79,8 @@ def _cost_rows(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     )
     if sent:
         yield "bytes", ", ".join(_sent(who, size) for who, size in sent.items())
+    if opinions := summary["opinions"]:
+        yield "opinions, mean worker", lessons.in_words(opinions)
     if fairness := summary["fairness"]:
         yield "contributions", _contributions(fairness, seconds["total"])
     if summary["missed"] is not None:

@@ -86,3 +86,17 @@ def test_a_board_does_without_torch_and_leaves_it_importable(tmp_path: Path) -> 
         "import importlib.util; assert importlib.util.find_spec('torch')\n"
     )
     subprocess.run([sys.executable, "-c", script], check=True)  # noqa: S603 - a script of our own
+
+
+def test_opinions_are_curves_of_each_worker_that_is_told_any(tmp_path: Path) -> None:
+    event = {"kind": "trained", "party": 1, "epoch": 2, "learnt_from": 3}
+    with Board(tmp_path) as board:
+        board({**event, "opinions": 4, "opinions_right": 0.5})
+        board({**event, "party": 2, "opinions": 0, "opinions_right": None})
+    assert curves(tmp_path) == {
+        "opinions/worker-1-known": [(2, 4.0)],
+        "opinions/worker-1-right": [(2, 0.5)],
+        "opinions/worker-1-learnt-from": [(2, 3.0)],
+        "opinions/worker-2-known": [(2, 0.0)],
+        "opinions/worker-2-learnt-from": [(2, 3.0)],
+    }

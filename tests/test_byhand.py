@@ -2,15 +2,18 @@
 
 import json
 import stat
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from mdl import node
 from mdl.authority import deal_keys
 from mdl.byhand import read_keys, start, write_keys
 from mdl.config import Experiment, parse
-from mdl.errors import ConfigError
+from mdl.errors import ConfigError, PeerLeft
 from mdl.folder import FileJournal
 from mdl.orders import Orders, Report
 from mdl.systems.coordinated import Coordinated
@@ -238,3 +241,27 @@ def test_nobody_comes_back_to_neighbours_who_opened_its_keys(tmp_path: Path) -> 
     key = write_keys(deal_keys(alone), tmp_path / "keys")[0]
     said = refused(tmp_path, keys=key, experiment=alone, rejoin=True)
     assert "a run of decentralised goes on without whoever it has lost" in said
+
+
+DEALT = parse({"name": "by-hand", "workers": 2, "epochs": 1, "system": {"type": "mutual"}})
+
+
+def test_a_dealer_is_called_one(tmp_path: Path) -> None:
+    key, other, _ = keys_in(tmp_path / "keys", DEALT)
+    assert "is not the key file of dealer" in refused(tmp_path, party=0, keys=other, experiment=DEALT)
+    said = refused(tmp_path, party=0, keys=key, sockets=tmp_path / "sockets", experiment=DEALT, rejoin=True)
+    assert "the dealer cannot come back" in said
+
+
+def test_whom_an_error_blames_is_called_by_what_it_is(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(node, "_play", _lost)
+    orders = Orders(DEALT.model_dump(exclude_none=True), 1, deal_keys(DEALT)[1], "", str(tmp_path))
+    reports: list[Mapping[str, Any]] = []
+    assert node.perform(orders, reports.append) == 1
+    assert reports[-1]["message"] == "the link is gone (dealer)"
+
+
+async def _lost(*_: object) -> None:
+    raise PeerLeft("the link is gone", [0])

@@ -305,3 +305,16 @@ def test_within_a_long_epoch_steps_are_told_and_how_long_the_rest_takes(
         "[40.0 s] epoch 1: step 40 of 100, 2 min 40 s left",
         "[1 min 20 s] epoch 1: step 80 of 100, 2 min 00 s left",
     ]
+
+
+@pytest.mark.parametrize("evaluate_every", [0, 1])
+def test_a_dealer_who_has_no_model_to_be_scored_holds_no_line_up(evaluate_every: int) -> None:
+    state = State(experiment(workers=2, evaluate_every=evaluate_every, system={"type": "mutual"}))
+    reached = []
+    for epoch in (1, 2):
+        state.take({"kind": "done", "party": 0, "epoch": epoch})
+        state.take({"kind": "ledger", "entry": {"party": 0, "epoch": epoch, "sent": {}}})
+        for worker in (1, 2):
+            by_itself(state.take, worker, epoch)
+        reached.append(state.epoch)
+    assert reached == [1, 2]

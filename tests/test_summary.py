@@ -266,3 +266,52 @@ def test_the_gain_is_over_the_mean_worker_alone_the_global_models_where_there_is
     assert gain({"own_mean": 0.94, "alone_mean": 0.9}) == pytest.approx(0.04)
     assert gain({"pooled": 0.96, "own_mean": 0.94, "alone_mean": 0.9}) is None
     assert gain({"global": 0.95}) is None
+
+
+def test_workers_that_left_are_in_no_mean() -> None:
+    found = account()
+    for epoch, workers in ((1, (1, 2, 3)), (2, (1, 2))):
+        for worker in workers:
+            record(found, "evaluated", party=worker, epoch=epoch, model="own", accuracy=0.2 * worker)
+    record(found, "left", epoch=2, worker=3, how="it was killed")
+    for worker in (1, 2):
+        record(found, "evaluated", party=worker, epoch=2, model="alone", accuracy=0.1)
+    expected = {"own_mean": 0.3, "own_worst": 0.2, "alone_mean": 0.1, "alone_worst": 0.1}
+    assert summary(found)["accuracy"] == pytest.approx(expected)
+    record(found, "evaluated", party=3, epoch=2, model="own", accuracy=0.6)
+    assert summary(found)["accuracy"]["own_mean"] == pytest.approx(0.4), "it has come back"
+
+
+def test_where_all_workers_left_the_means_are_those_of_all() -> None:
+    found = account()
+    for worker in (1, 2):
+        record(found, "evaluated", party=worker, model="own", accuracy=0.2 * worker)
+        record(found, "left", worker=worker, how="it was killed")
+    assert summary(found)["accuracy"] == pytest.approx({"own_mean": 0.3, "own_worst": 0.2})
+
+
+def told(right: float | None, **counts: Any) -> dict[str, Any]:
+    return {"opinions_right": right, "opinions_needed": 0.28, **counts}
+
+
+def test_opinions_are_summed_up_over_the_workers_and_by_each() -> None:
+    found = account(workers=2, system={"type": "mutual", "answers_limit": 50})
+    assert summary(found)["opinions"] is None
+    for epoch in (2, 3):
+        counts = {"asked": 15 * (epoch - 1), "answered": 20 * (epoch - 1)}
+        record(found, "trained", party=1, epoch=epoch, **told(0.5, opinions=10, learnt_from=8, **counts))
+        record(found, "trained", party=2, epoch=epoch, **told(None, opinions=0, learnt_from=0))
+    figures = summary(found)["opinions"]
+    workers = figures.pop("workers")
+    assert figures == {
+        "asked": 30,
+        "answered": 40,
+        "opinions": 5,
+        "opinions_right": 0.5,
+        "opinions_needed": 0.28,
+        "learnt_from": 4,
+        "epochs_learnt": 1,
+        "answers_limit": 50,
+    }
+    assert (workers["1"]["learnt_from"], workers["1"]["epochs_learnt"]) == (8, 2)
+    assert (workers["2"]["asked"], workers["2"]["opinions_right"]) == (None, None)

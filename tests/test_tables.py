@@ -40,6 +40,7 @@ SUMMARY: dict[str, Any] = {
     "saturated_share": 0.00123,
     "fairness": None,
     "privacy": None,
+    "opinions": None,
     "weights": {"global": "ab" * 32, "workers": {}},
     "left": [],
 }
@@ -95,6 +96,32 @@ def test_the_closing_table_says_what_a_run_gave_and_cost() -> None:
         "runs/20260101-120000-quickstart",
     ):
         assert expected in text
+
+
+OPINIONS: dict[str, Any] = {
+    "asked": 600.0,
+    "answered": 600.0,
+    "opinions": 412.0,
+    "opinions_right": 0.68,
+    "opinions_needed": 0.28,
+    "learnt_from": 390.0,
+    "epochs_learnt": 38.0,
+    "answers_limit": None,
+}
+
+
+def test_the_closing_table_says_what_came_of_opinions() -> None:
+    assert "600 asked; 412 known, 68% right; learnt from 390" in table(opinions=OPINIONS)
+    assert "600 asked of 1,000 at most" in table(opinions={**OPINIONS, "answers_limit": 1000})
+    assert "opinions" not in table()
+
+
+def test_the_closing_table_says_that_no_opinion_was_ever_learnt_from() -> None:
+    wrong = {**OPINIONS, "opinions_right": 0.2, "learnt_from": 0.0, "epochs_learnt": 0.0}
+    said = " ".join(table(opinions=wrong).replace("│", " ").split())
+    assert "20% right; none was ever learnt from (at least 28% must be right)" in said
+    unasked = {**wrong, "asked": None, "opinions": 0.0, "opinions_right": None}
+    assert "0 asked; 0 known; none was ever learnt from" in words(table(opinions=unasked))
 
 
 def test_the_closing_table_of_a_computation_on_secrets_says_what_it_rests_on() -> None:

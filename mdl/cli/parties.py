@@ -40,7 +40,10 @@ def deal(
 
 def node(
     file: File,
-    party: Annotated[int, typer.Option(help="Which party: 0 is the manager, workers count from 1.", min=0)],
+    party: Annotated[
+        int,
+        typer.Option(help="Which party: 0 is the manager, server or dealer, workers count from 1.", min=0),
+    ],
     keys: Annotated[Path, typer.Option(metavar="FILE", help="This party's key file (mdl keys deal).")],
     sockets: Annotated[
         Path, typer.Option(metavar="DIR", help="The folder of the parties' sockets, mode 0700.")

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Final, TypeAlias
 
 from mdl.errors import party_name
-from mdl.report import naming, privacy, series, units
+from mdl.report import naming, opinions, privacy, series, units
 from mdl.report.runs import Metric, Run
 from mdl.summary import GAIN, GAIN_OVER, gain
 
@@ -22,6 +22,7 @@ def topics(runs: Sequence[Run]) -> Iterator[tuple[str, Mapping[str, Figure]]]:
     yield "Accuracy on the test set", _ACCURACY
     yield "Security of the computation", _SECRECY
     yield "Privacy", privacy.FIGURES
+    yield "Opinions of others, mean of the workers", opinions.FIGURES
     yield timed("How long it took", runs), _times(runs)
     yield timed("Pace and fairness", runs), _pace(runs)
     yield "Bytes on the links", _links(runs)

@@ -7,7 +7,7 @@ from typing import Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from mdl.report import figures, systems, tables
+from mdl.report import figures, opinions, systems, tables
 from mdl.report.comparing import is_study, study_tables
 from mdl.report.drawing import Picture
 from mdl.report.naming import labels
@@ -123,6 +123,7 @@ def _section(run: Run, name: str) -> Section:
     status = run.summary.status
     shown = (
         tables.epochs(run),
+        Table(opinions.TITLE, opinions.HEAD, opinions.rows(run)),
         tables.phases(run),
         tables.messages(run),
         tables.traffic(run),

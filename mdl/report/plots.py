@@ -9,6 +9,7 @@ from mdl.report.comparing import is_study
 from mdl.report.drawing import Picture
 from mdl.report.groups import group_runs
 from mdl.report.lines import accuracy_over_epochs, accuracy_over_time
+from mdl.report.opinion_lines import opinions_over_epochs
 from mdl.report.pareto import COSTS, accuracy_for
 from mdl.report.response import accuracy_against, numeric_keys
 from mdl.report.runs import Run
@@ -28,6 +29,7 @@ def _run_by_run(runs: Sequence[Run]) -> list[Picture | None]:
     plots = (
         accuracy_over_epochs,
         accuracy_over_time,
+        opinions_over_epochs,
         bytes_by_kind,
         time_by_activity,
         contributions_by_worker,

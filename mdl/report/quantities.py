@@ -80,6 +80,15 @@ def _jain(run: Run) -> float | None:
     return run.summary.fairness.jain if run.summary.fairness else None
 
 
+def _opinions(key: str) -> Callable[[Run], float | None]:
+    """Give what looks a figure of the opinions up, where a summary has any."""
+
+    def of(run: Run) -> float | None:
+        return _number(getattr(run.summary.opinions, key, None))
+
+    return of
+
+
 def _mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
@@ -149,5 +158,8 @@ KEPT: Final = (
     PROCESSOR_SECONDS,
     Quantity("saturated", "saturated", lambda run: run.summary.saturated, units.count),
     Quantity("jain", "Jain's index", _jain, units.decimal),
+    Quantity("opinions_asked", "opinions asked for", _opinions("asked"), units.count),
+    Quantity("opinions_right", "opinions right", _opinions("opinions_right"), units.percent),
+    Quantity("opinions_learnt_from", "opinions learnt from", _opinions("learnt_from"), units.count),
 )
 """In files only."""

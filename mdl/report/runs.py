@@ -67,6 +67,9 @@ class Metric(msgspec.Struct, frozen=True, kw_only=True):
         rounds: of messages that the party took part in.
         sent_bytes: by the party.
         computing_seconds, waiting_seconds: of the party.
+        opinions: of ``trained``: of how many examples the party knows another one's opinion.
+        opinions_right, opinions_needed: which part of these is right, and must be, in [0, 1].
+        learnt_from: of ``trained``: how many of them it learnt from in the epoch.
     """
 
     seconds: float
@@ -87,6 +90,10 @@ class Metric(msgspec.Struct, frozen=True, kw_only=True):
     sent_bytes: int | None = None
     computing_seconds: float | None = None
     waiting_seconds: float | None = None
+    opinions: int | None = None
+    opinions_right: float | None = None
+    opinions_needed: float | None = None
+    learnt_from: int | None = None
 
 
 class Fairness(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,6 +101,19 @@ class Fairness(msgspec.Struct, frozen=True, kw_only=True):
 
     jain: float
     accepted: dict[str, int]
+
+
+class Opinions(msgspec.Struct, frozen=True, kw_only=True):
+    """`opinions` in `summary.json`: means over the workers, at the run's end; see `mdl.lessons`."""
+
+    asked: float | None = None
+    answered: float | None = None
+    opinions: float | None = None
+    opinions_right: float | None = None
+    opinions_needed: float | None = None
+    learnt_from: float | None = None
+    epochs_learnt: float | None = None
+    answers_limit: int | None = None
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,6 +138,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
         weights: SHA-256 of the final parameters, under ``global`` and ``workers``.
         left: the workers that left.
         privacy: what noise is worth, by whatever names; None if there is none.
+        opinions: what the workers learnt from others' opinions; None if they are told none.
     """
 
     name: str | None = None
@@ -146,6 +167,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     weights: dict[str, Any] = {}
     left: list[Any] = []
     privacy: Any = None
+    opinions: Opinions | None = None
 
 
 @dataclass(frozen=True)

@@ -28,14 +28,15 @@ class Door:
         id: of the party.
         ledger: where handshakes are counted.
         peers: asked whether a caller may come in, and given those that may.
+        beside: what party 0 is called.
 
     Attributes:
         refusals: the latest failed handshakes of callers; who they were is not proved.
     """
 
-    def __init__(self, id: PartyId, ledger: Ledger, peers: Peers) -> None:
+    def __init__(self, id: PartyId, ledger: Ledger, peers: Peers, beside: str = "manager") -> None:
         self.refusals: deque[TransportError] = deque(maxlen=_REFUSALS_KEPT)
-        self._id, self._ledger, self._peers = id, ledger, peers
+        self._id, self._ledger, self._peers, self._beside = id, ledger, peers, beside
         self._servers: dict[Path, asyncio.AbstractServer] = {}
         self._handshakes = LinkTasks()
 
@@ -53,7 +54,11 @@ class Door:
                 link.abort()
                 return
             conversation = answer(
-                self._id, secrets=secrets, terms=terms, admit=partial(self._peers.admit, link)
+                self._id,
+                secrets=secrets,
+                terms=terms,
+                admit=partial(self._peers.admit, link),
+                beside=self._beside,
             )
             self._handshakes.start(link, self._welcome(link, conversation, timeout_seconds))
 
@@ -66,7 +71,7 @@ class Door:
             await self._peers.take_in(link, hello)
         except TransportError as error:
             self.refusals.append(error)
-            logger.warning("%s refused a caller: %s", party_name(self._id), error)
+            logger.warning("%s refused a caller: %s", party_name(self._id, self._beside), error)
         finally:
             await self._peers.give_up(link)
 

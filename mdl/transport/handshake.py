@@ -116,6 +116,7 @@ def call(
     again: bool = False,
     lane: bool = False,
     nonce: bytes | None = None,
+    beside: str = "manager",
 ) -> Conversation[None]:
     """Play the caller's side.
 
@@ -127,6 +128,7 @@ def call(
         again: whether the caller was in this run before, and comes back.
         lane: whether it wants a lane beside the link that it has.
         nonce: fresh and unpredictable; given only in tests.
+        beside: what party 0 is called.
 
     Raises:
         HandshakeRefused: by the listener, or because the listener could not prove who it is.
@@ -136,11 +138,11 @@ def call(
     fresh = nonce or randomness.token_bytes(NONCE_BYTES)
     hello = Hello(caller, listener, fresh, dict(terms), again, lane)
     yield from _say(hello)
-    challenge = yield from _hear_answer(Challenge, listener)
+    challenge = yield from _hear_answer(Challenge, party_name(listener, beside))
     yield from _say(Proof(_mac(secret, "caller", hello, challenge)))
-    welcome = yield from _hear_answer(Welcome, listener)
+    welcome = yield from _hear_answer(Welcome, party_name(listener, beside))
     if not hmac.compare_digest(welcome.mac, _mac(secret, "listener", hello, challenge)):
-        raise HandshakeRefused(f"who answered could not prove that it is {party_name(listener)}")
+        raise HandshakeRefused(f"who answered could not prove that it is {party_name(listener, beside)}")
 
 
 def answer(
@@ -150,6 +152,7 @@ def answer(
     terms: Terms,
     admit: Callable[[Hello], str],
     nonce: bytes | None = None,
+    beside: str = "manager",
 ) -> Conversation[Hello]:
     """Play the listener's side.
 
@@ -160,6 +163,7 @@ def answer(
         admit: asked once the caller has proved that it said this. Gives the reason to refuse it
             (`LINKED_ALREADY` or another), or nothing.
         nonce: fresh and unpredictable; given only in tests.
+        beside: what party 0 is called.
 
     Returns:
         What the caller said.
@@ -169,13 +173,13 @@ def answer(
         MalformedMessage: what came is no part of a handshake.
     """
     hello = yield from _hear(_TO_LISTENER, Hello)
-    yield from _agree(hello, listener, terms)
+    name = party_name(hello.caller, beside)
+    yield from _agree(hello, listener, terms, beside)
     challenge = Challenge(nonce or randomness.token_bytes(NONCE_BYTES))
     yield from _say(challenge)
     proof = yield from _hear(_TO_LISTENER, Proof)
     # An unknown caller meets a secret that nobody has: it cannot find out which ids are known.
     secret = secrets.get(hello.caller) or randomness.token_bytes(SECRET_BYTES)
-    name = party_name(hello.caller)
     if not hmac.compare_digest(proof.mac, _mac(secret, "caller", hello, challenge)):
         yield from _say(Refused("you are not who you say you are"))
         known = "could not prove it" if hello.caller in secrets else "which is not known here"
@@ -187,12 +191,12 @@ def answer(
     return hello
 
 
-def _agree(hello: Hello, listener: PartyId, terms: Terms) -> Conversation[None]:
+def _agree(hello: Hello, listener: PartyId, terms: Terms, beside: str) -> Conversation[None]:
     """Refuse a caller that wants another party or other terms."""
-    name = party_name(hello.caller)
+    name = party_name(hello.caller, beside)
     if hello.listener != listener:
-        yield from _say(Refused(f"this is {party_name(listener)}"))
-        raise HandshakeRefused(f"{name} wanted {party_name(hello.listener)}")
+        yield from _say(Refused(f"this is {party_name(listener, beside)}"))
+        raise HandshakeRefused(f"{name} wanted {party_name(hello.listener, beside)}")
     if differences := _differences(hello.terms, terms):
         yield from _say(Refused("something else is run here", differences))
         raise HandshakeRefused(f"{name} wants to run something else: {_listed(differences, here=1)}")
@@ -247,11 +251,11 @@ def _hear(codec: Codec, kind: type[M]) -> Conversation[M]:
     return _expect(message, kind)
 
 
-def _hear_answer(kind: type[M], listener: PartyId) -> Conversation[M]:
-    """Hear the listener's next words; turn a refusal into its error."""
+def _hear_answer(kind: type[M], listener: str) -> Conversation[M]:
+    """Hear the next words of the listener, given by name; turn a refusal into its error."""
     message = yield from _hear_any(_TO_CALLER)
     if isinstance(message, Refused):
-        why = f"{party_name(listener)} refused: {message.reason[:_SHOWN_CHARACTERS]!r}"
+        why = f"{listener} refused: {message.reason[:_SHOWN_CHARACTERS]!r}"
         listed = _listed(message.differences, here=0)
         refusal = LinkedAlready if message.reason == LINKED_ALREADY else HandshakeRefused
         raise refusal(f"{why}: {listed}" if listed else why)

@@ -67,6 +67,7 @@ class StreamParty:
             party's own thread, where there is no cryptography to speak of.
         on_record: given each fact of `record`; must not block.
         relink: whether a peer that had been linked and left may link again.
+        beside: what party 0 is called.
 
     Attributes:
         id: as given.
@@ -82,17 +83,19 @@ class StreamParty:
         on_record: OnRecord,
         *,
         relink: bool = True,
+        beside: str = "manager",
     ) -> None:
         self.id: Final = id
+        self._beside: Final = beside
         self.faults: dict[PartyId, TransportError] = {}
         self._codec, self._ledger, self._on_record = codec, ledger, on_record
         self._mailbox = Mailbox()
         self._clock = WaitingClock(ledger)
-        self._thread = OwnThread(party_name(id), ledger)
+        self._thread = OwnThread(party_name(id, beside), ledger)
         self._desk = LaneDesk(self._thread, ledger)
         self._pool = pool
-        self._peers = Peers(id, self._mailbox, self._desk, self._read, relink=relink)
-        self._door = Door(id, ledger, self._peers)
+        self._peers = Peers(id, self._mailbox, self._desk, self._read, relink=relink, beside=beside)
+        self._door = Door(id, ledger, self._peers, beside)
 
     @property
     def refusals(self) -> Sequence[TransportError]:
@@ -146,7 +149,7 @@ class StreamParty:
             LinkedAlready: an earlier link of this party stands, and if it comes back, for `RELINK_SECONDS`.
             TransportError: nobody listens there, or the directory is not private.
         """
-        said = partial(call, self.id, peer, secret=secret, terms=terms)
+        said = partial(call, self.id, peer, secret=secret, terms=terms, beside=self._beside)
         call_for_lane = partial(self._call_for_lane, path, peer, partial(said, lane=True), timeout_seconds)
         loop = asyncio.get_running_loop()
         deadline = loop.time() + (RELINK_SECONDS if again else 0.0)
@@ -180,7 +183,7 @@ class StreamParty:
         link = await dial(path, patience_seconds=patience_seconds)
         try:
             if self._peers.keep_place(link, peer):
-                raise HandshakeRefused(f"{party_name(peer)} is linked already")
+                raise HandshakeRefused(f"{party_name(peer, self._beside)} is linked already")
             await shake_hands(link, conversation, self._ledger, timeout_seconds)
             self._peers.attach(peer, link, call_for_lane)
         finally:
@@ -258,7 +261,8 @@ class StreamParty:
         try:
             result, seconds = await asyncio.get_running_loop().run_in_executor(self._pool, work)
         except BrokenExecutor as error:
-            raise WorkerDied(self.id, "lost its crypto pool: one of its processes has ended") from error
+            how = "lost its crypto pool: one of its processes has ended"
+            raise WorkerDied(self.id, how, beside=self._beside) from error
         self._ledger.spend("cryptography", seconds)
         return result
 
@@ -313,7 +317,8 @@ class StreamParty:
                     await self._mailbox.room(peer)
         except TransportError as fault:
             self.faults[peer] = fault
-            logger.warning("%s closed its link to %s: %s", party_name(self.id), party_name(peer), fault)
+            names = (party_name(party, self._beside) for party in (self.id, peer))
+            logger.warning("%s closed its link to %s: %s", *names, fault)
             link.abort()
         finally:
             self._peers.lose(peer, link)

@@ -26,16 +26,27 @@ class Peers:
         desk: likewise; has a say in who may open a lane.
         read: run for each link.
         relink: whether a peer that had been linked and left may link again.
+        beside: what party 0 is called.
 
     Attributes:
         links: those that stand.
         closed: whether the party has left; nobody is linked any more then.
     """
 
-    def __init__(self, id: PartyId, mailbox: Mailbox, desk: LaneDesk, read: Read, *, relink: bool) -> None:
+    def __init__(
+        self,
+        id: PartyId,
+        mailbox: Mailbox,
+        desk: LaneDesk,
+        read: Read,
+        *,
+        relink: bool,
+        beside: str = "manager",
+    ) -> None:
         self.links: Final[dict[PartyId, Link]] = {}
         self.closed = False
-        self._id, self._mailbox, self._desk, self._read, self._relink = id, mailbox, desk, read, relink
+        self._mailbox, self._desk, self._read, self._relink = mailbox, desk, read, relink
+        self._name = party_name(id, beside)
         self._joining: dict[PartyId, Link] = {}
         self._ever_linked: set[PartyId] = set()
         self._arrival = asyncio.Event()
@@ -90,7 +101,7 @@ class Peers:
         The place is held until the link is attached or given up, so of two callers at once one is refused.
         """
         if self.closed:
-            return f"{party_name(self._id)} has left"
+            return f"{self._name} has left"
         if peer in self.links or peer in self._joining:
             return LINKED_ALREADY
         if peer in self._ever_linked and not self._relink:
@@ -108,7 +119,7 @@ class Peers:
             HandshakeRefused: the party has left.
         """
         if self.closed:
-            raise HandshakeRefused(f"{party_name(self._id)} has left")
+            raise HandshakeRefused(f"{self._name} has left")
         self.links[peer] = link
         self._mailbox.join(peer)
         self._desk.link(peer, call_for_lane)

@@ -72,3 +72,13 @@ async def test_after_ctrl_c_it_goes_on_with_the_opinions_it_has(tmp_path: Path) 
     assert rest.code == 0, rest.output
     assert (rest.folder / "model-1.safetensors").exists()
     assert await all_gone(cut.pids | rest.pids) == set()
+
+
+async def test_a_dealer_that_is_killed_ends_the_run_by_name(tmp_path: Path) -> None:
+    run = await begun(tmp_path, pause=0.5)
+    await run.until("done", epoch=2)
+    os.kill(await run.worker_pid(0), signal.SIGKILL)
+    ended = await run.end()
+    assert ended.code == 1
+    assert "dealer was killed by SIGKILL" in ended.summary["reason"]
+    assert await all_gone(ended.pids) == set()

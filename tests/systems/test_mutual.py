@@ -107,6 +107,19 @@ def test_a_quarter_is_asked_about_in_every_epoch_but_the_first() -> None:
         assert learnt[2] < told[2], "not every opinion agrees with the label after two epochs"
 
 
+def test_every_epoch_but_the_first_says_what_was_asked_and_how_many_opinions_must_be_right() -> None:
+    found = run(experiment({"least_accuracy": None}))
+    [first, *later] = events(found, "trained", 1)
+    assert "opinions" not in first
+    assert [(event["asked"], event["answered"]) for event in later] == [(15, 15), (30, 30)]
+    assert [event["opinions_needed"] for event in later] == pytest.approx([0.28, 0.28])
+
+
+def test_an_epoch_without_any_opinion_says_so() -> None:
+    [_, second] = events(run(experiment({"answers_limit": 0}), epochs=2), "trained", 1)
+    assert (second["opinions"], second["opinions_right"], second["learnt_from"]) == (0, None, 0)
+
+
 def test_no_more_is_asked_than_the_other_one_answers() -> None:
     found = run(experiment({"answers_limit": 20}))
     assert [event.get("opinions", 0) for event in events(found, "trained", 1)] == [0, 15, 20]

@@ -271,3 +271,12 @@ def test_long_or_odd_terms_are_cut_and_quoted_in_the_error() -> None:
     _, right = meet(caller(terms=TERMS | {"x\ny": "z\n" * 1000, "scheme": "s"}), listener())
     assert "\n" not in str(right.error)
     assert len(str(right.error)) < 1000
+
+
+def test_party_0_is_called_by_what_it_is() -> None:
+    calling = call(1, 0, secret=SECRET, terms=TERMS, beside="dealer")
+    left, _ = meet(calling, answer(0, secrets={}, terms=TERMS, admit=anyone, beside="dealer"))
+    assert "dealer refused: 'you are not who you say you are'" in str(left.error)
+    calling = call(0, 1, secret=SECRET, terms=TERMS)
+    _, right = meet(calling, answer(1, secrets={0: OTHER_SECRET}, terms=TERMS, admit=anyone, beside="dealer"))
+    assert "said that it was dealer, could not prove it" in str(right.error)

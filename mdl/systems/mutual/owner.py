@@ -1,7 +1,7 @@
 """One of the two owners of SMuLe: it asks, answers, and learns from what it was told."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -47,6 +47,7 @@ class Owner:
         self._system, self._party, self._learner, self._task, self._rng = system, party, learner, task, rng
         self._keeper = Keeper(party, learner, task)
         self._teaching: Teaching | None = Teaching(system, party, task, rng)
+        self._counts: Mapping[str, int] = {}
 
     async def run(self) -> Outcome:
         """Take part from the first epoch to the last; see `mdl.system.System.run`.
@@ -113,6 +114,7 @@ class Owner:
             await self._party.to_thread("record", self._task.journal.write, _ANSWERED, 0, counts)
         own = await self._party.to_thread("training", self._brought, numbers, answers)
         found = await self._unless_alone(teaching.teach(epoch, own))
+        self._counts = {"asked": teaching.answered[other], "answered": teaching.answered[mine]}
         if found is not None:
             self._known.take(numbers, found)
 
@@ -130,21 +132,34 @@ class Owner:
     async def _learn(self, epoch: int) -> None:
         """Train an epoch, on labels and on the opinions that are worth it."""
         known = self._known.known
-        told, right = int(known.sum()), int(self._known.right(self._labels).sum())
-        share = right / told if told else 0.0
+        share = self._right()
         used = self._known.agreeing(self._labels) if self._system.agreement else known
-        if share < self._system.least_right(self._known.classes):
+        if share is None or share < self._least_right:
             used = np.zeros_like(known)
         opinions = self._opinions(used)
         self._local, training = await self._party.to_thread("training", self._trained, epoch, opinions)
         if self._task.delay_seconds:
             await asyncio.sleep(self._task.delay_seconds[(epoch - 1) % len(self._task.delay_seconds)])
-        self._party.record(
-            "trained",
-            epoch,
-            **training,
-            **({"opinions": told, "opinions_right": share, "learnt_from": int(used.sum())} if told else {}),
-        )
+        self._party.record("trained", epoch, **training, **(self._told(used) if epoch > 1 else {}))
+
+    @property
+    def _least_right(self) -> float:
+        return self._system.least_right(self._known.classes)
+
+    def _right(self) -> float | None:
+        """Give the part of the opinions that are right; None while there is none."""
+        told = int(self._known.known.sum())
+        return int(self._known.right(self._labels).sum()) / told if told else None
+
+    def _told(self, used: NDArray[np.bool_]) -> Mapping[str, Any]:
+        """Give what is recorded of the opinions, of which some are used; see `mdl.lessons`."""
+        return {
+            **self._counts,
+            "opinions": int(self._known.known.sum()),
+            "opinions_right": self._right(),
+            "opinions_needed": self._least_right,
+            "learnt_from": int(used.sum()),
+        }
 
     def _opinions(self, used: NDArray[np.bool_]) -> Opinions:
         system = self._system
