@@ -27,7 +27,7 @@ class Mutual(MutualSettings):
             "the other one neither images nor answers, but how many there are. Each also knows the shapes "
             "of the other one's layers.",
             f"It learns from the answers{_AGREEING if self.agreement else ''} (weight {self.weight:g}, "
-            f"temperature {self.temperature:g}), and keeps them from epoch to epoch.",
+            f"temperature {self.temperature:g}), and keeps them from epoch to epoch. {self._threshold}",
             _DEALT if self.dealt else _ENCRYPTED,
             "Both must follow the protocol. Answers tell of the network that gives them, and of the data it "
             "has learnt from: whoever may ask many questions can copy it, or test whether an image was among "
@@ -44,6 +44,21 @@ class Mutual(MutualSettings):
             "labels": "the best class alone",
         }
         return told[self.answers] + noisy
+
+    @property
+    def _threshold(self) -> str:
+        least = self.least_accuracy
+        if least == 0:
+            return "Epochs are learnt with them however many are wrong (system.least_accuracy = 0)."
+        part = (
+            f"{least:.3g}"
+            if least
+            else "a fifth of the way from a guess to none wrong (0.28 for ten classes)"
+        )
+        return (
+            f"An epoch is learnt without any if fewer of all known ones are right than {part}: "
+            "system.least_accuracy."
+        )
 
     @property
     def _limit(self) -> str:
