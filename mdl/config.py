@@ -18,7 +18,7 @@ from mdl.mistakes import mend, sentences, table_at
 from mdl.party import MANAGER, PartyId
 from mdl.settings import Settings
 from mdl.system import Stop
-from mdl.systems import AnySystem, QuantisedMpc
+from mdl.systems import AnySystem, Mutual, QuantisedMpc
 
 _DELAYS = 3
 """Domain of the random delays (see `mdl.protocols.selection` for the others)."""
@@ -178,6 +178,11 @@ class Experiment(Settings):
         found += self._misfits()
         if isinstance(self.system, QuantisedMpc):
             found += _untrainable_in_secret(self.learning, self.workers)
+        if isinstance(self.system, Mutual) and not isinstance(self.learning.privacy, NoRecordPrivacy):
+            found.append(
+                "learning.privacy: dp-sgd takes its steps on labels alone, and accounts for none on another "
+                "model's opinions; leave it out"
+            )
         if not found and self.stop and self.linked and not self.led:
             found.append(
                 "stop: without a manager nobody can end the run for all; leave it out, and choose epochs"

@@ -144,8 +144,16 @@ class WorkerDied(MdlError):
         self.party, self.how, self.last_words, self.beside = party, how, last_words, beside
 
     def __str__(self) -> str:
-        tail = f"\nThe end of its log:\n{self.last_words}" if self.last_words else ""
+        tail = f"{_LOG_BEGINS}\n{self.last_words}" if self.last_words else ""
         return f"{party_name(self.party, self.beside)} {self.how}{tail}"
+
+
+_LOG_BEGINS = "\nThe end of its log:"
+
+
+def without_log(how: str) -> str:
+    """Say in a line how a party was lost, all but the end of its log."""
+    return " ".join(how.partition(_LOG_BEGINS)[0].split())
 
 
 def party_name(party: int, beside: str = "manager") -> str:

@@ -13,7 +13,7 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -29,7 +29,7 @@ from mdl.authority import deal_keys
 from mdl.config import Experiment
 from mdl.curves import write_curves
 from mdl.entry import enter
-from mdl.errors import MdlError, WorkerDied
+from mdl.errors import MdlError, WorkerDied, party_name
 from mdl.forks import start_forkserver
 from mdl.orders import Orders, Question
 from mdl.party import MANAGER, PartyId
@@ -315,8 +315,7 @@ class _Launcher:
     def _lost(self, child: _Child) -> None:
         """A child ended before its work was done: go on without it, or stop them all."""
         error = self._why(child)
-        tolerable = self._experiment.system.tolerates_loss and child.party != MANAGER and child.linked
-        if not tolerable:
+        if not self._tolerable(child):
             self._error = self._error or error
             self._stop_all()
             return
@@ -332,6 +331,15 @@ class _Launcher:
             }
         )
 
+    def _tolerable(self, child: _Child) -> bool:
+        """Whether the others can do without a child: it was lost, or has lost others.
+
+        What it could not do by itself is a mistake in the experiment, or here, that nobody should miss.
+        """
+        is_loss = child.failure is None or child.failure["by_others"]
+        needed = child.party == MANAGER or not child.linked
+        return is_loss and not needed and self._experiment.system.tolerates_loss
+
     @property
     def _epoch(self) -> int:
         """The run's: the manager's, or the latest of any where nobody leads."""
@@ -346,11 +354,13 @@ class _Launcher:
             )
             words = self._last_words(child.party)
             return WorkerDied(child.party, f"{how} {child.state}", words, self._experiment.party_zero)
-        others = [other.failure for other in self._children.values() if other is not child]
         # That others lost this party is no news; anything else may be why it could not go on.
-        telling = [failure for failure in others if failure and failure["error"] != "PeerLeft"]
-        lines = [f"{failure['error']}: {failure['message']}" for failure in (child.failure, *telling)]
-        return MdlError("\n".join(list(dict.fromkeys(lines))[:4]))
+        telling = [
+            other
+            for other in self._children.values()
+            if other is not child and other.failure and other.failure["error"] != "PeerLeft"
+        ]
+        return MdlError("\n".join(_told([child, *telling])[:4]))
 
     def _last_words(self, party: PartyId) -> str:
         try:
@@ -388,8 +398,14 @@ class _Launcher:
 
     # ------------------------------------------------------------------------------------------------ the end
 
+    @property
+    def _anybody_finished(self) -> bool:
+        """Whether a party has come to its end that learns, or that leads those who do: a dealer does not."""
+        led = self._experiment.led
+        return any(child.finished for child in self._children.values() if led or child.party != MANAGER)
+
     def _sum_up(self) -> Mapping[str, Any]:
-        if not self._interrupted and not any(child.finished for child in self._children.values()):
+        if not self._interrupted and not self._anybody_finished:
             self._error = self._error or self._first_loss  # one after the other all were lost
         if self._error is not None:
             status, reason, code = "failed", str(self._error), EXIT_FAILED
@@ -404,3 +420,12 @@ class _Launcher:
         files.write_json(self._run / files.SUMMARY, summary)
         write_curves(self._run)
         return summary
+
+
+def _told(children: Iterable[_Child]) -> list[str]:
+    """Give what has ended parties, once each, with the first party that says so."""
+    said: dict[str, PartyId] = {}
+    for child in children:
+        assert child.failure is not None
+        said.setdefault(f"{child.failure['error']}: {child.failure['message']}", child.party)
+    return [f"{party_name(party)}: {reason}" for reason, party in said.items()]

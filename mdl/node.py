@@ -24,8 +24,9 @@ import uvloop
 from mdl import __version__
 from mdl.answers import asked, write_answers
 from mdl.config import Experiment, agreed, parse
-from mdl.errors import MdlError, ProtocolError, TransportError
+from mdl.errors import ConfigError, MdlError, ProtocolError, TransportError, party_name
 from mdl.folder import FileJournal
+from mdl.learning.archives import MORE_CLASSES, silo_file
 from mdl.learning.dataset import Dataset, open_spool
 from mdl.learning.datasets import load
 from mdl.learning.local import LocalLearner, build_learner
@@ -33,6 +34,7 @@ from mdl.ledger import Ledger
 from mdl.orders import Orders, Question, Report
 from mdl.party import MANAGER, Party, PartyId
 from mdl.protocols.releases import count_private
+from mdl.suitability import check_learner
 from mdl.system import Answering, Journal, Outcome, Task
 from mdl.trained import Trained
 from mdl.transport.codec import Codec
@@ -84,8 +86,16 @@ def _fail(error: BaseException, report: Report, orders: Orders) -> int:
     if isinstance(error, ProtocolError):
         said = error.told(parse(orders.experiment).party_zero)
     logger.error("%s: %s", type(error).__name__, said, exc_info=None if foreseen else error)
-    culprits = list(getattr(error, "culprits", ()))
-    report({"kind": "failed", "error": type(error).__name__, "message": said, "culprits": culprits})
+    report(
+        {
+            "kind": "failed",
+            "error": type(error).__name__,
+            "message": said,
+            "culprits": list(getattr(error, "culprits", ())),
+            # Whether it is what others said, did, or left undone, and not this party's own making.
+            "by_others": isinstance(error, ProtocolError | TransportError),
+        }
+    )
     return 1
 
 
@@ -198,9 +208,38 @@ class LoopLag:
 
 
 def _learner(experiment: Experiment, orders: Orders) -> LocalLearner:
+    """Make what the party learns with; where nobody has checked its network for all, it does.
+
+    Raises:
+        ConfigError: the network does not fit the data, or the system.
+        DataUnavailable: the data cannot be read.
+    """
+    if orders.spool:
+        return _built(experiment, orders, open_spool(Path(orders.spool)))
+    dataset = _own_data(experiment, orders)
+    with _naming_own_file(experiment, orders.party, dataset.classes):
+        learner = _built(experiment, orders, dataset)
+    check_learner(experiment, orders.party, learner, dataset)
+    return learner
+
+
+@contextmanager
+def _naming_own_file(experiment: Experiment, party: PartyId, classes: int) -> Iterator[None]:
+    """Where a worker has a file of its own, say in an error which, and how many classes it has."""
+    try:
+        yield
+    except ConfigError as error:
+        if experiment.learning.split != "files" or party == MANAGER:
+            raise
+        file = silo_file(Path(experiment.learning.dataset), party)
+        whose = f"{file}, of {party_name(party)}, has {classes} classes: {MORE_CLASSES}"
+        raise ConfigError([*error.problems, whose]) from None
+
+
+def _built(experiment: Experiment, orders: Orders, dataset: Dataset) -> LocalLearner:
     return build_learner(
         experiment.learning,
-        open_spool(Path(orders.spool)) if orders.spool else _own_data(experiment, orders),
+        dataset,
         party=orders.party,
         workers=experiment.workers,
         epochs=experiment.epochs,

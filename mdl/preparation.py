@@ -7,19 +7,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from mdl.config import Experiment
-from mdl.errors import ConfigError, MdlError
+from mdl.config import Experiment, parse
+from mdl.errors import MdlError
 from mdl.learning.dataset import open_spool
 from mdl.learning.partition import split
 from mdl.learning.privacy import DpSgd
 from mdl.learning.settings import LearningSettings
 from mdl.privacy import record_level
-from mdl.systems import QuantisedMpc
-
-if TYPE_CHECKING:
-    from torch import nn
+from mdl.suitability import check_networks
 
 
 def also_preloaded(learning: LearningSettings) -> Sequence[str]:
@@ -89,8 +86,7 @@ async def _lay_out_data(
     spool.mkdir()
     process = multiprocessing.get_context("forkserver").Process(
         target=lay_out,
-        args=(theirs, experiment.learning.model_dump(), str(data_dir or ""), str(spool)),
-        kwargs={"in_secret": isinstance(experiment.system, QuantisedMpc)},
+        args=(theirs, experiment.model_dump(exclude_none=True), str(data_dir or ""), str(spool)),
         daemon=True,
     )
     process.start()
@@ -112,35 +108,21 @@ async def _lay_out_data(
     return str(spool)
 
 
-def check_model(model: "nn.Module", *, in_secret: bool) -> None:
-    """Make sure that the system can train a model.
-
-    Raises:
-        ConfigError: it is to be trained in secret, and has layers that are not computed so.
-    """
-    from mdl.mpc.networks import problems  # brings in torch
-
-    if in_secret and (found := problems(model)):
-        raise ConfigError(found)
-
-
-def lay_out(
-    pipe: Connection, learning: Mapping[str, Any], data_dir: str, spool: str, *, in_secret: bool
-) -> None:
+def lay_out(pipe: Connection, experiment: Mapping[str, Any], data_dir: str, spool: str) -> None:
     """Lay a data set out in `spool` (in a child); tell over `pipe` what went wrong, or nothing.
 
-    Every kind of model is built once as well: one that cannot be is found out before any party starts.
+    Every kind of model is built once as well: one that cannot be, or that the system cannot train, is found
+    out before any party starts.
     """
     from mdl.learning.dataset import spool as write
     from mdl.learning.datasets import load
-    from mdl.learning.models import build
+    from mdl.learning.sizes import made
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        settings = LearningSettings(**learning)
-        dataset = load(settings, Path(data_dir) if data_dir else None)
-        for kind in settings.kinds.values():
-            check_model(build(kind, dataset.shape, dataset.classes, 0), in_secret=in_secret)
+        planned = parse(experiment)
+        dataset = load(planned.learning, Path(data_dir) if data_dir else None)
+        check_networks(planned, made(planned.learning, dataset.shape, dataset.classes))
         write(dataset, Path(spool))
     except MdlError as error:
         pipe.send_bytes(f"{type(error).__name__}: {error}".encode())

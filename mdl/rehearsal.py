@@ -25,11 +25,13 @@ from mdl.curves import write_curves
 from mdl.errors import MdlError, party_name
 from mdl.learning.datasets import load
 from mdl.learning.local import LocalLearner, build_learner
+from mdl.learning.sizes import made
 from mdl.party import MANAGER, PartyId
 from mdl.protocols.releases import count_private
 from mdl.simulator import Network, Simulation, simulate
 from mdl.simulator.party import as_measured, from_table
 from mdl.simulator.run import MemoryJournal
+from mdl.suitability import check_networks
 from mdl.summary import Account, summarise
 from mdl.trained import Trained
 from mdl.vectors import fingerprint
@@ -70,13 +72,15 @@ def cast(experiment: Experiment, data_dir: Path | None) -> dict[PartyId, LocalLe
 
     Raises:
         DataUnavailable: the data set cannot be read.
-        ConfigError: the model cannot be made.
+        ConfigError: the model cannot be made, or the system cannot train it.
     """
     torch.set_num_threads(experiment.torch_threads)
     dataset = load(experiment.learning, data_dir, workers=range(1, experiment.workers + 1))
+    learning = experiment.learning
+    check_networks(experiment, made(learning, dataset.shape, dataset.classes))
     return {
         party: build_learner(
-            experiment.learning,
+            learning,
             dataset,
             party=party,
             workers=experiment.workers,

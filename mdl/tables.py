@@ -12,13 +12,14 @@ from rich.text import Text
 
 from mdl import lessons
 from mdl.config import Experiment
-from mdl.errors import ConfigError
+from mdl.errors import ConfigError, without_log
 from mdl.learning import privacy as records
 from mdl.learning.privacy import DpSgd
 from mdl.learning.settings import NAMED_DATASETS, NAMED_MODELS
 from mdl.mistakes import likely
 from mdl.progress import human_bytes, human_seconds
 from mdl.schemes.settings import AnyScheme
+from mdl.suitability import check_networks
 from mdl.summary import GAIN, GAIN_OVER, SATURATION_WARNED, gain
 from mdl.systems import AnySystem, Mutual, QuantisedMpc
 from mdl.systems.decentralised.settings import DecentralisedSettings
@@ -47,8 +48,7 @@ def _closing_rows(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield from _accuracy_rows(summary["accuracy"])
         yield from _cost_rows(summary)
     for lost in summary["left"]:
-        # The end of its log follows in further lines: it was shown when the worker left.
-        yield f"worker {lost['worker']} left", shorten(str(lost["how"]).partition("\n")[0], 100)
+        yield f"worker {lost['worker']} left", shorten(without_log(str(lost["how"])), 300)
     known = {found for found in summary["weights"].get("workers", {}).values() if found}
     common = summary["weights"]["global"] or (known.pop() if len(known) == 1 else None)
     if common:
@@ -143,7 +143,7 @@ def explanation(experiment: Experiment, data_dir: Path | None) -> Group:
     """Say in words what an experiment does.
 
     Raises:
-        ConfigError: the model cannot be made.
+        ConfigError: the model cannot be made, or the system cannot train it.
         DataUnavailable: the user's own file, whose shape decides the model's, cannot be read.
     """
     from mdl.learning.sizes import parameter_count  # brings in torch
@@ -205,11 +205,9 @@ def _missing_data(experiment: Experiment, data_dir: Path | None) -> str | None:
 
 def _models(experiment: Experiment, data_dir: Path | None) -> "Mapping[str, Sized]":
     from mdl.learning.sizes import models_of  # brings in torch
-    from mdl.preparation import check_model
 
-    found = models_of(experiment.learning, data_dir, workers=experiment.workers)
-    for sized in found.values():
-        check_model(sized.network, in_secret=isinstance(experiment.system, QuantisedMpc))
+    found = models_of(experiment.learning, data_dir, workers=experiment.workers, seed=experiment.seed)
+    check_networks(experiment, found)
     return found
 
 

@@ -8,6 +8,7 @@ from mdl.cli import main
 from mdl.cli.commands import unwrap
 
 QUICKSTART = str(Path(__file__).parent.parent / "configs" / "quickstart.toml")
+SMULE = str(Path(__file__).parent.parent / "configs" / "smule-quickstart.toml")
 FEDAVG = str(Path(__file__).parent.parent / "configs" / "fedavg.toml")
 
 COMMANDS = [
@@ -221,6 +222,16 @@ def test_a_model_that_cannot_be_made_is_blamed_on_the_file(capsys: pytest.Captur
     ended = Ended(capsys, "check", QUICKSTART, "--set", "learning.model=nowhere:Net")
     assert ended.code == 2
     assert f"{QUICKSTART}:\n  learning.model: nowhere:Net gives no model" in ended.err
+
+
+def test_a_network_that_cannot_be_asked_makes_the_file_no_valid_one(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    changes = ("--set", "learning.model=digits-mlp", "--set", "system.randomness=encryption")
+    ended = Ended(capsys, "check", SMULE, *changes)
+    assert ended.code == 2
+    assert "learning.model: it compares" in ended.err
+    assert "valid" not in ended.out
 
 
 @pytest.mark.parametrize("command", ["run", "simulate"])

@@ -1,6 +1,7 @@
 """In what order the launcher takes reports, and where a resumed run goes on from."""
 
 import json
+from collections.abc import Mapping
 from multiprocessing import Pipe
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
@@ -69,6 +70,44 @@ def test_what_workers_reported_before_the_manager_did_is_on_record_before(tmp_pa
         theirs[MANAGER].send_bytes(report("evaluated", MANAGER, model="global", loss=1.0, accuracy=0.5))
         launcher._read(launcher._children[MANAGER])
     assert [event["party"] for event in seen] == [1, 2, 3, 4, MANAGER]
+
+
+MUTUAL = {"name": "smule", "workers": 2, "epochs": 2, "system": {"type": "mutual"}}
+
+
+def ended(place: Path, failures: Mapping[int, Mapping[str, Any] | None]) -> Mapping[str, Any]:
+    """Give the summary of a run of SMuLe whose parties ended so: None for one that came to its end."""
+    launcher = _Launcher(parse(MUTUAL), place, place, data_dir=None, watch=lambda _: None, resuming=False)
+    launcher._stopping = True  # there are no processes to stop
+    with (place / "metrics.jsonl").open("wb", buffering=0) as launcher._metrics:
+        launcher._children = {party: _Child(party, ForkServerProcess(), Pipe()[0]) for party in range(3)}
+        for child in launcher._children.values():
+            child.linked, child.failure = True, failures[child.party]
+            if child.failure is None:
+                child.finished = {"epochs": 2}
+        for child in launcher._children.values():
+            if child.failure:
+                launcher._lost(child)
+        return launcher._sum_up()
+
+
+LOSS = {"error": "PeerLeft", "message": "the link is gone", "by_others": True}
+MISTAKE = {"error": "OutOfRange", "message": "a weight is too large", "by_others": False}
+
+
+def test_who_has_lost_others_is_missed_by_nobody_who_tolerates_it(tmp_path: Path) -> None:
+    assert ended(tmp_path, {0: None, 1: None, 2: LOSS})["exit_code"] == 0
+
+
+def test_a_mistake_is_no_loss_and_the_run_fails_by_name(tmp_path: Path) -> None:
+    summary = ended(tmp_path, {0: None, 1: None, 2: MISTAKE})
+    assert (summary["status"], summary["exit_code"]) == ("failed", 1)
+    assert summary["reason"] == "worker 2: OutOfRange: a weight is too large"
+
+
+def test_a_dealer_alone_completes_nothing(tmp_path: Path) -> None:
+    summary = ended(tmp_path, {0: None, 1: LOSS, 2: LOSS})
+    assert (summary["status"], summary["exit_code"]) == ("failed", 1)
 
 
 def report(kind: str, party: int, **figures: Any) -> bytes:

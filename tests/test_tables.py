@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console, RenderableType
 
 from mdl.config import Experiment, parse
-from mdl.errors import ConfigError, DataUnavailable
+from mdl.errors import ConfigError, DataUnavailable, ProtocolError, WorkerDied
 from mdl.learning.settings import NAMED_DATASETS, NAMED_MODELS
 from mdl.schemes.settings import AnyScheme
 from mdl.summary import Account, summarise
@@ -186,11 +186,19 @@ def test_a_failed_run_without_an_epoch_has_a_short_table() -> None:
 
 
 def test_who_left_is_told_in_a_row_and_brackets_are_no_markup() -> None:
-    left = [{"worker": 3, "epoch": 2, "how": "worker 3 was killed [bold]by SIGKILL\n  and more"}]
-    text = table(left=left)
+    how = str(WorkerDied(3, "was killed [bold]by SIGKILL", "  and more"))
+    text = table(left=[{"worker": 3, "epoch": 2, "how": how}])
     assert "worker 3 left" in text
     assert "[bold]by SIGKILL" in text
     assert "and more" not in text
+
+
+def test_why_a_worker_left_is_told_with_all_its_lines() -> None:
+    how = str(ProtocolError("no network to be asked about these\n  examples", [1]))
+    text = printed(
+        closing_table({**SUMMARY, "left": [{"worker": 2, "epoch": 1, "how": how}]}, Path("x")), 200
+    )
+    assert "no network to be asked about these examples (worker 1)" in text
 
 
 def test_a_long_path_is_folded_and_not_cut() -> None:

@@ -1,7 +1,8 @@
 """What an epoch of SMuLe will cost, from questions that are tried in memory, on images of zeros."""
 
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Final
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from rich.console import RenderableType
 from rich.table import Table
@@ -20,56 +21,97 @@ if TYPE_CHECKING:
 _TRIED: Final = 100
 """Questions of each worker that are tried where the number of examples is not known."""
 
+Pair: TypeAlias = tuple[int, int]
+"""Of each of the two workers, how many of its images it asks about in an epoch."""
+
 
 def forecast(experiment: Experiment, models: Mapping[str, Sized]) -> list[RenderableType]:
-    """Say what the questions of an epoch cost; nothing if a network cannot be asked.
+    """Say what the questions of an epoch cost, and of the run as far as that is known.
 
     Args:
         experiment: of SMuLe.
-        models: of the workers, by name.
+        models: of the workers, by name; of those that `mdl.suitability.check_networks` lets pass.
     """
-    from mdl.mpc.blind.costs import tried  # brings in torch
-    from mdl.mpc.blind.plan import compares
-    from mdl.mpc.blind.translation import plan_of, problems
-
     system = experiment.system
     assert isinstance(system, Mutual)
     sized = [models[experiment.learning.own(worker).model or ""] for worker in (1, 2)]
-    networks = [each.network for each in sized]
-    found = [problem for network in networks for problem in problems(network)]
-    if not found and not system.dealt and any(compares(plan_of(network)) for network in networks):
-        found = ['learning.model: a network compares, which needs system.randomness = "dealer"']
-    if found:
-        return [Text(f"The run will be refused. {problem}", style="yellow") for problem in found]
-    rows = _questions(experiment, system, sized[0].examples)
-    costs = tried(
-        networks, sized[0].shape, rows or _TRIED, system.answers, dealt=system.dealt, rng=SystemRandomness()
-    )
-    return [*map(Text, _said(experiment, rows, costs)), _phases(costs)]
+    if system.answers_limit == 0:
+        return [Text("Nothing is asked: system.answers_limit is 0.")]
+    examples = _examples(experiment, sized[0])
+    epochs = Counter(_asked(experiment.epochs, system, examples)) if examples else {}
+    first = next(iter(epochs), None) or _usual(system, examples or (_TRIED, _TRIED), known=bool(examples))
+    costs = {rows: _tried(system, sized, rows) for rows in {first: 1, **epochs}}
+    said = [_an_epoch(first, costs[first], known=bool(examples))]
+    if epochs:
+        said.append(_all_epochs(experiment, system, epochs, costs))
+    return [*map(Text, said), _phases(costs[first])]
 
 
-def _questions(experiment: Experiment, system: Mutual, examples: int | None) -> int | None:
-    """Give how many questions each worker asks in an epoch; None where only the data tells."""
+def _examples(experiment: Experiment, sized: Sized) -> Pair | None:
+    """Give how many examples each of the two has; None where only the data tells."""
+    if sized.parts is not None:
+        one, other = sized.parts
+        return one, other
     each = experiment.learning.examples_each(experiment.workers)
-    if each is None and examples is not None:
-        each = examples // experiment.workers
-    return None if each is None else due(2, each, refresh=system.refresh, answered=0, limit=None)
+    return None if each is None else (each, each)
 
 
-def _said(experiment: Experiment, rows: int | None, costs: "Costs") -> Iterator[str]:
-    asked = rows or _TRIED
-    whose = f"about {asked:,} of its images" if rows else f"about, for example, {asked:,} of its images"
-    yield (
-        f"In an epoch each worker asks {whose}: {human_bytes(costs.sent_bytes)} over all parties in "
+def _usual(system: Mutual, examples: Pair, *, known: bool) -> Pair:
+    """Give what is asked in an epoch that nothing is known of, or that does not come to pass."""
+    if not known:
+        return examples
+    one, other = (
+        due(2, count, refresh=system.refresh, answered=0, limit=system.answers_limit) for count in examples
+    )
+    return one, other
+
+
+def _asked(epochs: int, system: Mutual, examples: Pair) -> Iterator[Pair]:
+    """Give what is asked in each epoch in which anything is."""
+    answered = [0, 0]
+    for epoch in range(2, epochs + 1):
+        one, other = (
+            due(epoch, count, refresh=system.refresh, answered=given, limit=system.answers_limit)
+            for count, given in zip(examples, answered, strict=True)
+        )
+        answered = [answered[0] + one, answered[1] + other]
+        if one or other:
+            yield one, other
+
+
+def _tried(system: Mutual, sized: Sequence[Sized], rows: Pair) -> "Costs":
+    from mdl.mpc.blind.costs import tried  # brings in torch
+
+    networks = [each.network for each in sized]
+    return tried(networks, sized[0].shape, rows, system.answers, dealt=system.dealt, rng=SystemRandomness())
+
+
+def _an_epoch(rows: Pair, costs: "Costs", *, known: bool) -> str:
+    one, other = (f"{count:,}" for count in rows)
+    about = "about" if known else "about, for example,"
+    who = (
+        f"each worker asks {about} {one}"
+        if one == other
+        else f"worker 1 asks about {one}, worker 2 about {other}"
+    )
+    return (
+        f"In an epoch {who} of its images: {human_bytes(costs.sent_bytes)} over all parties in "
         f"{costs.rounds} rounds, however many batches it trains on. That was tried here, in memory: "
         f"{costs.cpu_seconds:.2g} s of processor time over all parties, without sealing and sending."
     )
-    if rows:
-        epochs = experiment.epochs - 1
-        yield (
-            f"In all epochs but the first, {epochs}: {human_bytes(epochs * costs.sent_bytes)}, unless a "
-            "limit of answers is reached."
+
+
+def _all_epochs(
+    experiment: Experiment, system: Mutual, epochs: Mapping[Pair, int], costs: Mapping[Pair, "Costs"]
+) -> str:
+    size = human_bytes(sum(count * costs[rows].sent_bytes for rows, count in epochs.items()))
+    last = 1 + sum(epochs.values())
+    if last < experiment.epochs:
+        return (
+            f"By epoch {last} each worker has given the {system.answers_limit:,} answers that are its limit, "
+            f"and nothing is asked any more: {size} in all."
         )
+    return f"In all epochs but the first, {last - 1}: {size}."
 
 
 def _phases(costs: "Costs") -> Table:

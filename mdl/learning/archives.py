@@ -17,6 +17,11 @@ from mdl.party import PartyId
 KEYS: Final = ("x_train", "y_train", "x_test", "y_test")
 _MOST_CHANNELS: Final = 4
 
+MORE_CLASSES: Final = (
+    "a file counts its classes by its highest label, unless a number `classes` is saved beside its arrays"
+)
+"""What a file lacks in which no example is of the last class."""
+
 
 def read_archive(path: Path) -> Dataset:
     """Read a data set from an .npz archive.
@@ -73,6 +78,11 @@ def read_silos(pattern: Path, workers: Sequence[PartyId]) -> Dataset:
     parts = [read_archive(silo_file(pattern, worker)) for worker in workers]
     first = parts[0]
     for worker, part in zip(workers, parts, strict=True):
+        if part.classes != first.classes:
+            raise DataUnavailable(
+                f"{pattern}: the file of worker {worker} has {part.classes} classes, that of worker "
+                f"{workers[0]} {first.classes}; they must agree: {MORE_CLASSES}"
+            )
         if (part.shape, part.train_images.dtype, part.scale) != (
             first.shape,
             first.train_images.dtype,
@@ -89,7 +99,7 @@ def read_silos(pattern: Path, workers: Sequence[PartyId]) -> Dataset:
         np.concatenate([part.train_labels for part in parts]),
         np.concatenate([part.test_images for part in parts]),
         np.concatenate([part.test_labels for part in parts]),
-        classes=max(part.classes for part in parts),
+        classes=first.classes,
         scale=first.scale,
         silos={
             worker: (int(end) - len(part.train_labels), int(end))

@@ -1,6 +1,6 @@
 """What can be said of a model and its data before the data set is read."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -31,39 +31,67 @@ class Sized:
         network: a `torch.nn.Module`.
         shape: of an example.
         classes: how many.
-        examples: to train on, of all workers together; None where the data has not been read.
+        parts: how many examples each worker trains on; None where the data has not been read.
     """
 
     network: "nn.Module"
     shape: tuple[int, ...]
     classes: int
-    examples: int | None = None
+    parts: Sequence[int] | None = None
+
+    @property
+    def examples(self) -> int | None:
+        """How many there are to train on, of all workers together, if that is known."""
+        return None if self.parts is None else sum(self.parts)
 
 
-def models_of(settings: LearningSettings, data_dir: Path | None, *, workers: int) -> Mapping[str, Sized]:
+def models_of(
+    settings: LearningSettings, data_dir: Path | None, *, workers: int, seed: int = 0
+) -> Mapping[str, Sized]:
     """Make the model for these settings, or each kind of model that workers have; by name.
+
+    Args:
+        settings: which model, for which data.
+        data_dir: where named data sets lie, if known.
+        workers: n.
+        seed: the experiment's, by which one set is shared out.
 
     Raises:
         ConfigError: it cannot be made.
         DataUnavailable: a user's own file, whose shape decides, cannot be read.
     """
+    if (shape := _SHAPES.get(settings.dataset)) is not None:
+        return made(settings, shape, 10)
+    dataset = load(settings, data_dir, workers=range(1, workers + 1))
+    return made(settings, dataset.shape, dataset.classes, _parts(settings, dataset, workers, seed))
+
+
+def made(
+    settings: LearningSettings, shape: tuple[int, ...], classes: int, parts: Sequence[int] | None = None
+) -> Mapping[str, Sized]:
+    """Make each kind of model that workers have, for examples of a shape; by name.
+
+    Args:
+        settings: which models.
+        shape: of an example.
+        classes: how many.
+        parts: how many examples each worker has, if that is known.
+
+    Raises:
+        ConfigError: one cannot be made.
+    """
     from mdl.learning.models import build  # here, because it brings in torch
 
-    shape, classes, examples = _SHAPES.get(settings.dataset), 10, None
-    if shape is None:
-        dataset = load(settings, data_dir, workers=range(1, workers + 1))
-        shape, classes = dataset.shape, dataset.classes
-        examples = _count(settings, dataset, workers)
     return {
-        name: Sized(build(each, shape, classes, 0), shape, classes, examples)
+        name: Sized(build(each, shape, classes, 0), shape, classes, parts)
         for name, each in settings.kinds.items()
     }
 
 
-def _count(settings: LearningSettings, dataset: Dataset, workers: int) -> int:
+def _parts(settings: LearningSettings, dataset: Dataset, workers: int, seed: int) -> Sequence[int]:
     if settings.split == "files":
-        return len(dataset.train_labels)
-    return sum(map(len, split(dataset.train_labels, settings, workers, 0)))  # whatever the seed
+        return [stop - start for start, stop in dataset.silos.values()]
+    return [len(part) for part in split(dataset.train_labels, settings, workers, seed)]
 
 
 def parameter_count(model: "nn.Module") -> int:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Final, TypeAlias
 
-from mdl.errors import party_name
+from mdl.errors import party_name, without_log
 from mdl.report import naming, opinions, privacy, series, units
 from mdl.report.runs import Metric, Run
 from mdl.summary import GAIN, GAIN_OVER, gain
@@ -192,7 +192,7 @@ def _resumed(run: Run) -> str:
 
 def _departure(metric: Metric) -> str:
     who = "a worker" if metric.worker is None else party_name(metric.worker)
-    how = f": {_first_line(metric.how)}" if metric.how else ""
+    how = f": {without_log(metric.how)}" if metric.how else ""
     return f"{who} in epoch {metric.epoch}{how}"
 
 
@@ -200,15 +200,10 @@ def _left(entry: object) -> str:
     if isinstance(entry, int):
         return party_name(entry)
     if isinstance(entry, Mapping) and entry.keys() == {"worker", "epoch", "how"}:
-        return f"{party_name(entry['worker'])} in epoch {entry['epoch']}: {_first_line(str(entry['how']))}"
+        return f"{party_name(entry['worker'])} in epoch {entry['epoch']}: {without_log(str(entry['how']))}"
     if isinstance(entry, Mapping):
         return ", ".join(f"{key} {value}" for key, value in entry.items())
     return str(entry)
-
-
-def _first_line(how: str) -> str:
-    """Leave out the end of the party's log, which follows."""
-    return how.partition("\n")[0]
 
 
 _EXPERIMENT: Final[Mapping[str, Figure]] = {

@@ -82,3 +82,28 @@ async def test_a_dealer_that_is_killed_ends_the_run_by_name(tmp_path: Path) -> N
     assert ended.code == 1
     assert "dealer was killed by SIGKILL" in ended.summary["reason"]
     assert await all_gone(ended.pids) == set()
+
+
+async def test_a_network_that_cannot_be_asked_is_refused_before_a_party_starts(tmp_path: Path) -> None:
+    file = tmp_path / "smule.toml"
+    file.write_text(TABLES.format(data=archive(tmp_path / "digits.npz"), pause=0.0))
+    changes = ("--set", "learning.model=digits-mlp", "--set", "system.randomness=encryption")
+    refused = await (await start(tmp_path / "runs", str(file), *changes)).end()
+    assert refused.code == 1
+    assert "learning.model: it compares" in refused.output
+    assert not list(refused.folder.glob("log-*.txt"))
+
+
+async def test_workers_with_files_of_their_own_refuse_their_networks_before_they_train(
+    tmp_path: Path,
+) -> None:
+    archive(tmp_path / "own-1.npz", train=100, test=50)
+    archive(tmp_path / "own-2.npz", train=100, test=50)
+    text = TABLES.format(data=tmp_path / "own-{worker}.npz", pause=0.0)
+    file = tmp_path / "smule.toml"
+    file.write_text(text.replace('split = "disjoint"\ntrain_limit = 200\n', ""))
+    models = 'learning.models=["digits-quadratic", "digits-mlp"]'
+    changes = ("--set", models, "--set", "system.randomness=encryption")
+    refused = await (await start(tmp_path / "runs", str(file), *changes)).end()
+    assert (refused.code, refused.metrics) == (1, [])
+    assert "learning.models: digits-mlp of worker 2: it compares" in refused.output

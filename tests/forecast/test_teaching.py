@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from rich.console import Console
 
@@ -26,7 +28,7 @@ def said(system: Mapping[str, Any] | None = None, **learning: Any) -> str:
     tables = {
         **TABLES,
         "system": {**TABLES["system"], **(system or {})},
-        "learning": {**TABLES["learning"], **learning},
+        "learning": {key: value for key, value in {**TABLES["learning"], **learning}.items() if value},
     }
     console = Console(width=10_000)
     with console.capture() as capture:
@@ -61,15 +63,36 @@ def test_models_of_their_own_are_both_counted() -> None:
     assert said(model=None, models=["digits-quadratic", "digits-mlp"]) != said()
 
 
-@pytest.mark.parametrize(
-    ("system", "model", "what"),
-    [
-        ({"randomness": "encryption"}, "digits-mlp", "compares"),
-        ({}, "cnn", "its layer"),
-    ],
-)
-def test_what_will_be_refused_is_said_before(system: Mapping[str, Any], model: str, what: str) -> None:
-    data = {"dataset": "mnist"} if model == "cnn" else {}
-    text = said(system, model=model, **data)
-    assert "The run will be refused." in text
-    assert what in text
+def archives(place: Path, *rows: int) -> str:
+    for worker, count in enumerate(rows, start=1):
+        images, labels = np.zeros((count, 1, 8, 8), np.float32), np.arange(count) % 10
+        np.savez(place / f"own-{worker}.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
+    return str(place / "own-{worker}.npz")
+
+
+def test_workers_with_files_of_their_own_ask_each_about_a_part_of_it(tmp_path: Path) -> None:
+    text = said(dataset=archives(tmp_path, 300, 60), split="files", train_limit=None)
+    assert "worker 1 asks about 75, worker 2 about 15 of its images" in text
+
+
+def test_a_limit_that_is_reached_is_counted() -> None:
+    whole, limited = said(), said({"answers_limit": 13})
+    assert "In an epoch each worker asks about 10 of its images" in limited
+    assert "unless" not in whole + limited
+    assert "13 answers that are its limit" not in whole
+    assert "In all epochs but the first, 2: " in limited  # ten, then three
+    assert "By epoch 2 each worker has given the 10 answers that are its limit" in said({"answers_limit": 10})
+    sizes = [
+        float(found) for text in (whole, limited) for found in re.findall(r"first, 2: ([\d.]+) kB", text)
+    ]
+    assert sizes[1] < sizes[0]
+
+
+def test_a_limit_of_none_leaves_nothing_to_forecast() -> None:
+    assert "Nothing is asked" in said({"answers_limit": 0})
+
+
+def test_it_is_said_below_which_part_of_right_opinions_none_is_learnt() -> None:
+    assert "fewer of all known ones are right than a fifth of the way" in said()
+    assert "right than 0.3: system.least_accuracy" in said({"least_accuracy": 0.3})
+    assert "however many are wrong" in said({"least_accuracy": 0.0})

@@ -79,12 +79,19 @@ def test_a_lone_array_under_an_archives_name_is_refused(tmp_path: Path) -> None:
 
 def test_silos_lie_behind_one_another(archive: Archive, tmp_path: Path) -> None:
     first = read_archive(archive("silo-1.npz"))
-    other = read_archive(archive("silo-2.npz", y_train=np.arange(12) % 4))
+    other = read_archive(archive("silo-2.npz", y_train=np.arange(12) % 2, y_test=np.arange(6) % 2, classes=3))
     both = read_silos(tmp_path / "silo-{worker}.npz", [1, 2])
     start, stop = both.silos[2]
     np.testing.assert_array_equal(both.train_images[start:stop], other.train_images)
     assert len(both.test_labels) == len(first.test_labels) + len(other.test_labels)
-    assert both.classes == 4
+    assert both.classes == 3
+
+
+def test_a_silo_that_lacks_the_last_class_is_told_how_to_say_so(archive: Archive, tmp_path: Path) -> None:
+    archive("silo-1.npz")
+    archive("silo-2.npz", y_train=np.arange(12) % 2, y_test=np.arange(6) % 2)
+    with pytest.raises(DataUnavailable, match=r"worker 2 has 2 classes, that of worker 1 3.*`classes`"):
+        read_silos(tmp_path / "silo-{worker}.npz", [1, 2])
 
 
 def test_silos_of_different_shapes_do_not_go_together(archive: Archive, tmp_path: Path) -> None:

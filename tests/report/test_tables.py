@@ -154,6 +154,10 @@ def test_a_setting_that_one_file_lacks_differs(tmp_path: Path) -> None:
         ([{"worker": 2, "how": "killed"}], "worker 2, how killed"),
         ([{"worker": 2, "epoch": 3, "how": "killed"}], "worker 2 in epoch 3: killed"),
         ([{"worker": 2, "epoch": 3, "how": "killed\nThe end of its log:"}], "worker 2 in epoch 3: killed"),
+        (
+            [{"worker": 2, "epoch": 3, "how": "x.toml:\n  a: no\n  b: no"}],
+            "worker 2 in epoch 3: x.toml: a: no b: no",
+        ),
         (["worker 2"], "worker 2"),
     ],
 )

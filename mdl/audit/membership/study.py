@@ -12,7 +12,7 @@ from mdl.audit.membership.scores import FEW_FALSE, Curve, Losses, Score, curve, 
 from mdl.config import Experiment
 from mdl.learning.dataset import Dataset
 from mdl.learning.partition import Rows
-from mdl.systems import QuantisedMpc
+from mdl.systems import Mutual, QuantisedMpc
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,7 +159,7 @@ def _noise(experiment: Experiment) -> str:
     tables: dict[str, tuple[str, Any]] = {}
     if hasattr(experiment.system, "privacy"):
         tables["system.privacy"] = "on contributions", experiment.system.privacy
-    if not isinstance(experiment.system, QuantisedMpc):
+    if not isinstance(experiment.system, QuantisedMpc | Mutual):
         tables["learning.privacy"] = "by DP-SGD", experiment.learning.privacy
     if not tables:
         return f"Noise in training would: {experiment.system.type!r} has none. Little overfitting helps."

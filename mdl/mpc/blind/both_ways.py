@@ -59,7 +59,7 @@ def brought(network: nn.Module, images: Floats, noise: Integers | None) -> Own:
     """Encode what an owner brings.
 
     Args:
-        network: without `mdl.mpc.blind.translation.problems`.
+        network: without `mdl.mpc.blind.fitness.problems`.
         images: to ask with, shape (rows, ...).
         noise: on its answers, shape (rows, classes), of `FRACTION_BITS`; None for none.
 

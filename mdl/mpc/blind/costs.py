@@ -43,7 +43,7 @@ class Costs:
 def tried(
     networks: Sequence[nn.Module],
     shape: Sequence[int],
-    rows: int,
+    rows: Sequence[int],
     answers: Answers,
     *,
     dealt: bool,
@@ -52,9 +52,9 @@ def tried(
     """Let two parties ask each other in this thread. What is sent is exact: it does not depend on the data.
 
     Args:
-        networks: of the two, without `mdl.mpc.blind.translation.problems`.
+        networks: of the two, without `mdl.mpc.blind.fitness.problems`.
         shape: of an image.
-        rows: how many each asks about.
+        rows: how many each of the two asks about, one at least.
         answers: what they are told.
         dealt: whether there is a dealer.
         rng: of keys.
@@ -66,11 +66,14 @@ def tried(
         begin = begun_with_a_dealer if dealt else encrypted.begun
         sources, _ = play({party: begin(party, rng) for party in parties})
         questions = [
-            Question(asker, rows, shape, steps(plan_of(networks[1 - asker]), tuple(shape)), answers)
-            for asker in (0, 1)
+            Question(asker, count, shape, steps(plan_of(networks[1 - asker]), tuple(shape)), answers)
+            for asker, count in enumerate(rows)
+            if count
         ]
-        images = torch.zeros(rows, *shape, dtype=torch.int64)
-        owns = [Own(images, weights_of(network)) for network in networks] + [Own()] * dealt
+        owns = [
+            Own(torch.zeros(count, *shape, dtype=torch.int64), weights_of(network))
+            for count, network in zip(rows, networks, strict=True)
+        ] + [Own()] * dealt
         start = time.process_time()
         _, traffic = play({party: asked(party, sources[party], questions, owns[party]) for party in parties})
         return Costs(traffic.phases, time.process_time() - start)

@@ -37,11 +37,11 @@ LARGEST: Final = 128.0
 
 
 def problems(network: nn.Module) -> list[str]:
-    """Say why a network cannot be asked blindly; nothing if it can."""
+    """Say why a network's layers cannot be asked blindly; nothing if they can."""
     try:
         _folded(network)
     except _Refused as refused:
-        return [f"learning.model: {refused}"]
+        return [str(refused)]
     return []
 
 

@@ -26,7 +26,7 @@ class Mutual(MutualSettings):
             f"other one's network about {self.refresh:.3g} of its images, in secret: it learns {self._told}, "
             "the other one neither images nor answers, but how many there are. Each also knows the shapes "
             "of the other one's layers.",
-            f"It learns from {self._learnt}, and keeps the answers from epoch to epoch.",
+            f"It learns from {self._learnt}, and keeps the answers from epoch to epoch. {self._threshold}",
             _DEALT if self.dealt else _ENCRYPTED,
             "Both must follow the protocol. Answers tell of the network that gives them, and of the data it "
             "has learnt from: whoever may ask many questions can copy it, or test whether an image was among "
@@ -55,6 +55,21 @@ class Mutual(MutualSettings):
                 f"right, which count {1 + self.weight:g} times, and nothing of other classes"
             )
         return f"each answer as from a second label (weight {self.weight:g}), also where it is wrong"
+
+    @property
+    def _threshold(self) -> str:
+        least = self.least_accuracy
+        if least == 0:
+            return "Epochs are learnt with them however many are wrong (system.least_accuracy = 0)."
+        part = (
+            f"{least:.3g}"
+            if least
+            else "a fifth of the way from a guess to none wrong (0.28 for ten classes)"
+        )
+        return (
+            f"An epoch is learnt without any if fewer of all known ones are right than {part}: "
+            "system.least_accuracy."
+        )
 
     @property
     def _limit(self) -> str:

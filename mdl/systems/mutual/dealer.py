@@ -30,15 +30,19 @@ class Dealer:
         self._teaching = Teaching(system, party, task, rng)
 
     async def run(self) -> Outcome:
-        """Deal for every epoch; where one of the two is lost, wait for the other one to end."""
-        task, peers = self._task, list(self._party.peers)
+        """Deal for every epoch; where one of the two is lost, wait for the other one to end.
+
+        Whether that one comes to its own end nobody tells a dealer.
+        """
+        task, peers, dealt = self._task, list(self._party.peers), self._task.resume
         try:
             await self._teaching.begin(Announcement(b""))
             for epoch in range(task.resume + 1, task.epochs + 1):
                 await self._teaching.teach(epoch, Own())
                 await self._party.to_thread("record", task.journal.write, _RECORD, epoch, {})
                 self._party.record("done", epoch)
+                dealt = epoch
         except (PeerLeft, PeerTimeout):
             await asyncio.gather(*(self._party.departure(peer) for peer in peers))
-            return Outcome(task.epochs, "nobody is left to deal to", _NOTHING)
+            return Outcome(dealt, "a worker was lost", _NOTHING)
         return Outcome(task.epochs, "all epochs done", _NOTHING)

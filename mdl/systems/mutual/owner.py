@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from mdl.errors import ConfigError, MdlError, PeerLeft, PeerTimeout
 from mdl.mpc.blind.arithmetic import FRACTION_BITS
 from mdl.mpc.blind.both_ways import Own, brought
+from mdl.mpc.blind.fitness import problems
 from mdl.mpc.blind.plan import steps
-from mdl.mpc.blind.translation import plan_of, problems
+from mdl.mpc.blind.translation import plan_of
 from mdl.party import Party
 from mdl.privacy import discrete
 from mdl.protocols.local import Keeper
@@ -53,14 +54,12 @@ class Owner:
         """Take part from the first epoch to the last; see `mdl.system.System.run`.
 
         Raises:
-            ConfigError: the network has a layer that cannot be computed blindly.
+            ConfigError: the network cannot be computed blindly.
             MdlError: this party was lost to the run before.
         """
         task, learner = self._task, self._learner
         if task.rejoin:
             raise MdlError("the run goes on without whoever it has lost")
-        if found := problems(learner.network):
-            raise ConfigError(found)
         self._local = await self._keeper.restored(learner.parameters())
         await self._prepare()
         for epoch in range(task.resume + 1, task.epochs + 1):
@@ -78,7 +77,10 @@ class Owner:
         images, self._labels = await self._party.to_thread(
             "training", learner.numbered, np.arange(learner.examples)
         )
-        shape, plan = images.shape[1:], plan_of(learner.network)
+        shape = tuple(images.shape[1:])
+        if found := problems(learner.network, shape, dealt=self._system.dealt):
+            raise ConfigError([f"learning.model: {problem}" for problem in found])
+        plan = plan_of(learner.network)
         classes = steps(plan, shape)[-1].output[0]
         self._turns = Turns(learner.examples, self._task.seed)
         kept = await self._party.to_thread("record", journal.newest, _OPINIONS, self._task.resume)

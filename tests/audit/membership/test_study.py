@@ -88,3 +88,10 @@ def test_it_is_said_that_cryptography_does_not_touch_this() -> None:
     assert "a model that a worker trained alone" in said
     noisy = experiment("system.privacy.type=laplace", "system.privacy.epsilon=1")
     assert "system.privacy (laplace)" in " ".join(explained(Audit(noisy, None, [], complete=True)))
+
+
+def test_no_noise_is_advised_that_the_system_refuses() -> None:
+    taught = experiment("system.type=mutual", "workers=2", "epochs=1")
+    said = " ".join(explained(Audit(taught, None, [], complete=True)))
+    assert "DP-SGD" not in said
+    assert "'mutual' has none" in said

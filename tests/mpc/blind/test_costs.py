@@ -12,7 +12,7 @@ from mdl.schemes.randomness import SystemRandomness
 def test_costs_are_those_of_the_formula() -> None:
     network = nn.Sequential(nn.Linear(6, 4), Quadratic(), nn.Linear(4, 3))
     threads = torch.get_num_threads()
-    costs = tried([network, network], (6,), 5, "scores", dealt=True, rng=SystemRandomness())
+    costs = tried([network, network], (6,), (5, 5), "scores", dealt=True, rng=SystemRandomness())
     assert torch.get_num_threads() == threads
     offline, online = costs.phases[OFFLINE].by_sender, costs.phases[ONLINE].by_sender
     assert offline == {0: 8 * 36, 1: 8 * 36, 2: 2 * 8 * 5 * (4 + 3 + 4)}

@@ -1,0 +1,62 @@
+"""Whether a system can train the networks of an experiment: what no single value of the file tells."""
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from mdl.config import Experiment
+from mdl.errors import ConfigError
+from mdl.learning.settings import LearningSettings
+from mdl.party import PartyId
+from mdl.systems import Mutual, QuantisedMpc
+
+if TYPE_CHECKING:
+    from mdl.learning.dataset import Dataset
+    from mdl.learning.local import LocalLearner
+    from mdl.learning.sizes import Sized
+
+
+def check_networks(experiment: Experiment, networks: "Mapping[str, Sized]") -> None:
+    """Make sure that the system can train some networks.
+
+    Args:
+        experiment: what is to be run.
+        networks: by the names that the experiment gives them; not all need be there.
+
+    Raises:
+        ConfigError: one has layers, weights or sizes that the system does not compute with. Each problem is
+            told once, and whose network it is.
+    """
+    if found := list(_problems(experiment, networks)):
+        raise ConfigError(found)
+
+
+def check_learner(
+    experiment: Experiment, party: PartyId, learner: "LocalLearner", dataset: "Dataset"
+) -> None:
+    """Make sure that the system can train a party's own network; see `check_networks`."""
+    from mdl.learning.sizes import Sized
+
+    name = experiment.learning.own(party).model or ""
+    check_networks(experiment, {name: Sized(learner.network, dataset.shape, dataset.classes)})
+
+
+def _problems(experiment: Experiment, networks: "Mapping[str, Sized]") -> Iterator[str]:
+    from mdl.mpc import networks as in_secret  # both bring in torch
+    from mdl.mpc.blind import fitness
+
+    system = experiment.system
+    for name, sized in networks.items():
+        if isinstance(system, QuantisedMpc):
+            yield from in_secret.problems(sized.network)
+        if isinstance(system, Mutual):
+            place = _place(experiment.learning, name)
+            found = fitness.problems(sized.network, tuple(sized.shape), dealt=system.dealt)
+            yield from (f"{place}: {problem}" for problem in found)
+
+
+def _place(learning: LearningSettings, name: str) -> str:
+    """Say where the file names a network, and whose it is if each worker has its own."""
+    if learning.models is None:
+        return "learning.model"
+    owners = [str(worker) for worker, model in enumerate(learning.models, start=1) if model == name]
+    return f"learning.models: {name} of worker{'s' * (len(owners) > 1)} {' and '.join(owners)}"

@@ -1,0 +1,76 @@
+"""What a system cannot train is refused before a party starts, and whose network it is is said."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from mdl.config import Experiment, parse
+from mdl.errors import ConfigError
+from mdl.learning.sizes import Sized, models_of
+from mdl.suitability import check_networks
+
+SHAPE = (1, 8, 8)
+
+
+def experiment(system: Mapping[str, Any], **learning: Any) -> Experiment:
+    tables = {"name": "any", "workers": 2, "epochs": 2, "system": {"type": "mutual", **system}}
+    return parse({**tables, "learning": {"model": "digits-mlp", **learning}})
+
+
+def refused(found: Experiment, networks: Mapping[str, nn.Module] | None = None) -> tuple[str, ...]:
+    made = {name: Sized(each, SHAPE, 10) for name, each in (networks or {}).items()}
+    with pytest.raises(ConfigError) as caught:
+        check_networks(found, made or models_of(found.learning, None, workers=2))
+    return caught.value.problems
+
+
+def linear(weight: float) -> nn.Module:
+    layer = nn.Linear(64, 10)
+    nn.init.constant_(layer.weight, weight)
+    return nn.Sequential(nn.Flatten(), layer)
+
+
+def test_a_network_that_compares_is_refused_where_nothing_can() -> None:
+    (problem,) = refused(experiment({"randomness": "encryption"}))
+    assert problem.startswith("learning.model: it compares (ReLU, MaxPool2d)")
+    check_networks(experiment({}), models_of(experiment({}).learning, None, workers=2))
+
+
+def test_of_networks_of_their_own_it_is_said_whose_cannot_be_asked() -> None:
+    found = experiment({"randomness": "encryption"}, model=None, models=["digits-quadratic", "digits-mlp"])
+    (problem,) = refused(found)
+    assert problem.startswith("learning.models: digits-mlp of worker 2: it compares")
+
+
+def test_a_network_that_both_name_is_told_of_once() -> None:
+    (problem,) = refused(experiment({"randomness": "encryption"}, model=None, models=["digits-mlp"] * 2))
+    assert problem.startswith("learning.models: digits-mlp of workers 1 and 2: ")
+
+
+@pytest.mark.parametrize(
+    "network", [nn.Sequential(nn.Flatten(), nn.Tanh(), nn.Linear(64, 10)), nn.Linear(64, 10)]
+)
+def test_layers_that_cannot_be_asked_are_refused(network: nn.Module) -> None:
+    (problem,) = refused(experiment({}), {"own": network})
+    assert problem.startswith("learning.model: it")
+
+
+def test_a_network_for_other_examples_is_refused() -> None:
+    (problem,) = refused(experiment({}), {"own": nn.Sequential(nn.Flatten(), nn.Linear(65, 10))})
+    assert "cannot be asked about examples of shape (1, 8, 8)" in problem
+
+
+@pytest.mark.parametrize(
+    ("weight", "randomness"), [(128.0, "dealer"), (torch.nan, "dealer"), (65.0, "encryption")]
+)
+def test_first_weights_that_are_too_large_are_refused(weight: float, randomness: str) -> None:
+    (problem,) = refused(experiment({"randomness": randomness}), {"own": linear(weight)})
+    assert "before it is trained, a weight" in problem
+
+
+def test_dp_sgd_is_refused_where_opinions_are_learnt_from() -> None:
+    with pytest.raises(ConfigError, match="accounts for none on another"):
+        experiment({}, privacy={"type": "dp-sgd", "epsilon": 8.0})
