@@ -360,7 +360,7 @@ class _Launcher:
             for other in self._children.values()
             if other is not child and other.failure and other.failure["error"] != "PeerLeft"
         ]
-        return MdlError("\n".join(_told([child, *telling])[:4]))
+        return MdlError("\n".join(_told([child, *telling], self._experiment.party_zero)[:4]))
 
     def _last_words(self, party: PartyId) -> str:
         try:
@@ -422,10 +422,10 @@ class _Launcher:
         return summary
 
 
-def _told(children: Iterable[_Child]) -> list[str]:
-    """Give what has ended parties, once each, with the first party that says so."""
+def _told(children: Iterable[_Child], beside: str) -> list[str]:
+    """Give what has ended parties, once each, with the first party that says so; 0 is called `beside`."""
     said: dict[str, PartyId] = {}
     for child in children:
         assert child.failure is not None
         said.setdefault(f"{child.failure['error']}: {child.failure['message']}", child.party)
-    return [f"{party_name(party)}: {reason}" for reason, party in said.items()]
+    return [f"{party_name(party, beside)}: {reason}" for reason, party in said.items()]
