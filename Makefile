@@ -35,7 +35,7 @@ test: $(READY)      ## run all tests
 	$(BIN)/python -m pytest $(THREE_AT_A_TIME) -m "whole_run and not exhaustive"
 	$(BIN)/python -m pytest -m alone
 
-test-exhaustive: $(READY)      ## run what `make test` leaves out: every message and moment (10 minutes)
+test-exhaustive: $(READY)      ## run what `make test` leaves out: every message and moment (half an hour)
 	$(BIN)/python -m pytest $(THREE_AT_A_TIME) -m exhaustive
 
 test-fast: $(READY)      ## run the tests that start no processes
