@@ -336,7 +336,7 @@ class _Launcher:
 
         What it could not do by itself is a mistake in the experiment, or here, that nobody should miss.
         """
-        is_loss = child.failure is None or child.failure["by_others"]
+        is_loss = child.failure is None or not child.failure["mistake"]
         needed = child.party == MANAGER or not child.linked
         return is_loss and not needed and self._experiment.system.tolerates_loss
 

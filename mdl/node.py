@@ -92,8 +92,8 @@ def _fail(error: BaseException, report: Report, orders: Orders) -> int:
             "error": type(error).__name__,
             "message": said,
             "culprits": list(getattr(error, "culprits", ())),
-            # Whether it is what others said, did, or left undone, and not this party's own making.
-            "by_others": isinstance(error, ProtocolError | TransportError),
+            # Whether somebody must set it right: neither what others did, nor what befell the process.
+            "mistake": foreseen and not isinstance(error, ProtocolError | TransportError),
         }
     )
     return 1

@@ -91,8 +91,8 @@ def ended(place: Path, failures: Mapping[int, Mapping[str, Any] | None]) -> Mapp
         return launcher._sum_up()
 
 
-LOSS = {"error": "PeerLeft", "message": "the link is gone", "by_others": True}
-MISTAKE = {"error": "OutOfRange", "message": "a weight is too large", "by_others": False}
+LOSS = {"error": "PeerLeft", "message": "the link is gone", "mistake": False}
+MISTAKE = {"error": "OutOfRange", "message": "a weight is too large", "mistake": True}
 
 
 def test_who_has_lost_others_is_missed_by_nobody_who_tolerates_it(tmp_path: Path) -> None:
