@@ -97,7 +97,7 @@ async def test_with_macs_too_a_run_goes_on_whoever_was_killed(tmp_path: Path, vi
     os.kill(await run.worker_pid(victim), signal.SIGKILL)
     cut = await run.end()
     assert cut.code == 1
-    assert party_name(victim) in cut.summary["reason"]
+    assert party_name(victim, "dealer") in cut.summary["reason"]
     records = list(cut.folder.glob("checkpoints/*/model-*.safetensors"))
     assert {record.parent.name for record in records} == {"0", "1", "2", "3"}
     assert {stat.S_IMODE(record.stat().st_mode) for record in records} == {0o600}
@@ -145,7 +145,7 @@ async def test_a_killed_dealer_or_holder_ends_it_and_is_named(tmp_path: Path, vi
     os.kill(await run.worker_pid(victim), signal.SIGKILL)
     ended = await run.end()
     assert ended.code == 1
-    assert party_name(victim) in ended.summary["reason"]
+    assert party_name(victim, "dealer") in ended.summary["reason"]
     assert await all_gone(ended.pids) == set()
 
 
