@@ -1,9 +1,11 @@
 """An audit as one HTML page that needs nothing but itself."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from tempfile import TemporaryFile
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -93,6 +95,18 @@ def prepare(out: Path) -> None:
         raise ConfigError([f"--out: {out} is a file, and not a folder"]) from None
     except OSError as error:
         raise ConfigError([f"--out: cannot write into {out}: {error.strerror}"]) from None
+
+
+def write_page(page: Page, figures: Mapping[str, Any], out: Path, name: str) -> Sequence[Path]:
+    """Write an audit's page, its plots as PNGs and its figures as JSON, over those of an earlier one.
+
+    Raises:
+        MdlError: they cannot be written.
+    """
+    contents = {f"{name}.html": page.render().encode()}
+    contents |= {f"{name}-{picture.name}.png": picture.png for picture in page.pictures}
+    contents[f"{name}.json"] = (json.dumps(figures, indent=2) + "\n").encode()
+    return write_all(out, contents)
 
 
 def write_all(out: Path, contents: Mapping[str, bytes]) -> Sequence[Path]:

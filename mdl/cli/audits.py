@@ -26,6 +26,9 @@ audit_app = typer.Typer(help="Attacks: on protocols, on gradients, on finished m
 Audited = Annotated[
     Path, typer.Argument(metavar="FILE|RUN", help="An experiment file (TOML), or a run's folder.")
 ]
+Members = Annotated[
+    int, typer.Option(metavar="K", help="At most so many members, and as many others.", min=10)
+]
 AuditOut = Annotated[
     Path,
     typer.Option(
@@ -159,9 +162,7 @@ def membership(
         int | None,
         typer.Option(metavar="K", help="Train so many workers alone, for comparison; else all.", min=0),
     ] = None,
-    examples: Annotated[
-        int, typer.Option(metavar="K", help="At most so many members, and as many others.", min=10)
-    ] = 10_000,
+    examples: Members = 10_000,
     out: AuditOut = Path("audits"),
     overrides: Overrides = None,
     seed: Seed = None,
@@ -235,9 +236,7 @@ def opinions(
         list[int] | None,
         typer.Option(metavar="K", help="Copy it from K answers; else 100 to 4,000. Repeatable.", min=1),
     ] = None,
-    examples: Annotated[
-        int, typer.Option(metavar="K", help="At most so many members, and as many others.", min=10)
-    ] = 10_000,
+    examples: Members = 10_000,
     out: AuditOut = Path("audits"),
     overrides: Overrides = None,
     seed: Seed = None,

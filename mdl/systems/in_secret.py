@@ -1,5 +1,6 @@
 """What systems that compute on secrets from the first step to the last have in common. Free of torch."""
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -14,9 +15,9 @@ class InSecretSettings(Settings):
     """Workers and perhaps a dealer, party 0, each linked with each, in epochs that are everybody's."""
 
     @property
+    @abstractmethod
     def dealt(self) -> bool:
         """Whether there is a dealer."""
-        raise NotImplementedError
 
     @property
     def leads(self) -> bool:

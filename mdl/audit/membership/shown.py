@@ -1,6 +1,5 @@
 """What `mdl audit membership` shows and leaves: a table, a plot of the curves, a page and JSON."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -15,7 +14,7 @@ from rich.text import Text
 
 from mdl.audit.membership.scores import FEW_FALSE
 from mdl.audit.membership.study import Audit, Finding, explained
-from mdl.audit.page import Page, Table, write_all
+from mdl.audit.page import Page, Table, write_page
 from mdl.report import drawing, units
 from mdl.report.drawing import Picture
 
@@ -64,24 +63,16 @@ def write(audit: Audit, out: Path, *, date: str) -> Sequence[Path]:
     Raises:
         MdlError: they cannot be written.
     """
-    picture = curves(audit)
     page = Page(
         title=f"Membership inference: {audit.experiment.name}",
         subtitle=f"loss threshold, balanced samples, real data; {date}",
         complete=audit.complete,
         paragraphs=explained(audit),
-        pictures=[picture],
+        pictures=[curves(audit)],
         tables=[Table("Attacks", HEADS, [cells(finding) for finding in audit.findings])],
         experiment=audit.experiment.to_toml(),
     )
-    return write_all(
-        out,
-        {
-            f"{NAME}.html": page.render().encode(),
-            f"{NAME}-{picture.name}.png": picture.png,
-            f"{NAME}.json": (json.dumps(figures(audit, date), indent=2) + "\n").encode(),
-        },
-    )
+    return write_page(page, figures(audit, date), out, NAME)
 
 
 def curves(audit: Audit) -> Picture:

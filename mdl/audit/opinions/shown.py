@@ -1,6 +1,5 @@
 """What `mdl audit opinions` shows and leaves: tables, plots, a page and JSON."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -15,7 +14,7 @@ from mdl.audit.membership.scores import FEW_FALSE
 from mdl.audit.opinions.plots import pictures
 from mdl.audit.opinions.study import Apart, Audit, Likeness
 from mdl.audit.opinions.verdict import CALLED, explained
-from mdl.audit.page import Page, Table, write_all
+from mdl.audit.page import Page, Table, write_page
 from mdl.report import units
 
 NAME: Final = "audit-opinions"
@@ -90,20 +89,16 @@ def write(audit: Audit, out: Path, *, date: str) -> Sequence[Path]:
     Raises:
         MdlError: they cannot be written.
     """
-    drawn = pictures(audit)
     page = Page(
         title=f"What answers give away: {audit.case.experiment.name}",
         subtitle=f"membership by loss, extraction by a student; real data; {date}",
         complete=audit.complete,
         paragraphs=explained(audit),
-        pictures=drawn,
+        pictures=pictures(audit),
         tables=tables(audit),
         experiment=audit.case.experiment.to_toml(),
     )
-    contents = {f"{NAME}.html": page.render().encode()}
-    contents |= {f"{NAME}-{picture.name}.png": picture.png for picture in drawn}
-    contents[f"{NAME}.json"] = (json.dumps(figures(audit, date), indent=2) + "\n").encode()
-    return write_all(out, contents)
+    return write_page(page, figures(audit, date), out, NAME)
 
 
 def figures(audit: Audit, date: str) -> Mapping[str, Any]:

@@ -1,6 +1,5 @@
 """What `mdl audit poisoning` shows and leaves: a table, a plot, a page and JSON."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import stdev
@@ -11,7 +10,7 @@ from rich.padding import Padding
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from mdl.audit.page import Page, Table, write_all
+from mdl.audit.page import Page, Table, write_page
 from mdl.audit.poisoning.study import ALONE, AVERAGED, BARE, GATE, THRESHOLD, Audit, Way
 from mdl.audit.poisoning.verdict import claims, explained
 from mdl.report import drawing, units
@@ -79,25 +78,17 @@ def write(audit: Audit, out: Path, *, date: str) -> Sequence[Path]:
     Raises:
         MdlError: they cannot be written.
     """
-    picture = curves(audit)
     page = Page(
         title=f"A peer with wrong labels: {audit.case.experiment.name}",
         subtitle=f"labels shifted by one class; simulated links, real protocol, real data; {date}",
         complete=audit.complete,
         paragraphs=explained(audit),
         claims=claims(audit),
-        pictures=[picture],
+        pictures=[curves(audit)],
         tables=[Table(_title(audit), heads(audit), rows(audit))],
         experiment=audit.case.experiment.to_toml(),
     )
-    return write_all(
-        out,
-        {
-            f"{NAME}.html": page.render().encode(),
-            f"{NAME}-{picture.name}.png": picture.png,
-            f"{NAME}.json": (json.dumps(figures(audit, date), indent=2) + "\n").encode(),
-        },
-    )
+    return write_page(page, figures(audit, date), out, NAME)
 
 
 def curves(audit: Audit) -> Picture:
