@@ -15,7 +15,7 @@ from mdl.party import PartyId
 COMPARED_BITS: Final = 32
 """Signs are taken of values in [-2^31, 2^31)."""
 
-TRUNCATED_LIMIT: Final = 1 << 62
+TRUNCATED_LIMIT: Final = 1 << 61
 """Values that are truncated are below this in absolute value."""
 
 Bilinear: TypeAlias = Callable[[Tensor, Tensor], Tensor]
@@ -96,7 +96,7 @@ class Engine(Protocol):
     def product(
         self, bilinear: Bilinear, one: Secret, two: Secret, *, plus: Secret | None = None
     ) -> Run[Secret]:
-        """Multiply, modulo 2^64, and add `plus`."""
+        """Multiply, modulo the secrets' modulus, and add `plus`."""
 
     def scaled_product(
         self, bilinear: Bilinear, one: Secret, two: Secret, drop: int, *, plus: Secret | None = None

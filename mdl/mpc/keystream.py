@@ -5,11 +5,17 @@ from typing import Final
 import numpy as np
 import torch
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from numpy.typing import NDArray
 from torch import Tensor
+
+from mdl.mpc.ring import shaped
 
 KEY_BYTES: Final = 16
 _BLOCK_BYTES: Final = 16
 _ZEROS: Final = memoryview(bytes(1 << 20))
+
+_AHEAD_BYTES: Final = 1 << 14
+"""What is made at once, for short draws."""
 
 
 class Keystream:
@@ -24,6 +30,8 @@ class Keystream:
 
     def __init__(self, key: bytes) -> None:
         self._cipher = Cipher(algorithms.AES(key), modes.CTR(bytes(_BLOCK_BYTES))).encryptor()
+        self._ahead = np.empty(0, np.uint8)
+        self._used = _AHEAD_BYTES
         self.drawn_bytes = 0
 
     def branch(self) -> "Keystream":
@@ -37,9 +45,21 @@ class Keystream:
             return torch.empty(shape, dtype=dtype)
         # Whole blocks, so that where a draw begins does not depend on what was drawn before.
         whole = -(-count * dtype.itemsize // _BLOCK_BYTES) * _BLOCK_BYTES
-        buffer = np.empty(whole + _BLOCK_BYTES, np.uint8)  # the cipher asks for room to spare
-        for first in range(0, whole, len(_ZEROS)):
-            self._cipher.update_into(_ZEROS[: whole - first], buffer[first:])  # type: ignore[arg-type]  # an array is a buffer
         self.drawn_bytes += whole
-        words = torch.frombuffer(buffer, dtype=dtype, count=count)
-        return words if len(shape) == 1 else words.view(shape)
+        if 2 * whole > _AHEAD_BYTES:
+            buffer, first = self._made(whole), 0
+        else:
+            if self._used + whole > _AHEAD_BYTES:
+                # What is left of it is never used.
+                self._ahead, self._used = self._made(_AHEAD_BYTES), 0
+            buffer, first = self._ahead, self._used
+            self._used += whole
+        # An array is a buffer.
+        words = torch.frombuffer(buffer, dtype=dtype, count=count, offset=first)
+        return shaped(words, shape)
+
+    def _made(self, size_bytes: int) -> NDArray[np.uint8]:
+        found = np.empty(size_bytes + _BLOCK_BYTES, np.uint8)  # the cipher asks for room to spare
+        for first in range(0, size_bytes, len(_ZEROS)):
+            self._cipher.update_into(_ZEROS[: size_bytes - first], found[first:])  # type: ignore[arg-type]
+        return found

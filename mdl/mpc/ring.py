@@ -1,8 +1,9 @@
 """The ring that secrets live in; narrow in tests, where all its randomness can be enumerated."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
+import torch
 from torch import Tensor
 
 
@@ -29,9 +30,18 @@ class Ring:
         return self.compared_bits // self.digit_bits
 
     @property
+    def doubled(self) -> "Ring":
+        """The one that twice a secret is in: of one more bit."""
+        return replace(self, word_bits=self.word_bits + 1)
+
+    @property
     def truncated_limit(self) -> int:
         """Values that are truncated are below this in absolute value."""
         return 1 << self.word_bits - 2
+
+    def reduced(self, words: Tensor) -> Tensor:
+        """Take away the bits of no meaning."""
+        return words if self.word_bits == WORD_BITS else words & (1 << self.word_bits) - 1
 
     def signed(self, words: Tensor) -> Tensor:
         """Read words as integers in [-2^(k-1), 2^(k-1))."""
@@ -41,7 +51,21 @@ class Ring:
         return words << above >> above
 
 
+def shaped(vector: Tensor, shape: torch.Size) -> Tensor:
+    """View a vector in a shape. (torch reads several numbers faster than one `Size`.)"""
+    match len(shape):
+        case 1:
+            return vector
+        case 0:
+            return vector.view(shape)
+        case _:
+            return vector.view(*shape)
+
+
 WORD_BITS: Final = 64
 
 RING_64: Final = Ring()
 """What is trained in."""
+
+RING_63: Final = Ring(63)
+"""Where products are computed twice as large, in words of 64 bits."""

@@ -20,7 +20,7 @@ Received: TypeAlias = list[Tensor]
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Wanted:
     """A tensor that is to come from a party.
 
@@ -40,7 +40,7 @@ class Wanted:
         return self.shape.numel() * self.dtype.itemsize
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Exchange:
     """What a party sends in a round, and what it then waits for; awaited, it gives what came, in that order.
 
@@ -99,7 +99,8 @@ async def phase(name: str, protocol: Protocol[T]) -> T:
         except StopIteration as end:
             result: T = end.value
             return result
-        received = await Exchange(exchange.sends, exchange.wants, name)
+        exchange.phase = name
+        received = await exchange
 
 
 @dataclass

@@ -13,9 +13,11 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
+from numpy.typing import NDArray
 from torch import Tensor
 
 from mdl.errors import InvalidShare
+from mdl.mpc.ring import shaped
 from mdl.mpc.rounds import Received, Wanted
 from mdl.party import PartyId
 
@@ -77,8 +79,12 @@ def sealed_bytes(size_bytes: int) -> int:
 
 def seal_tensors(seal: Seal, tensors: Sequence[Tensor], room: memoryview) -> None:
     """Seal tensors, one after the other, as one message into room of `sealed_bytes`."""
+    parts = [_bytes_of(tensor) for tensor in tensors]
+    if len(room) <= PIECE_BYTES + TAG_BYTES:
+        seal.seal(_joined(parts), room)
+        return
     first = 0
-    for piece in _pieces([_bytes_of(tensor) for tensor in tensors]):
+    for piece in _pieces(parts):
         end = first + len(piece) + TAG_BYTES
         seal.seal(piece, room[first:end])
         first = end
@@ -93,18 +99,21 @@ def open_tensors(seal: Seal, message: memoryview, wants: Sequence[Wanted]) -> Re
     Raises:
         InvalidShare: it is not the next one that the party sealed.
     """
-    total = sum(want.size_bytes for want in wants)
-    room = np.empty(total, np.uint8).data
-    for number, first in enumerate(range(0, max(1, total), PIECE_BYTES)):
-        end = min(first + PIECE_BYTES, total)
-        piece = message[first + number * TAG_BYTES : end + (number + 1) * TAG_BYTES]
-        seal.open(piece, room[first:end])
-    found, first = [], 0
+    sealed = PIECE_BYTES + TAG_BYTES
+    pieces = -(-len(message) // sealed)
+    found = np.empty(len(message) - pieces * TAG_BYTES, np.uint8)
+    if pieces == 1:
+        seal.open(message, found.data)
+    else:
+        for number in range(pieces):
+            piece = slice(number * PIECE_BYTES, (number + 1) * PIECE_BYTES)
+            seal.open(message[number * sealed : (number + 1) * sealed], found[piece].data)
+    tensors, first = [], 0
     for want in wants:
-        end = first + want.size_bytes
-        found.append(_tensor(room[first:end], want))
-        first = end
-    return found
+        count = want.shape.numel()
+        tensors.append(_tensor(found, want, first, count))
+        first += count * want.dtype.itemsize
+    return tensors
 
 
 def by_sender(wants: Sequence[Wanted], numbers: Sequence[PartyId]) -> Mapping[PartyId, list[Wanted]]:
@@ -115,10 +124,12 @@ def by_sender(wants: Sequence[Wanted], numbers: Sequence[PartyId]) -> Mapping[Pa
     return found
 
 
-def _tensor(data: memoryview, want: Wanted) -> Tensor:
-    if not data:
+def _tensor(data: NDArray[np.uint8], want: Wanted, first: int, count: int) -> Tensor:
+    if not count:
         return torch.empty(want.shape, dtype=want.dtype)
-    return torch.frombuffer(data, dtype=want.dtype).reshape(want.shape)
+    # An array is a buffer.
+    words = torch.frombuffer(data, dtype=want.dtype, count=count, offset=first)
+    return shaped(words, want.shape)
 
 
 def _bytes_of(tensor: Tensor) -> memoryview:

@@ -3,7 +3,8 @@
 import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Self, TypeAlias, cast
+from functools import cached_property
+from typing import Any, TypeAlias, cast
 
 import torch
 from torch import Tensor
@@ -14,19 +15,27 @@ from mdl.mpc.wide import Wide
 Linear: TypeAlias = Callable[[Tensor], Tensor]
 """A map that is linear over the ring: slices, permutations, sums, products with what is public."""
 
+Mix: TypeAlias = Callable[..., Tensor]
+"""Makes one tensor of all components, a linear combination of them."""
 
-@dataclass(frozen=True, eq=False)
+
 class Secret:
     """Integers modulo 2^64, or whatever the engine's shares are modulo, as one party holds them.
 
-    Attributes:
+    Args:
         parts: this party's components, int64, all of the secret's shape; where 64 bits are too few, `Wide`
-            ones take the tensors' place (see `of_wide`).
+            ones take the tensors' place (see `of_wide`). They are not changed any more.
         units: for each, 1 if what is added publicly goes into that component, else 0.
     """
 
-    parts: tuple[Tensor, ...]
-    units: tuple[int, ...]
+    def __init__(self, parts: tuple[Tensor, ...], units: tuple[int, ...]) -> None:
+        self._parts, self.units = parts, units
+        self._mixed: Tensor | None = None
+
+    @property
+    def parts(self) -> tuple[Tensor, ...]:
+        """The party's components."""
+        return self._parts
 
     def __repr__(self) -> str:
         return f"Secret(shape={tuple(self.shape)})"
@@ -36,51 +45,74 @@ class Secret:
         """Of the secret."""
         return self.parts[0].shape
 
-    def map(self, linear: Linear) -> Self:
-        """Apply a linear map to the secret."""
-        return type(self)(tuple(_mapped(linear, part) for part in self.parts), self.units)
+    def map(self, linear: Linear) -> "Secret":
+        """Apply a linear map: to the components when they are looked at, or to what they are `mixed` to."""
+        return _Mapped(self, linear)
 
-    def _each(self, move: Linear) -> Self:
+    def mixed(self, mix: Mix) -> Tensor:
+        """Combine the components. A party always combines them alike, and what it has combined is kept."""
+        if self._mixed is None:
+            self._mixed = mix(*self.parts)
+        return self._mixed
+
+    def _each(self, move: Linear) -> "Secret":
         """Apply what tensors and wide ones can do alike."""
-        return type(self)(tuple(move(part) for part in self.parts), self.units)
+        return Secret(tuple(move(part) for part in self.parts), self.units)
 
-    def __add__(self, other: "Secret | Tensor | int") -> Self:
+    def __add__(self, other: "Secret | Tensor | int") -> "Secret":
         if isinstance(other, Secret):
             pairs = zip(self.parts, other.parts, strict=True)
-            return type(self)(tuple(one + two for one, two in pairs), self.units)
+            return Secret(tuple(one + two for one, two in pairs), self.units)
         pairs_of_units = zip(self.parts, self.units, strict=True)
-        return type(self)(tuple(part + unit * other for part, unit in pairs_of_units), self.units)
+        return Secret(tuple(part + unit * other for part, unit in pairs_of_units), self.units)
 
-    def __sub__(self, other: "Secret | Tensor | int") -> Self:
+    def __sub__(self, other: "Secret | Tensor | int") -> "Secret":
         if isinstance(other, Secret):
             pairs = zip(self.parts, other.parts, strict=True)
-            return type(self)(tuple(one - two for one, two in pairs), self.units)
+            return Secret(tuple(one - two for one, two in pairs), self.units)
         return self + -other
 
-    def __neg__(self) -> Self:
+    def __neg__(self) -> "Secret":
         return self._each(operator.neg)
 
-    def __mul__(self, factor: Tensor | int) -> Self:
+    def __mul__(self, factor: Tensor | int) -> "Secret":
         """Multiply by public integers."""
         return self._each(lambda part: part * factor)
 
-    def __lshift__(self, bits: int) -> Self:
+    def __lshift__(self, bits: int) -> "Secret":
         return self._each(lambda part: part << bits)
 
-    def __getitem__(self, index: Any) -> Self:
+    def __getitem__(self, index: Any) -> "Secret":
         return self._each(lambda part: part[index])
 
-    def reshape(self, *shape: int) -> Self:
+    def reshape(self, *shape: int) -> "Secret":
         """Reshape it."""
         return self._each(lambda part: part.reshape(*shape))
 
-    def expand(self, *shape: int) -> Self:
+    def expand(self, *shape: int) -> "Secret":
         """Repeat it along axes of length one."""
         return self._each(lambda part: part.expand(*shape))
 
-    def sum(self, axis: int) -> Self:
+    def sum(self, axis: int) -> "Secret":
         """Add along an axis."""
         return self._each(lambda part: part.sum(axis))
+
+
+class _Mapped(Secret):
+    """A linear map of a secret, made when it is needed."""
+
+    def __init__(self, source: Secret, linear: Linear) -> None:
+        super().__init__((), source.units)
+        self._source, self._linear = source, linear
+
+    @cached_property
+    def parts(self) -> tuple[Tensor, ...]:
+        return tuple(_mapped(self._linear, part) for part in self._source.parts)
+
+    def mixed(self, mix: Mix) -> Tensor:
+        if self._mixed is None:
+            self._mixed = self._linear(self._source.mixed(mix))
+        return self._mixed
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +141,7 @@ class Bits:
         """Apply a map that is linear over exclusive or."""
         return Bits(tuple(linear(part) for part in self.parts), self.units)
 
-    def __xor__(self, other: "Bits | int") -> "Bits":
+    def __xor__(self, other: "Bits | Tensor | int") -> "Bits":
         if isinstance(other, Bits):
             return Bits(
                 tuple(one ^ two for one, two in zip(self.parts, other.parts, strict=True)), self.units
@@ -185,6 +217,12 @@ def stacked_bits(bits: Sequence[Bits], axis: int = 0) -> Bits:
     """Join words of bits along a new axis."""
     columns = zip(*(each.parts for each in bits), strict=True)
     return Bits(tuple(torch.stack(column, axis) for column in columns), bits[0].units)
+
+
+def joined_bits(bits: Sequence[Bits], axis: int = 0) -> Bits:
+    """Join words of bits along an axis."""
+    columns = zip(*(each.parts for each in bits), strict=True)
+    return Bits(tuple(torch.cat(column, axis) for column in columns), bits[0].units)
 
 
 def _mapped(linear: Linear, part: Tensor) -> Tensor:

@@ -12,9 +12,13 @@ LONG = 10_001
 
 
 def compared(count: int, seed: int = 0) -> Tensor:
-    """Values that can be compared, the extreme ones first."""
+    """Values that can be compared, the extreme ones first.
+
+    If there is a seed they are below 2^29, so that products with any others are below 2^61.
+    """
     generator = torch.Generator().manual_seed(seed)
-    return torch.cat([EDGES, torch.randint(-(2**31), 2**31, (count,), generator=generator)])[:count]
+    values = torch.cat([EDGES, torch.randint(-(2**31), 2**31, (count,), generator=generator)])[:count]
+    return values >> 2 if seed else values
 
 
 async def product(engine: Engine, one: Secret, two: Secret) -> Secret:

@@ -33,6 +33,7 @@ class Setting:
         ring: of integers; `compared_bits` are those of a word.
         drop: bits that are divided away, if any.
         rounding: of quotients.
+        spare: bits of an integer's word above the ring's, which are of no meaning, and random too.
         by_digits: whether words are of a bit for each digit, and tables of one for each digit's value.
         alone: the party that is alone, that shares, or that something is opened to.
     """
@@ -42,16 +43,17 @@ class Setting:
     ring: Ring
     drop: int = 1
     rounding: Rounding = "probabilistic"
+    spare: int = 0
     by_digits: bool = False
     alone: int = 0
 
     @property
     def widths(self) -> Mapping[torch.dtype, int]:
-        """How many bits of a word have a meaning."""
+        """How many bits of a word are looked at."""
         bits = self.ring.compared_bits
         table, digits = (1 << self.ring.digit_bits, self.ring.digits) if self.by_digits else (0, 1)
         return {
-            torch.int64: self.ring.word_bits,
+            torch.int64: self.ring.word_bits + self.spare,
             torch.int32: bits,
             torch.int16: max(self.drop, table),
             torch.uint8: digits,
@@ -269,6 +271,7 @@ def reconstructed(model: Model, setting: Setting, play: Played) -> tuple[Tensor,
         return first & (1 << setting.ring.word_bits) - 1, setting.ring.word_bits
     exclusive, dtype = isinstance(first, Bits), first.parts[0].dtype
     width = 1 if exclusive and dtype == torch.uint8 else setting.widths[dtype]
+    width -= 0 if exclusive else setting.spare
     mask = (1 << width) - 1
     components: dict[int, Tensor] = {}
     for party in holders:

@@ -21,7 +21,8 @@ def test_network_a_costs_what_is_documented() -> None:
     found = tried(plan(network_a((1, 28, 28), 10), 1, 28, 28, batch=128), SystemRandomness())
     assert 12.8e6 < sum(found.sent_bytes.values()) < 13e6
     assert found.rounds <= 98
-    assert max(found.sent_bytes.values()) < 1.05 * min(found.sent_bytes.values())
+    # All send alike, but of short vectors, which are not shared out.
+    assert max(found.sent_bytes.values()) < 1.1 * min(found.sent_bytes.values())
     assert 0 < found.cpu_seconds < 20
 
 

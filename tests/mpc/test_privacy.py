@@ -134,7 +134,10 @@ BY_TABLES = {
 }
 
 SETTINGS: Mapping[str, Mapping[str, Setting]] = {
-    "rep3": {**BASIC, "sum of 4 bits": Setting(summed, ("word",), FOUR)},
+    "rep3": {
+        **{what: replace(setting, spare=1) for what, setting in BASIC.items()},
+        "sum of 4 bits": Setting(summed, ("word",), FOUR),
+    },
     "rep4": BASIC,
     "dealer": {**BASIC, **BY_TABLES},
 }
@@ -171,8 +174,8 @@ def depends(model: Model, setting: Setting, views: Tensor, party: int) -> bool:
     told = torch.zeros(len(views), dtype=torch.int64)
     receivers = {opened: range(model.holders), opened_to_one: [setting.alone]}.get(setting.program, [])
     if party in receivers:
-        bits, secrets = setting.ring.word_bits, torch.arange(len(views))
-        told = (secrets * 3 + (secrets >> bits)) % (1 << bits)
+        bits, secrets = setting.width("integer"), torch.arange(len(views))
+        told = (secrets * 3 + (secrets >> bits)) % (1 << setting.ring.word_bits)
     groups = [views[told == value] for value in range(int(told.max()) + 1)]
     return any(not torch.equal(group, group[:1].expand_as(group)) for group in groups)
 
@@ -309,8 +312,8 @@ ROUNDED: dict[str, tuple[Setting, Callable[[Tensor], Tensor]]] = {
 )
 def test_a_quotient_is_its_floor_or_ceiling_and_on_average_exact(name: str, what: str, alone: int) -> None:
     model, (setting, value) = MODELS[name], ROUNDED[what]
-    setting = replace(setting, alone=alone)
-    play = played(model, setting, Coins(16, 4))
+    setting = replace(setting, alone=alone, spare=SETTINGS[name]["half"].spare)
+    play = played(model, setting, Coins(20))
     found = setting.ring.signed(reconstructed(model, setting, play)[0])
     for secret in range(1 << setting.secret_bits):
         exact = int(value(setting.ring.signed(torch.tensor(secret))))

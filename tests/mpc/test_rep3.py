@@ -34,10 +34,44 @@ def test_matrices_are_multiplied_as_in_the_clear() -> None:
         return await engine.product(torch.matmul, a, b)
 
     found, traffic = replicated(opened(operation, one, two))
-    torch.testing.assert_close(found, one @ two, rtol=0, atol=0)
+    # Secrets are modulo 2^63.
+    torch.testing.assert_close(found << 1, one @ two << 1, rtol=0, atol=0)
     inputs, outputs = 8 * (one.numel() + two.numel()), 24 * 12 * 7
     # One word a party and entry of the result, whatever the inner length.
     assert sum(traffic.sent_bytes.values()) == inputs + outputs + 24 * 12 * 7
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    one=st.integers(-(2**31), 2**31 - 1),
+    two=st.integers(-(2**30) + 1, 2**30 - 1),
+    drop=st.sampled_from([1, 15, 16, 17, 31, 32]),
+    data=st.data(),
+)
+def test_a_product_is_rounded_once_with_what_is_added(
+    one: int, two: int, drop: int, data: st.DataObject
+) -> None:
+    """What is added takes the sum to any value that can be rounded."""
+    total = data.draw(st.integers(1 - TRUNCATED_LIMIT, TRUNCATED_LIMIT - 1))
+
+    async def operation(engine: Engine, a: Secret, b: Secret, c: Secret) -> Secret:
+        return await engine.scaled_product(multiply, a, b, drop, plus=c)
+
+    inputs = (torch.full((40,), value) for value in (one, two, total - one * two))
+    found, _ = replicated(opened(operation, *inputs))
+    low = total >> drop
+    assert set(found.tolist()) <= {low, low + (total % (1 << drop) > 0)}
+
+
+def test_matrices_that_are_mapped_are_multiplied_and_rounded_once() -> None:
+    one, two = compared(35 * 12, 1).reshape(35, 12) >> 8, compared(7 * 35, 2).reshape(7, 35) >> 8
+    exact = one.t() @ two.t()
+
+    async def operation(engine: Engine, a: Secret, b: Secret) -> Secret:
+        return await engine.scaled_product(torch.matmul, a.map(torch.t), b.map(torch.t), 16)
+
+    found, _ = replicated(opened(operation, one, two))
+    assert int(((found << 16) - exact).abs().max()) < 1 << 16
 
 
 def test_one_party_alone_learns_what_is_opened_to_it() -> None:

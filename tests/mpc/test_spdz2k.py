@@ -13,7 +13,7 @@ from scipy import stats
 from torch import Tensor
 
 from mdl.errors import CheatingDetected
-from mdl.mpc.engine import Engine, Rounding, multiply
+from mdl.mpc.engine import TRUNCATED_LIMIT, Engine, Rounding, multiply
 from mdl.mpc.keystream import Keystream
 from mdl.mpc.residues import RING_104
 from mdl.mpc.rounds import Traffic, play, together
@@ -79,7 +79,9 @@ def test_ten_multiply_as_one_does() -> None:
 
 @pytest.mark.parametrize("drop", [1, 16, 17, 32])
 def test_a_quotient_is_off_by_less_than_one_at_any_magnitude(drop: int) -> None:
-    values = torch.tensor([0, 1, -1, 2**47, -(2**47) + 1, 2**62 - 1, 1 - 2**62, 2**31, -(2**32) - 7])
+    values = torch.tensor(
+        [0, 1, -1, 2**47, -(2**47) + 1, TRUNCATED_LIMIT - 1, 1 - TRUNCATED_LIMIT, 2**31, -(2**32) - 7]
+    )
 
     async def operation(engine: Engine, secret: Secret) -> Secret:
         return await engine.truncate(secret, drop)

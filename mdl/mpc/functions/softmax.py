@@ -1,15 +1,16 @@
 """Softmax, and the largest of several numbers."""
 
 from dataclasses import dataclass
-from itertools import combinations
+from functools import cache
 
 import torch
+from torch import Tensor
 
 from mdl.mpc.engine import Engine
 from mdl.mpc.functions.powers import exponentials
 from mdl.mpc.functions.quotients import quotients
 from mdl.mpc.functions.words import conjunction
-from mdl.mpc.secret import Bits, Secret, stacked_bits
+from mdl.mpc.secret import Bits, Secret
 
 
 async def largest(engine: Engine, rows: Secret) -> tuple[Secret, Bits]:
@@ -24,16 +25,25 @@ async def largest(engine: Engine, rows: Secret) -> tuple[Secret, Bits]:
     Returns:
         The largest, shape (n,), and where it is, one bit of each row, shape (n, c).
     """
-    count = rows.shape[1]
-    pairs = list(combinations(range(count), 2))
-    first, second = (torch.tensor(side) for side in zip(*pairs, strict=True))
-    smaller = await engine.negative(rows[:, first] - rows[:, second])
-    wins: list[list[Bits]] = [[] for _ in range(count)]
-    for index, (one, other) in enumerate(pairs):
-        wins[one].append(smaller[:, index] ^ 1)
-        wins[other].append(smaller[:, index])
-    where = await conjunction(engine, [stacked_bits(row, 1) for row in zip(*wins, strict=True)])
+    columns = rows.map(torch.t)
+    first, second = torch.combinations(torch.arange(rows.shape[1])).unbind(1)
+    smaller = await engine.negative(columns[first] - columns[second])
+    pair, turned = _contests(rows.shape[1])
+    where = (await conjunction(engine, smaller[pair] ^ turned)).map(torch.t)
     return (await engine.select(where, rows)).sum(1), where
+
+
+@cache
+def _contests(count: int) -> tuple[Tensor, Tensor]:
+    """Give for each of so many numbers the pairs that it is in, and whether it is the first of the two.
+
+    Returns:
+        Shapes (count - 1, count) and (count - 1, count, 1); the latter uint8.
+    """
+    pairs = torch.combinations(torch.arange(count))
+    of_each = [(pairs == number).any(1).nonzero().flatten() for number in range(count)]
+    places = torch.stack(of_each, 1)
+    return places, (pairs[places, 0] == torch.arange(count)).to(torch.uint8).unsqueeze(2)
 
 
 @dataclass(frozen=True)

@@ -1,22 +1,19 @@
 """What is told of a number by its binary digits."""
 
-from collections.abc import Sequence
-
 from mdl.mpc.engine import COMPARED_BITS, Engine
-from mdl.mpc.secret import Bits, Secret, stacked_bits
+from mdl.mpc.secret import Bits, Secret, joined_bits, stacked_bits
 
 _NOT = -1
 """What turns over all digits of a word."""
 
 
-async def conjunction(engine: Engine, bits: Sequence[Bits]) -> Bits:
-    """Give the and of several words, in a tree."""
-    left = list(bits)
-    while len(left) > 1:
-        half = len(left) // 2
-        both = await engine.conjunction(stacked_bits(left[:half]), stacked_bits(left[half : 2 * half]))
-        left = [both[index] for index in range(half)] + left[2 * half :]
-    return left[0]
+async def conjunction(engine: Engine, bits: Bits) -> Bits:
+    """Give the and of several words, which are along the first axis, in a tree."""
+    while (count := bits.shape[0]) > 1:
+        half = count // 2
+        both = await engine.conjunction(bits[:half], bits[half : 2 * half])
+        bits = joined_bits([both, bits[2 * half :]]) if count % 2 else both
+    return bits[0]
 
 
 async def magnitudes(engine: Engine, secret: Secret, step: int) -> Secret:

@@ -27,7 +27,7 @@ class Dropout(Unweighted):
         if not training:
             return x
         coins = await engine.random_bits(torch.Size([self._coins, *x.shape]))
-        self._kept = await conjunction(engine, [coins[index] for index in range(self._coins)]) ^ 1
+        self._kept = await conjunction(engine, coins) ^ 1
         return await self._selected(engine, x)
 
     async def backward(self, engine: Engine, gradient: Secret) -> Secret:

@@ -27,7 +27,7 @@ class BatchNorm:
     """Numbers of each channel less their mean, over the root of their variance; then scaled and shifted.
 
     Means and variances are the batch's in training, running averages in scoring. Variances are below 2^11,
-    and what is added up for one below 2^30.
+    and what is added up for one below 2^29.
 
     Args:
         parameters: `weight` and `bias`, each of shape (channels,).

@@ -36,9 +36,10 @@ class MaxPool(Unweighted):
             half = len(left) // 2
             pairs = stacked(left[: 2 * half])
             one, other = pairs[0::2], pairs[1::2]
-            ahead = await engine.negative(one - other) ^ 1
+            by = one - other
+            ahead = await engine.negative(by) ^ 1
             self._outcomes.append(ahead)
-            won = other + await engine.select(ahead, one - other)
+            won = other + await engine.select(ahead, by)
             left = [*(won[index] for index in range(half)), *left[2 * half :]]
         return left[0]
 

@@ -1,4 +1,13 @@
-"""The engine of three parties with replicated shares: whole vectors, by thirds to the roles."""
+"""The engine of three parties with replicated shares: whole vectors, by thirds to the roles.
+
+Secrets are modulo 2^63, in words of 64 bits whose topmost one has no meaning. So a product can be computed
+twice as large, and for that each party need but multiply once: with x = x_0 + x_1 + x_2 and y likewise,
+
+    2 x y = (2 x_0 + x_1) (2 y_0 + y_1) + (x_1 + 2 x_2) (y_1 + 2 y_2) - 2 (x_2 - x_0) (y_2 - y_0).
+
+Divided by twice as much it is what was asked for. (For x y itself, modulo a power of two, no three products
+will do.) That is ours; Araki et al., CCS 2016, multiply twice.
+"""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
@@ -11,13 +20,28 @@ from mdl.mpc.engine import Bilinear, Rounding, summed
 from mdl.mpc.keystream import Keystream
 from mdl.mpc.rep3 import steps
 from mdl.mpc.rep3.seats import Pair, Seat, seats_of, thirds
-from mdl.mpc.ring import RING_64, Ring
+from mdl.mpc.ring import RING_63, Ring, shaped
 from mdl.mpc.rounds import Exchange, Protocol, Wanted, together
-from mdl.mpc.secret import Bits, Secret
+from mdl.mpc.secret import Bits, Mix, Secret
 from mdl.party import PartyId
 
 _UNITS: tuple[tuple[int, int], ...] = ((1, 0), (0, 0), (0, 1))
 """By party, where a public number goes: it is component 0, which parties 0 and 2 hold."""
+
+
+def _mix_of_0(first: Tensor, second: Tensor) -> Tensor:
+    return torch.add(second, first, alpha=2)
+
+
+def _mix_of_1(first: Tensor, second: Tensor) -> Tensor:
+    return torch.add(first, second, alpha=2)
+
+
+_MIXES: tuple[Mix, Mix, Mix] = (_mix_of_0, _mix_of_1, torch.sub)
+"""By party, what it multiplies of a factor."""
+
+_WEIGHTS: tuple[int, int, int] = (1, 1, -2)
+"""By party, what of its product is a summand of twice the result."""
 
 
 class Rep3:
@@ -41,13 +65,13 @@ class Rep3:
         following: bytes,
         common: bytes,
         rounding: Rounding = "probabilistic",
-        ring: Ring = RING_64,
+        ring: Ring = RING_63,
     ) -> None:
         self.party = party
         self._before, self._after = (party + 2) % 3, (party + 1) % 3
         self._mine, self._next, self._common = Keystream(mine), Keystream(following), Keystream(common)
         self._seats = seats_of(party, self._mine, self._next, ring)
-        self._units = _UNITS[party]
+        self._units, self._mix, self._weight = _UNITS[party], _MIXES[party], _WEIGHTS[party]
         self._rounding, self._ring = rounding, ring
 
     # -------------------------------------------------------------------------------------- in and out
@@ -83,7 +107,8 @@ class Rep3:
         """See `Engine`."""
         mine, following = secret.parts
         # The component that the party after lacks is this party's own.
-        (lacking,) = await Exchange([(self._after, mine)], [Wanted(self._before, mine.shape, mine.dtype)])
+        sent = self._ring.reduced(mine)
+        (lacking,) = await Exchange([(self._after, sent)], [Wanted(self._before, mine.shape, mine.dtype)])
         return self._ring.signed(mine + following + lacking)
 
     async def open_to(self, receiver: PartyId, secret: Secret) -> Tensor | None:
@@ -92,7 +117,7 @@ class Rep3:
         if self.party == receiver:
             (lacking,) = await Exchange((), [Wanted(self._before, mine.shape, mine.dtype)])
             return self._ring.signed(mine + following + lacking)
-        await Exchange([(receiver, mine)] if self._after == receiver else [])
+        await Exchange([(receiver, self._ring.reduced(mine))] if self._after == receiver else [])
         return None
 
     async def random_bits(self, shape: torch.Size) -> Bits:
@@ -106,7 +131,12 @@ class Rep3:
         self, bilinear: Bilinear, one: Secret, two: Secret, *, plus: Secret | None = None
     ) -> Secret:
         """See `Engine`."""
-        own = self._multiplied(bilinear, one, two, plus)
+        (x, after_x), (y, after_y) = one.parts, two.parts
+        own = summed(bilinear, (x, y + after_y), (after_x, y))
+        own += self._mine.draw(own.shape)
+        own -= self._next.draw(own.shape)
+        if plus is not None:
+            own += plus.parts[0]
         (others,) = await Exchange([(self._before, own)], [Wanted(self._after, own.shape, own.dtype)])
         return Secret((own, others), self._units)
 
@@ -116,20 +146,17 @@ class Rep3:
         """See `Engine`."""
         if self._rounding == "nearest":
             return await self.truncate(await self.product(bilinear, one, two, plus=plus), drop)
-        own = self._multiplied(bilinear, one, two, plus)
+        found = bilinear(one.mixed(self._mix), two.mixed(self._mix))
+        twice = (
+            self._mine.draw(found.shape).sub_(self._next.draw(found.shape)).add_(found, alpha=self._weight)
+        )
+        if plus is not None:
+            twice.add_(plus.parts[0], alpha=2)
 
         async def third(seat: Seat, part: Tensor) -> Pair:
             return await steps.truncated(seat, part, drop, additive=True)
 
-        return self._secret(await self._by_thirds(third, own))
-
-    def _multiplied(self, bilinear: Bilinear, one: Secret, two: Secret, plus: Secret | None) -> Tensor:
-        """Give this party's summand of a product: random, but for their sum."""
-        (x, after_x), (y, after_y) = one.parts, two.parts
-        own = summed(bilinear, (x, y + after_y), (after_x, y))
-        own += self._mine.draw(own.shape)
-        own -= self._next.draw(own.shape)
-        return own if plus is None else own + plus.parts[0]
+        return self._secret(await self._by_thirds(third, twice))
 
     async def truncate(self, secret: Secret, drop: int) -> Secret:
         """See `Engine`."""
@@ -137,11 +164,12 @@ class Rep3:
             return await self._truncated_to_the_nearest(secret, drop)
 
         async def third(seat: Seat, mine: Tensor, following: Tensor) -> Pair:
-            part = steps.known(seat, (mine, following))
             # Rounding is unbiased if b is uniform, which it need not be: of a fresh input it is zero.
-            moved = self._common.draw(part.shape)
-            part = part + moved if seat.role == "alone" else part - moved
-            return await steps.truncated(seat, part, drop)
+            moved = self._common.draw(mine.shape)
+            if seat.role == "alone":
+                moved.neg_()
+            twice = moved.add_(steps.known(seat, (mine, following)), alpha=2)
+            return await steps.truncated(seat, twice, drop)
 
         return self._secret(await self._by_thirds(third, *secret.parts))
 
@@ -157,10 +185,10 @@ class Rep3:
 
         async def third(seat: Seat, *parts: Tensor) -> Pair:
             part, carry = steps.known(seat, (parts[0], parts[1])), (parts[2], parts[3])
-            return await steps.truncated(seat, part, drop, carry=await steps.counted(seat, carry))
+            return await steps.truncated(seat, part << 1, drop, carry=await steps.counted(seat, carry))
 
         planes = await self._by_thirds(generated, *secret.parts)
-        carry = await adders.carried(planes[:2], planes[2:], self._and, bits)
+        carry = await adders.carried(*_stacked(planes), self._and, bits)
         return self._secret(await self._by_thirds(third, *secret.parts, *carry))
 
     # -------------------------------------------------------------------------------------- bits
@@ -176,8 +204,7 @@ class Rep3:
             g, p = await steps.generated(seat, adders.ordered(turned, bits))
             return *g, *p
 
-        planes = await self._by_thirds(third, *secret.parts)
-        g, p = planes[:2], planes[2:]
+        g, p = _stacked(await self._by_thirds(third, *secret.parts))
         carry = await adders.carried(g & -2, p, self._and, bits)
         return self._bits(carry.bitwise_xor_((p & 1).to(torch.uint8)))
 
@@ -189,8 +216,8 @@ class Rep3:
             g, p = await steps.generated(seat, word)
             return *g, *p
 
-        planes = await self._by_thirds(third, *secret.parts)
-        return self._bits(await adders.summed(planes[:2], planes[2:], self._and, self._ring.compared_bits))
+        g, p = _stacked(await self._by_thirds(third, *secret.parts))
+        return self._bits(await adders.summed(g, p, self._and, self._ring.compared_bits))
 
     async def conjunction(self, one: Bits, two: Bits) -> Bits:
         """See `Engine`."""
@@ -228,30 +255,35 @@ class Rep3:
 
     # -------------------------------------------------------------------------------------- roles
 
-    async def _by_thirds(self, step: Callable[..., Protocol[tuple[Tensor, ...]]], *tensors: Tensor) -> Tensor:
-        """Run a step over the thirds of vectors at once, each with another party alone.
-
-        Returns:
-            What it gives, along a new first axis.
-        """
+    async def _by_thirds(
+        self, step: Callable[..., Protocol[tuple[Tensor, ...]]], *tensors: Tensor
+    ) -> tuple[Tensor, ...]:
+        """Run a step over the thirds of vectors at once, each with another party alone: all results."""
+        shape = tensors[0].shape
         flat = [tensor.reshape(-1) for tensor in tensors]
         cuts = thirds(flat[0].numel())
+        if len(cuts) == 1:
+            return tuple(shaped(part, shape) for part in await step(self._seats[0], *flat))
         parts = [
             step(seat, *(each[cut] for each in flat)) for seat, cut in zip(self._seats, cuts, strict=False)
         ]
-        found = [await parts[0]] if len(parts) == 1 else await together(*parts)
-        joined = torch.cat([piece for pieces in zip(*found, strict=True) for piece in pieces])
-        return joined.view(len(found[0]), *tensors[0].shape)
+        found = await together(*parts)
+        return tuple(shaped(torch.cat(pieces), shape) for pieces in zip(*found, strict=True))
 
-    def _secret(self, parts: Tensor) -> Secret:
-        return Secret(parts.unbind(), self._units)
+    def _secret(self, parts: tuple[Tensor, ...]) -> Secret:
+        return Secret(parts, self._units)
 
     def _bits(self, parts: Tensor) -> Bits:
         return Bits(parts.unbind(), self._units)
 
 
+def _stacked(planes: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """Give the components of g and those of p, each along a first axis."""
+    return torch.stack(tuple(planes[:2])), torch.stack(tuple(planes[2:]))
+
+
 def dealt(
-    keys: Sequence[bytes], common: bytes, rounding: Rounding = "probabilistic", ring: Ring = RING_64
+    keys: Sequence[bytes], common: bytes, rounding: Rounding = "probabilistic", ring: Ring = RING_63
 ) -> tuple[Rep3, Rep3, Rep3]:
     """Give all three parties' engines, from the components' keys and the common one."""
     one, two, three = (

@@ -149,7 +149,7 @@ def thirds(size: int) -> Sequence[slice]:
     return (slice(0, third), slice(third, 2 * third), slice(2 * third, size))
 
 
-SHORT = 3072
+SHORT = 20_000
 """Entries below which it does not pay to share the work out."""
 
 

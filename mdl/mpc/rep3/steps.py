@@ -26,49 +26,51 @@ def known(seat: Seat, held: Pair) -> Tensor:
 
 
 async def truncated(
-    seat: Seat, part: Tensor, drop: int, *, additive: bool = False, carry: Pair | None = None
+    seat: Seat, twice: Tensor, drop: int, *, additive: bool = False, carry: Pair | None = None
 ) -> Pair:
-    """Divide x by 2^drop, |x| < 2^62; up or down at random, or to the nearest.
+    """Divide x by 2^drop, |x| < 2^61; up or down at random, or to the nearest.
 
-    A = a + 2^62 - 1 and b, read as signed numbers, are shifted each. If A + b, which is in [0, 2^63), has
-    wrapped, then both A and b have their topmost bit set, or one of them; the shifts' sum is off by 2^(64 -
-    drop) in the first case, and right, modulo 2^64 and a constant, in the others. So the product of the two
-    bits corrects it, and it never fails. The carry from the bits that are dropped is not looked at: it is
-    replaced by 1, so that the quotient is off by less than one, and right on average over b.
+    What comes in is 2 x = a + b modulo 2^64, where a and b are both even or both odd. So with a' and b'
+    their halves, a rounded up and b down, x = a' + b' modulo 2^63. A = a' + 2^61 - 1 and b', read as signed
+    numbers, are shifted each. If A + b', which is in [0, 2^62), has wrapped, then both A and b' have their
+    topmost bit set, or one of them; the shifts' sum is off by 2^(63 - drop) in the first case, and right,
+    modulo 2^63 and a constant, in the others. So the product of the two bits corrects it, and it never
+    fails. The carry from the bits that are dropped is not looked at: it is replaced by 1, so that the
+    quotient is off by less than one, and right on average over b'.
 
-    Where the carry is given, a + 2^62 takes the place of A. What is shifted is A + 2^(drop - 1), not reduced
-    modulo 2^64: the half that is to be added for the nearest quotient.
+    Where the carry is given, a' + 2^61 takes the place of A. What is shifted is A + 2^(drop - 1), not reduced
+    modulo 2^63: the half that is to be added for the nearest quotient.
 
     Args:
         seat: the party's.
-        part: what it knows, a or b; if `additive`, its own of three summands.
+        twice: what it knows of 2 x, a or b; if `additive`, its own of three summands.
         drop: in [1, 32].
         additive: whether b is still the sum of what each of the pair has.
-        carry: from the dropped bits of a + 2^(drop - 1) and b, shared as an integer.
+        carry: from the dropped bits of a' + 2^(drop - 1) and b', shared as an integer.
 
     Returns:
         The quotient, shared: two rounds.
     """
     word = torch.int16 if drop <= 16 else torch.int32
-    ring = seat.ring
+    ring, doubled = seat.ring, seat.ring.doubled
     limit = ring.truncated_limit
     if seat.role == "alone":
-        shifted = ring.signed(part + (limit - (carry is None)))
+        shifted = doubled.signed(twice + (2 * (limit - (carry is None)) + 1))
         topmost = shifted.signbit().to(word)
         if carry is None:
-            quotient = (shifted >> drop).add_(1 - (limit >> drop))
+            quotient = (shifted >> drop + 1).add_(1 - (limit >> drop))
         else:
-            half = (shifted >> drop - 1).bitwise_and_(1)
-            quotient = (shifted >> drop).add_(half).sub_(limit >> drop)
+            half = (shifted >> drop).bitwise_and_(1)
+            quotient = (shifted >> drop + 1).add_(half).sub_(limit >> drop)
         (of_quotient, _), _ = await seat.told(quotient, topmost)
         corrections = await seat.crossed(topmost)
     else:
         (of_quotient, of_topmost), others = await seat.told(
-            part, torch.empty(part.shape, dtype=word), swap=part if additive else None
+            twice, torch.empty(twice.shape, dtype=word), swap=twice if additive else None
         )
-        both = ring.signed(part if others is None else part + others)
+        both = doubled.signed(twice if others is None else twice + others)
         corrections = await seat.crossed(of_topmost[0] * both.signbit())
-        quotient = both >> drop
+        quotient = both >> drop + 1
     places = ring.word_bits - drop
     one, two = (
         correction.to(torch.int64).bitwise_left_shift_(places).add_(component)

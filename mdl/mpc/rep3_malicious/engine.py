@@ -146,7 +146,7 @@ class Rep3Malicious:
     async def truncate(self, secret: Secret, drop: int) -> Secret:
         """See `Engine`: both roundings are exact, of x and a half, or of x and a fraction tossed by all.
 
-        Components of x + 2^62 are shifted each. Of their sum what the lowest digits carry is lacking, and
+        Components of x + 2^61 are shifted each. Of their sum what the lowest digits carry is lacking, and
         what was lost where it overflows is too much.
         """
         await self._check_if_due()
