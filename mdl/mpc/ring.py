@@ -52,7 +52,7 @@ class Ring:
 
 
 def shaped(vector: Tensor, shape: torch.Size) -> Tensor:
-    """View a vector in a shape. (torch reads several numbers faster than one `Size`.)"""
+    """View a vector in a shape: by its numbers, which torch reads faster than a `Size`."""
     match len(shape):
         case 1:
             return vector
