@@ -1,6 +1,7 @@
 """The ring that secrets live in; narrow in tests, where all its randomness can be enumerated."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Final
 
 import torch
@@ -29,7 +30,7 @@ class Ring:
         """Of a word that is compared; a power of two."""
         return self.compared_bits // self.digit_bits
 
-    @property
+    @cached_property
     def doubled(self) -> "Ring":
         """The one that twice a secret is in: of one more bit."""
         return replace(self, word_bits=self.word_bits + 1)
