@@ -29,6 +29,8 @@ INNER_LIMIT: Final = 1 << 17
 class Residues(Protocol):
     """Integers modulo a number, as limbs. Operations start from limbs that are `carried`, and so end."""
 
+    def __hash__(self) -> int: ...
+
     @property
     def modulus(self) -> int:
         """The number."""

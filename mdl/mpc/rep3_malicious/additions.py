@@ -9,13 +9,10 @@ import torch
 from torch import Tensor
 
 from mdl.mpc import adders
-from mdl.mpc.engine import COMPARED_BITS
 from mdl.mpc.rep3_malicious.conjunctions import Conjunctions
 from mdl.mpc.rep3_malicious.member import Member, Pair
+from mdl.mpc.ring import Ring
 from mdl.mpc.rounds import together
-
-_TOP_BITS: tuple[int, int] = (61, 7)
-"""Where the three topmost bits of a number begin, and all of them."""
 
 
 class Additions:
@@ -24,10 +21,11 @@ class Additions:
     Args:
         member: the party.
         conjunctions: what it computes them by.
+        ring: of the numbers.
     """
 
-    def __init__(self, member: Member, conjunctions: Conjunctions) -> None:
-        self._member, self._conjunctions = member, conjunctions
+    def __init__(self, member: Member, conjunctions: Conjunctions, ring: Ring) -> None:
+        self._member, self._conjunctions, self._ring = member, conjunctions, ring
 
     async def conjunction(self, one: Tensor, two: Tensor) -> Tensor:
         """Give the bitwise and, with components along a first axis."""
@@ -41,19 +39,17 @@ class Additions:
         """
         twice = await self._majority(words) << 1
         # The topmost digit goes to the place of the lowest.
-        one, two = (
-            adders.ordered(each >> COMPARED_BITS - 1 & 1 ^ each << 1, COMPARED_BITS)
-            for each in (words, twice)
-        )
+        bits = self._ring.compared_bits
+        one, two = (adders.ordered(each >> bits - 1 & 1 ^ each << 1, bits) for each in (words, twice))
         g, p = await self.conjunction(one, two), one ^ two
-        carry = await adders.carried(g & -2, p, self.conjunction, COMPARED_BITS)
+        carry = await adders.carried(g & -2, p, self.conjunction, bits)
         return carry ^ (p & 1).to(torch.uint8)
 
     async def summed(self, words: Tensor) -> Tensor:
         """Give all bits of the sum of three words, int32: 7 rounds."""
         twice = await self._majority(words) << 1
         g = await self.conjunction(words, twice)
-        return await adders.summed(g, words ^ twice, self.conjunction, COMPARED_BITS)
+        return await adders.summed(g, words ^ twice, self.conjunction, self._ring.compared_bits)
 
     async def overflows(self, numbers: Tensor, drop: int) -> Tensor:
         """Tell how often the sum of three numbers overflows, at 2^drop and at 2^64.
@@ -71,7 +67,9 @@ class Additions:
 
     async def _low(self, numbers: Tensor, drop: int) -> tuple[Tensor, Tensor]:
         """Carry from the lowest digits, moved to the upper end of a word."""
-        bits, word = (16, torch.int16) if drop <= 16 else (32, torch.int32)
+        bits, word = self._ring.compared_bits, torch.int32
+        if drop <= bits // 2:
+            bits, word = bits // 2, torch.int16
         words = (numbers << bits - drop).to(word)
         majority = await self._majority(words)
         one, two = (adders.ordered(each, bits) for each in (words, majority << 1))
@@ -87,8 +85,7 @@ class Additions:
         without carries and k the majority, that is ((s >> 1) + k + 1) >> 2: the third bit of k, and the carry
         out of the two below it, where 1 is carried in.
         """
-        place, mask = _TOP_BITS
-        words = (numbers >> place & mask).to(torch.uint8)
+        words = (numbers >> self._ring.word_bits - 3 & 7).to(torch.uint8)
         majority = await self._majority(words)
         half = words >> 1
         g, p = await self.conjunction(half, majority & 3), half ^ majority & 3

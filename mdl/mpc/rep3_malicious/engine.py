@@ -6,12 +6,13 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from mdl.mpc.engine import TRUNCATED_LIMIT, WORD_BITS, Bilinear, Rounding, multiply
+from mdl.mpc.engine import Bilinear, Rounding, multiply
 from mdl.mpc.keystream import Keystream
 from mdl.mpc.rep3_malicious.additions import Additions
 from mdl.mpc.rep3_malicious.conjunctions import UNITS, Conjunctions
 from mdl.mpc.rep3_malicious.member import HOLDERS, Member, Pair
 from mdl.mpc.rep3_malicious.products import Factor, Products
+from mdl.mpc.ring import RING_64, Ring
 from mdl.mpc.rounds import Exchange, Wanted, together
 from mdl.mpc.secret import Bits, Secret
 from mdl.mpc.transcripts import hash_of, wanted_hash
@@ -30,6 +31,7 @@ class Rep3Malicious:
         rounding: of quotients.
         units: see `Conjunctions`.
         remembered_bytes: products are verified once so much is remembered of them.
+        ring: of the secrets.
     """
 
     holders: Final = HOLDERS
@@ -42,12 +44,13 @@ class Rep3Malicious:
         *,
         units: int = UNITS,
         remembered_bytes: int = REMEMBERED_BYTES,
+        ring: Ring = RING_64,
     ) -> None:
         self.party = member.party
         self._member, self._common, self._rounding = member, common, rounding
         self._products, self._conjunctions = Products(member), Conjunctions(member, units)
-        self._additions = Additions(member, self._conjunctions)
-        self._limit = remembered_bytes
+        self._additions = Additions(member, self._conjunctions, ring)
+        self._limit, self._ring = remembered_bytes, ring
         self._checking = False
 
     # -------------------------------------------------------------------------------------- in and out
@@ -155,15 +158,15 @@ class Rep3Malicious:
             if self._rounding == "nearest"
             else self._common.draw(secret.shape) & (1 << drop) - 1
         )
-        numbers = torch.stack((secret + added + TRUNCATED_LIMIT).parts)
+        numbers = torch.stack((secret + added + self._ring.truncated_limit).parts)
         overflows = self._bits((await self._additions.overflows(numbers, drop)).unbind())
         counts = await self.integers(overflows)
-        shifted = numbers >> drop & (1 << WORD_BITS - drop) - 1
+        shifted = numbers >> drop & (1 << self._ring.word_bits - drop) - 1
         return (
             self._secret(shifted.unbind())
             + (counts[0] + counts[1])
-            - (counts[2] + counts[3] << WORD_BITS - drop)
-            - (TRUNCATED_LIMIT >> drop)
+            - (counts[2] + counts[3] << self._ring.word_bits - drop)
+            - (self._ring.truncated_limit >> drop)
         )
 
     # -------------------------------------------------------------------------------------- bits
@@ -228,6 +231,7 @@ def dealt(
     *,
     units: int = UNITS,
     remembered_bytes: int = REMEMBERED_BYTES,
+    ring: Ring = RING_64,
 ) -> tuple[Rep3Malicious, Rep3Malicious, Rep3Malicious]:
     """Give all three parties' engines, from the components' keys and the common one."""
     one, two, three = (
@@ -237,6 +241,7 @@ def dealt(
             rounding,
             units=units,
             remembered_bytes=remembered_bytes,
+            ring=ring,
         )
         for party in range(HOLDERS)
     )

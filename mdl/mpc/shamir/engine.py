@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 
 from mdl.mpc import wide
-from mdl.mpc.engine import COMPARED_BITS, TRUNCATED_LIMIT, Bilinear, Rounding, multiply
-from mdl.mpc.residues import FIELD_89
+from mdl.mpc.engine import Bilinear, Rounding, multiply
+from mdl.mpc.residues import FIELD_89, Residues
+from mdl.mpc.ring import RING_64, Ring
 from mdl.mpc.rounds import Exchange, together
 from mdl.mpc.secret import Bits, Secret, of_wide, stacked, wide_parts
 from mdl.mpc.shamir.circle import Circle, Streams
@@ -37,28 +38,39 @@ class Shamir:
         holders: how many there are, 3 to 15.
         streams: its keystreams.
         rounding: of quotients.
+        residues: modulo a prime, in which integers are shared.
+        ring: of integers, as they are opened.
     """
 
     def __init__(
-        self, party: PartyId, holders: int, streams: Streams, rounding: Rounding = "probabilistic"
+        self,
+        party: PartyId,
+        holders: int,
+        streams: Streams,
+        rounding: Rounding = "probabilistic",
+        *,
+        residues: Residues = FIELD_89,
+        ring: Ring = RING_64,
     ) -> None:
         self.party, self.holders, self._rounding = party, holders, rounding
+        self._residues, self._ring = residues, ring
         circle = Circle(party, holders)
         self._field = Binary(holders.bit_length())
-        self._prime, self._binary = Sharing(circle, Prime(), streams), Sharing(circle, self._field, streams)
-        self._maker = Maker(circle, self._prime, self._binary, streams.own)
+        self._prime = Sharing(circle, Prime(residues), streams)
+        self._binary = Sharing(circle, self._field, streams)
+        self._maker = Maker(circle, self._prime, self._binary, streams.own, residues, ring)
         self._bit_units = (1, *(0 for _ in range(1, self._field.degree)))
 
     # -------------------------------------------------------------------------------------- in and out
 
     def public(self, values: Tensor) -> Secret:
         """See `Engine`: a constant polynomial."""
-        return of_wide([Wide.of(values, FIELD_89)], _UNITS)
+        return of_wide([Wide.of(values, self._residues)], _UNITS)
 
     async def share(self, owner: PartyId, values: Tensor | None, shape: torch.Size) -> Secret:
         """See `Engine`."""
         given = torch.zeros(0, dtype=torch.int64) if values is None else values.reshape(-1)
-        hand = self._prime.hand([owner], Wide.of(given, FIELD_89), shape.numel())
+        hand = self._prime.hand([owner], Wide.of(given, self._residues), shape.numel())
         (share,) = hand.shares(await Exchange(hand.sends, hand.wants))
         return _secret(share, shape)
 
@@ -109,21 +121,21 @@ class Shamir:
         its digits and the sum of theirs, which is uniform, carry.
         """
         nearest = self._rounding == "nearest"
-        x = _flat(secret) + (TRUNCATED_LIMIT + (1 << drop - 1 if nearest else 0))
+        x = _flat(secret) + (self._ring.truncated_limit + (1 << drop - 1 if nearest else 0))
         mask = await self._maker.mask(x.shape[0], drop, divided=True)
-        summing = compressed(mask.words, self._and)
+        summing = compressed(mask.words, self._and, self._ring.compared_bits)
         opened, summed = await together(self._prime.opened(x + mask.whole), summing)
         total: Sum = summed
         low, high = opened.words()
         if nearest:
             rest = (1 << drop) - 1 - (low & (1 << drop) - 1)
-            word = (rest << COMPARED_BITS - drop).to(torch.int32)
+            word = (rest << self._ring.compared_bits - drop).to(torch.int32)
             total = total.plus_public(await self._and(total.one, total.two), word)
         carried = await total.carried(self._and)
         carries = wide_parts((await self.integers(self._bits(carried, carried.shape[1:]))).sum(0))[0]
         above = low >> drop & (1 << 64 - drop) - 1 | high << 64 - drop
-        quotient = Wide(FIELD_89.of_words(above, high >> drop), FIELD_89)
-        found = quotient - mask.quotient - carries - (TRUNCATED_LIMIT >> drop)
+        quotient = Wide(self._residues.of_words(above, high >> drop), self._residues)
+        found = quotient - mask.quotient - carries - (self._ring.truncated_limit >> drop)
         return _secret(found, secret.shape)
 
     # -------------------------------------------------------------------------------------- bits
@@ -140,8 +152,8 @@ class Shamir:
 
     async def _added(self, secret: Secret) -> Sum:
         """Give two words whose sum has the 32 lowest digits of x = c - R: of c + sum of (~r_i + 1)."""
-        x = _flat(secret) + TRUNCATED_LIMIT
-        mask = await self._maker.mask(x.shape[0], COMPARED_BITS, divided=False)
+        x = _flat(secret) + self._ring.truncated_limit
+        mask = await self._maker.mask(x.shape[0], self._ring.compared_bits, divided=False)
         words = [with_public(word, -1) for word in mask.words]
         opened, prepared = await together(self._prime.opened(x + mask.whole), self._generated(words))
         total: Sum = prepared[0]
@@ -150,7 +162,7 @@ class Shamir:
 
     async def _generated(self, words: Sequence[Tensor]) -> tuple[Sum, Tensor]:
         """Bring the sum of several words down to two, and give their and."""
-        total = await compressed(words, self._and)
+        total = await compressed(words, self._and, self._ring.compared_bits)
         return total, await self._and(total.one, total.two)
 
     async def conjunction(self, one: Bits, two: Bits) -> Bits:

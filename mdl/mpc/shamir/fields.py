@@ -1,4 +1,4 @@
-"""Vectors over the two fields that are shared: integers modulo 2^89 - 1, and words of bits over GF(2^k)."""
+"""Vectors over the two fields that are shared: integers modulo a prime, and words of bits over GF(2^k)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from mdl.mpc.keystream import Keystream
-from mdl.mpc.residues import FACTOR_BITS, FIELD_89
+from mdl.mpc.residues import FACTOR_BITS, FIELD_89, Residues
 from mdl.mpc.rounds import Wanted
 from mdl.mpc.shamir.scalars import IRREDUCIBLE, BinaryScalars, Matrix, PrimeScalars, Scalars
 from mdl.mpc.wide import Wide, bilinear, combined
@@ -62,12 +62,18 @@ class Field(Protocol, Generic[V]):
 
 @dataclass(frozen=True)
 class Prime:
-    """Integers modulo 2^89 - 1."""
+    """Integers modulo a prime.
+
+    Attributes:
+        residues: how they are computed with.
+    """
+
+    residues: Residues = FIELD_89
 
     @property
     def scalars(self) -> Scalars:
         """See `Field`."""
-        return PrimeScalars(FIELD_89.modulus)
+        return PrimeScalars(self.residues.modulus)
 
     def size(self, vector: Wide) -> int:
         """See `Field`."""
@@ -91,7 +97,7 @@ class Prime:
 
     def combined(self, matrix: Matrix, vectors: Sequence[Wide]) -> list[Wide]:
         """See `Field`."""
-        factors = _factors(matrix)
+        factors = _factors(matrix, self.residues)
         if isinstance(factors, Wide):
             rows = combined(vectors, lambda limbs: torch.stack(list(limbs)))
             found = bilinear(torch.matmul, factors, rows)
@@ -117,7 +123,7 @@ class Prime:
         """See `Field`."""
         if not messages:
             return []
-        rows = Wide.unpacked(torch.stack(list(messages)), FIELD_89)
+        rows = Wide.unpacked(torch.stack(list(messages)), self.residues)
         return [rows[index] for index in range(len(messages))]
 
     def wanted(self, sender: PartyId, count: int, like: Wide) -> Wanted:
@@ -126,14 +132,14 @@ class Prime:
 
 
 @cache
-def _factors(matrix: Matrix) -> Tensor | Wide:
+def _factors(matrix: Matrix, residues: Residues) -> Tensor | Wide:
     """Prepare factors: as int64 if limbs may be multiplied by them and added up."""
-    modulus = FIELD_89.modulus
+    modulus = residues.modulus
     centred = [[(factor + modulus // 2) % modulus - modulus // 2 for factor in row] for row in matrix]
     if max(sum(map(abs, row)) for row in centred) <= 1 << FACTOR_BITS:
         return torch.tensor(centred)
     flat = [factor for row in centred for factor in row]
-    return Wide.constants(flat, FIELD_89).reshape(len(matrix), len(matrix[0]))
+    return Wide.constants(flat, residues).reshape(len(matrix), len(matrix[0]))
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from mdl.mpc.engine import COMPARED_BITS
 from mdl.mpc.keystream import Keystream
-from mdl.mpc.residues import FIELD_89
+from mdl.mpc.residues import Residues
+from mdl.mpc.ring import Ring
 from mdl.mpc.rounds import Exchange
 from mdl.mpc.shamir.circle import Circle
 from mdl.mpc.shamir.sharing import Sharing
@@ -27,7 +27,8 @@ class Mask:
     Attributes:
         whole: of R.
         quotient: of the sum of the dealers' summands, each divided by 2^digits and rounded down.
-        words: by dealer, of its summand's lowest digits, int32; the highest of them is bit 31.
+        words: by dealer, of its summand's lowest digits, int32; the highest of them is the ring's topmost bit
+            that is compared.
     """
 
     whole: Wide
@@ -44,17 +45,21 @@ class Maker:
         prime: sharing of integers.
         binary: sharing of bits.
         own: the party's own keystream.
+        residues: modulo the prime.
+        ring: of what is hidden.
     """
 
     circle: Circle
     prime: Sharing[Wide]
     binary: Sharing[Tensor]
     own: Keystream
+    residues: Residues
+    ring: Ring
 
     @property
     def summand_bits(self) -> int:
         """B: t + 1 summands and 2^63 together are below the modulus."""
-        return 89 - (self.circle.threshold + 1).bit_length()
+        return self.residues.modulus.bit_length() - (self.circle.threshold + 1).bit_length()
 
     async def mask(self, count: int, digits: int, *, divided: bool) -> Mask:
         """Make a mask, of which so many of the lowest digits are known as bits; one round.
@@ -64,12 +69,11 @@ class Maker:
             digits: in [1, 32].
             divided: whether the quotient is wanted; else it is empty.
         """
-        low, high = self.own.draw(torch.Size([2, count]))
-        high &= (1 << self.summand_bits - 64) - 1
-        whole = Wide(FIELD_89.of_words(low, high), FIELD_89)
+        low, high = words_below(self.own, count, self.summand_bits)
+        whole = self._number(low, high)
         below = low >> digits & (1 << 64 - digits) - 1
-        quotient = Wide(FIELD_89.of_words(below | high << 64 - digits, high >> digits), FIELD_89)
-        word = (low << COMPARED_BITS - digits).to(torch.int32)
+        quotient = self._number(below | high << 64 - digits, high >> digits)
+        word = (low << self.ring.compared_bits - digits).to(torch.int32)
         kept = [whole, quotient] if divided else [whole]
         numbers, words = await self._dealt(self.prime.field.joined(kept), word)
         total = _total(numbers)
@@ -82,11 +86,14 @@ class Maker:
             By dealer, its bits as integers; and the parities over GF(2^k), uint8.
         """
         bit = self.own.draw(torch.Size([count]), torch.uint8) & 1
-        numbers, words = await self._dealt(Wide.of(bit.to(torch.int64), FIELD_89), bit)
+        numbers, words = await self._dealt(Wide.of(bit.to(torch.int64), self.residues), bit)
         parity = words[0]
         for word in words[1:]:
             parity = parity ^ word
         return numbers, parity
+
+    def _number(self, low: Tensor, high: Tensor) -> Wide:
+        return Wide(self.residues.of_words(low, high), self.residues)
 
     async def _dealt(self, numbers: Wide, words: Tensor) -> tuple[list[Wide], list[Tensor]]:
         planes = self.binary.field.zeros(words.shape[0], words.unsqueeze(0))
@@ -97,6 +104,12 @@ class Maker:
         received = await Exchange([*first.sends, *second.sends], [*first.wants, *second.wants])
         wanted = len(first.wants)
         return first.shares(received[:wanted]), second.shares(received[wanted:])
+
+
+def words_below(stream: Keystream, count: int, bits: int) -> tuple[Tensor, Tensor]:
+    """Draw integers that are uniform below 2^bits, bits > 64: their 64 lowest bits, and those above."""
+    low, high = stream.draw(torch.Size([2, count]))
+    return low, high.bitwise_and_((1 << bits - 64) - 1)
 
 
 def _total(numbers: Sequence[Wide]) -> Wide:

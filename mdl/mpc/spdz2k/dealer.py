@@ -7,9 +7,10 @@ import torch
 from torch import Tensor
 
 from mdl.mpc.dealer import comparisons, masks
-from mdl.mpc.engine import WORD_BITS, Bilinear, Rounding
+from mdl.mpc.engine import Bilinear, Rounding
 from mdl.mpc.keystream import Keystream
 from mdl.mpc.residues import RING_104
+from mdl.mpc.ring import RING_64, Ring
 from mdl.mpc.rounds import Exchange, together
 from mdl.mpc.secret import Bits, Secret, of_wide, wide_parts
 from mdl.mpc.spdz2k import kept
@@ -31,12 +32,15 @@ class AuthenticatingDealer(comparisons.Gates):
         own: a key that nobody else has.
         public: a key that everybody has.
         rounding: of quotients.
+        ring: of the secrets.
     """
 
-    def __init__(self, keys: Sequence[bytes], *, own: bytes, public: bytes, rounding: Rounding) -> None:
+    def __init__(
+        self, keys: Sequence[bytes], *, own: bytes, public: bytes, rounding: Rounding, ring: Ring = RING_64
+    ) -> None:
         self.party = self.holders = len(keys)
         self._hand, self._public = Dealing(keys, own), Keystream(public)
-        self._rounding = rounding
+        self._rounding, self.ring = rounding, ring
         self._entries = 0
 
     # -------------------------------------------------------------------------------------- in and out
@@ -61,7 +65,7 @@ class AuthenticatingDealer(comparisons.Gates):
 
     async def open(self, secret: Secret) -> Tensor:
         """See `Engine`: zeros, as the dealer learns nothing."""
-        above = self._hand.unknown(secret.shape) << WORD_BITS
+        above = self._hand.unknown(secret.shape) << self.ring.word_bits
         await self._hand.numbers(*self._hand.authenticated(above))
         await self._waited()
         return torch.zeros(secret.shape, dtype=torch.int64)
@@ -70,7 +74,7 @@ class AuthenticatingDealer(comparisons.Gates):
         """See `Engine`."""
         mask = self._hand.own_mask(receiver, secret.shape)
         # The receiver learns the lowest 64 bits, and nothing of those above: they may hold what it has added.
-        above = self._hand.unknown(secret.shape) << WORD_BITS
+        above = self._hand.unknown(secret.shape) << self.ring.word_bits
         await self._hand.numbers(*self._hand.authenticated(mask + above))
         await self._waited()
         return None
@@ -117,12 +121,14 @@ class AuthenticatingDealer(comparisons.Gates):
 
     async def _quotient(self, low: Tensor, drop: int) -> Secret:
         mask = self._hand.mask(low.shape)
-        quotient, topmost = (Wide.of(each.to(torch.int64), RING_104) for each in masks.quotient(low, drop))
+        quotient, topmost = (
+            Wide.of(each.to(torch.int64), RING_104) for each in masks.quotient(low, drop, self.ring)
+        )
         await self._hand.numbers(
             self._mac(mask), *self._hand.authenticated(quotient), *self._hand.authenticated(topmost)
         )
         await self._awaited(mask.shape)
-        return _secret(quotient + (mask << WORD_BITS - drop))
+        return _secret(quotient + (mask << self.ring.word_bits - drop))
 
     # -------------------------------------------------------------------------------------- bits
 
@@ -130,7 +136,7 @@ class AuthenticatingDealer(comparisons.Gates):
         """See `mdl.mpc.dealer.comparisons.Gates`."""
         low = wide_parts(secret)[0].signed()
         mask = await self._mask_of_words(torch.Size([2, *low.shape]), torch.uint8)
-        tables = masks.tables(low, places, signed=signed)
+        tables = masks.tables(low, places, signed=signed, ring=self.ring)
         await self._hand.words(self._hand.authenticated_words(tables).transpose(0, 1))
         await self._awaited(mask.shape)
         return _bits(mask[0]), _bits(mask[1])

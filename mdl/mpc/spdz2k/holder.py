@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from mdl.mpc.dealer import comparisons, masks
-from mdl.mpc.engine import TRUNCATED_LIMIT, WORD_BITS, Bilinear, Rounding
+from mdl.mpc.engine import Bilinear, Rounding
 from mdl.mpc.keystream import Keystream
 from mdl.mpc.residues import RING_104
-from mdl.mpc.ring import RING_64
+from mdl.mpc.ring import RING_64, Ring
 from mdl.mpc.rounds import Exchange, Wanted, together
 from mdl.mpc.secret import Bits, Secret, of_wide, wide_parts
 from mdl.mpc.spdz2k import kept
@@ -41,6 +41,7 @@ class AuthenticatedHolder(comparisons.Gates):
         public: a key that everybody has.
         rounding: of quotients.
         rng: of seeds and commitments.
+        ring: of the secrets.
     """
 
     def __init__(
@@ -53,11 +54,12 @@ class AuthenticatedHolder(comparisons.Gates):
         public: bytes,
         rounding: Rounding,
         rng: Randomness,
+        ring: Ring = RING_64,
     ) -> None:
         self.party, self.holders = party, holders
         self._source, self._key, self._rng = source, source.key, rng
         self._common, self._public = Keystream(common), Keystream(public)
-        self._rounding = rounding
+        self._rounding, self.ring = rounding, ring
         self._first = int(party == 0)
         self._others = [other for other in range(holders) if other != party]
         self._opened, self._entries = Opened(self._key), 0
@@ -162,15 +164,17 @@ class AuthenticatedHolder(comparisons.Gates):
 
     async def _quotient(self, masked: Tensor, drop: int) -> Secret:
         """See `mdl.mpc.dealer.Holder`: of the lowest 64 bits, which are all that is of meaning."""
-        shifted = masked + TRUNCATED_LIMIT
+        shifted = self.ring.signed(masked + self.ring.truncated_limit)
         mask = self._source.mask(masked.shape)
         mac, quotient, mac_of_quotient, topmost, mac_of_topmost = unstacked(
             await self._source.numbers(5, masked.shape)
         )
         below = (shifted >= 0).to(torch.int64)
         lacking = await self._number(chosen(below, topmost) - mask, chosen(below, mac_of_topmost) - mac)
-        low = Wide.of(masks.shifted_down(shifted, drop) - (TRUNCATED_LIMIT >> drop), RING_104)
-        places = WORD_BITS - drop
+        low = Wide.of(
+            masks.shifted_down(shifted, drop, self.ring) - (self.ring.truncated_limit >> drop), RING_104
+        )
+        places = self.ring.word_bits - drop
         parts = low + (lacking << places), quotient + (mask << places), mac_of_quotient + (mac << places)
         return of_wide(parts, _UNITS)
 
@@ -180,12 +184,12 @@ class AuthenticatedHolder(comparisons.Gates):
         """See `mdl.mpc.dealer.comparisons.Gates`."""
         masked = wide_parts(secret)[0].signed()
         mask = await self._mask_of_words(torch.Size([2, *masked.shape]), torch.uint8)
-        digits = masks.digits(masked, places).unsqueeze(1)
-        whole = torch.Size([RING_64.digits, 1 + MAC_BITS, *masked.shape])
+        digits = masks.digits(masked, places, self.ring).unsqueeze(1)
+        whole = torch.Size([self.ring.digits, 1 + MAC_BITS, *masked.shape])
         tables = await self._source.words(whole, torch.int16)
         of_less = tables << 1 | self._ones(torch.int16, masked.dim()) & 1
         if signed:
-            of_less[-1] = tables[-1] << 1 | tables[-1] >> 15 & 1
+            of_less[-1] = tables[-1] << 1 | tables[-1] >> (1 << self.ring.digit_bits) - 1 & 1
         g, p = (comparisons.packed(each >> digits & 1) for each in (tables, tables ^ of_less))
         opened = await self._word(torch.stack((g, p), 1) ^ mask)
         return _bits(opened[0], mask[:, 0]), _bits(opened[1], mask[:, 1])
