@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import pytest
 import torch
@@ -26,6 +26,7 @@ from mdl.mpc.shamir.scalars import interpolation
 from mdl.mpc.wide import Wide
 from tests.mpc.narrow import NUMBER, Narrow, listed
 from tests.mpc.tapes import Reader, Tape
+from tests.mpc.tosses import Tosses
 
 Kind: TypeAlias = Literal["integer", "bit", "word", "known", "double", "double bit"]
 """What is shared; an integer that one party knows; what is shared with degree 2t."""
@@ -35,60 +36,6 @@ Key: TypeAlias = tuple[int, ...]
 
 SUMMAND = torch.int16
 """The type as which a summand of a mask is drawn."""
-
-
-class Tosses(Protocol):
-    """Gives what is tossed, shape (size,), in [0, count)."""
-
-    size: int
-    tossed: int
-
-    def enumerated(self, count: int) -> Tensor: ...
-
-    def sampled(self, count: int) -> Tensor: ...
-
-
-class Outcomes:
-    """All outcomes, for each of some samples; what is tossed first changes fastest.
-
-    Args:
-        enumerated: how many there are; 1 to find out, as `tossed`.
-        samples: of what is not enumerated.
-    """
-
-    def __init__(self, enumerated: int = 1, samples: int = 1) -> None:
-        self.size, self.tossed = enumerated * samples, 1
-        self._enumerated, self._samples = enumerated, samples
-        self._random = torch.Generator().manual_seed(7)
-        self._outcome = torch.arange(self.size) % enumerated
-
-    def enumerated(self, count: int) -> Tensor:
-        found = self._outcome // self.tossed % count
-        self.tossed *= count
-        return found
-
-    def sampled(self, count: int) -> Tensor:
-        tossed = torch.randint(count, (self._samples,), generator=self._random)
-        return tossed.repeat_interleave(self._enumerated)
-
-
-class Units:
-    """Of all that is tossed one is 1, and all else is zero: each in turn. What is known is zero.
-
-    By them a map that is linear in what is tossed is known.
-    """
-
-    def __init__(self, size: int = 1) -> None:
-        self.size, self.tossed = size, 0
-
-    def enumerated(self, count: int) -> Tensor:
-        del count
-        self.tossed += 1
-        return (torch.arange(self.size) == self.tossed - 1).to(torch.int64)
-
-    def sampled(self, count: int) -> Tensor:
-        del count
-        return torch.zeros(self.size, dtype=torch.int64)
 
 
 RING = Ring(2, 2)
