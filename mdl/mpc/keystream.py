@@ -43,7 +43,7 @@ class Keystream:
         count = shape.numel()
         if not count:
             return torch.empty(shape, dtype=dtype)
-        # Whole blocks, so that where a draw begins does not depend on what was drawn before.
+        # Whole blocks; of which bytes a draw is depends on its length, and those of all draws before it.
         whole = -(-count * dtype.itemsize // _BLOCK_BYTES) * _BLOCK_BYTES
         self.drawn_bytes += whole
         if 2 * whole > _AHEAD_BYTES:

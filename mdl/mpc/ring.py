@@ -66,7 +66,7 @@ def shaped(vector: Tensor, shape: torch.Size) -> Tensor:
 WORD_BITS: Final = 64
 
 RING_64: Final = Ring()
-"""What is trained in."""
+"""What most security models compute in."""
 
 RING_63: Final = Ring(63)
 """Where products are computed twice as large, in words of 64 bits."""

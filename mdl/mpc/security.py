@@ -36,7 +36,13 @@ FALSIFIES: Final = "can falsify the result unnoticed"
 IS_NOTICED: Final = "is noticed before anything is opened, and the run ends"
 
 SECURITY: Final[Mapping[SecurityName, Security]] = {
-    "rep3": Security("replicated sharing, semi-honest, honest majority", (3,), "any two together", FALSIFIES),
+    "rep3": Security(
+        "replicated sharing, semi-honest, honest majority",
+        (3,),
+        "any two together",
+        FALSIFIES,
+        numbers="modulo 2^63",
+    ),
     "rep3-malicious": Security(
         "replicated sharing with post-sacrifice, malicious, one of three",
         (3,),

@@ -8,7 +8,7 @@ from mdl.mpc.secret import Secret
 
 EDGES = torch.tensor([0, 1, -1, 2**31 - 1, -(2**31), 2**16, -(2**16), 65535, -65537])
 LONG = 10_001
-"""Long enough to be cut into thirds, and not evenly."""
+"""Of no size that anything is cut into evenly."""
 
 
 def compared(count: int, seed: int = 0) -> Tensor:

@@ -13,10 +13,14 @@ from torch import Tensor
 
 from mdl.mpc.engine import TRUNCATED_LIMIT, Engine, multiply
 from mdl.mpc.keystream import Keystream
+from mdl.mpc.rep3.seats import SHORT
 from mdl.mpc.rounds import play
 from mdl.mpc.secret import Secret, stacked
-from tests.mpc.operations import EDGES, LONG, OPERATIONS, compared, negative, product, scaled, truncated
+from tests.mpc.operations import EDGES, OPERATIONS, compared, negative, product, scaled, truncated
 from tests.mpc.parties import Program, opened, plainly, replicated, shared, three
+
+LONG = SHORT + 1
+"""Long enough to be cut into thirds, and not evenly."""
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
@@ -210,7 +214,7 @@ def sent(program: Program[Any]) -> int:
 def test_messages_are_as_small_and_as_few_as_said(
     operation: Callable[..., Any], words: int, rounds: int
 ) -> None:
-    count = 9_000
+    count = 24_000
     one, two = compared(count), compared(count, 1)
     _, traffic = replicated(opened(operation, one, two))
     inputs_and_output = 8 + 8 + 24
@@ -261,6 +265,7 @@ def test_holders_of_a_key_are_equally_far_and_nothing_is_drawn_twice() -> None:
     for engine in engines:
         after = engines[(engine.party + 1) % 3]
         assert engine._next.drawn_bytes == after._mine.drawn_bytes > 0
+        assert engine._next._used == after._mine._used
 
 
 def test_a_keystream_does_not_repeat() -> None:

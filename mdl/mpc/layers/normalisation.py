@@ -19,15 +19,15 @@ from mdl.mpc.secret import Secret, stacked
 
 _FINER: Final = STATISTIC_BITS - FRACTION_BITS
 
-_SHARE_BITS: Final = 32
-"""As many as a truncation drops: the share 1 / n is precise for large n too."""
+_SHARE_BITS: Final = 31
+"""As many as means below 2^14 leave room for: the share 1 / n is precise for large n too."""
 
 
 class BatchNorm:
     """Numbers of each channel less their mean, over the root of their variance; then scaled and shifted.
 
     Means and variances are the batch's in training, running averages in scoring. Variances are below 2^11,
-    and what is added up for one below 2^29.
+    and what is added up for one below 2^29: with more than 2^18 numbers in a channel they must be smaller.
 
     Args:
         parameters: `weight` and `bias`, each of shape (channels,).

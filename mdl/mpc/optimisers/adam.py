@@ -45,7 +45,8 @@ class Adam:
 
     m^ = m / (1 - 0.9^t) and v^ = v / (1 - 0.999^t) in step t, or if `amsgrad`, the largest v so far in place
     of v, as in torch. That root is within 0.3 %. Gradients of the batch's mean must be below 11, and below
-    0.35 in the root mean square over hundreds of steps; training of the networks A to D stays below 0.05.
+    0.35 in the root mean square over hundreds of steps, the present one included; training of the networks A
+    to D stays below 0.05.
 
     Attributes:
         rate: the learning rate.

@@ -20,7 +20,7 @@ from mdl.mpc.engine import Bilinear, Rounding, summed
 from mdl.mpc.keystream import Keystream
 from mdl.mpc.rep3 import steps
 from mdl.mpc.rep3.seats import Pair, Seat, seats_of, thirds
-from mdl.mpc.ring import RING_63, Ring, shaped
+from mdl.mpc.ring import RING_63, WORD_BITS, Ring, shaped
 from mdl.mpc.rounds import Exchange, Protocol, Wanted, together
 from mdl.mpc.secret import Bits, Mix, Secret
 from mdl.party import PartyId
@@ -67,6 +67,7 @@ class Rep3:
         rounding: Rounding = "probabilistic",
         ring: Ring = RING_63,
     ) -> None:
+        assert ring.word_bits < WORD_BITS, "twice a secret must fit a word"
         self.party = party
         self._before, self._after = (party + 2) % 3, (party + 1) % 3
         self._mine, self._next, self._common = Keystream(mine), Keystream(following), Keystream(common)

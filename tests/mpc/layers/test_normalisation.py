@@ -57,6 +57,24 @@ def test_running_statistics_and_scores_are_those_of_torch() -> None:
     torch.testing.assert_close(decoded(found), scores, rtol=0, atol=5e-3)
 
 
+@pytest.mark.parametrize("level", [-16_380, -12_000, 0, 12_000, 16_380])
+def test_whatever_the_mean_is_it_is_taken_away(level: int) -> None:
+    values = level + torch.randint(-3, 4, (32, 2))
+    network = nn.Sequential(nn.BatchNorm1d(2))
+    expected = network.double()(values.double()).detach()
+
+    async def program(engine: Engine) -> Tensor:
+        secret = secretly(engine, network)
+        return await engine.open(
+            await secret.forward(engine, await shared(engine, values << 16), training=True)
+        )
+
+    found, _ = replicated(program)
+    torch.testing.assert_close(decoded(found), expected, rtol=0, atol=5e-3)
+    nearest, _ = replicated(program, "nearest")
+    assert torch.equal(nearest, plainly(program))
+
+
 def test_rounded_to_the_nearest_three_parties_score_as_one_does() -> None:
     network, _ = normalising()
     one, three = copy.deepcopy(network), copy.deepcopy(network)
