@@ -59,6 +59,7 @@ class _Child:
     last: str = ""
     failure: Mapping[str, Any] | None = None
     finished: Mapping[str, Any] | None = None
+    cut: bool = False
     gone: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -303,6 +304,7 @@ class _Launcher:
     def _end_stragglers(self) -> None:
         for child in self._children.values():
             if child.finished is None and child.process.is_alive():
+                child.cut = True
                 child.process.kill()  # what `_lost` then says of it is that it left
 
     def _note(self, event: Mapping[str, Any]) -> None:
@@ -315,11 +317,11 @@ class _Launcher:
     def _lost(self, child: _Child) -> None:
         """A child ended before its work was done: go on without it, or stop them all."""
         error = self._why(child)
-        if not self._tolerable(child):
-            self._error = self._error or error
+        if not self._tolerable(child) or self._error is not None:
+            self._error = _reason(self._error, error, child)
             self._stop_all()
             return
-        self._first_loss = self._first_loss or error
+        self._first_loss = _reason(self._first_loss, error, child)
         self._note(
             # By this a resumed run knows which records to keep.
             {
@@ -360,7 +362,8 @@ class _Launcher:
             for other in self._children.values()
             if other is not child and other.failure and other.failure["error"] != "PeerLeft"
         ]
-        return MdlError("\n".join(_told([child, *telling], self._experiment.party_zero)[:4]))
+        kind = _Bereaved if child.failure["error"] == "PeerLeft" and not telling else MdlError
+        return kind("\n".join(_told([child, *telling], self._experiment.party_zero)[:4]))
 
     def _last_words(self, party: PartyId) -> str:
         try:
@@ -394,6 +397,7 @@ class _Launcher:
     def _kill_all(self) -> None:
         for child in self._children.values():
             if child.process.is_alive():
+                child.cut = True
                 child.process.kill()
 
     # ------------------------------------------------------------------------------------------------ the end
@@ -420,6 +424,19 @@ class _Launcher:
         files.write_json(self._run / files.SUMMARY, summary)
         write_curves(self._run)
         return summary
+
+
+class _Bereaved(MdlError):
+    """All that a party says is that another one is gone."""
+
+
+def _reason(known: MdlError | None, error: MdlError, child: _Child) -> MdlError:
+    """Give why a run ends: what is known first, unless that is of those that a killed party has left.
+
+    It cannot say so itself, and they may be heard before its end is seen.
+    """
+    died = isinstance(error, WorkerDied) and not child.cut
+    return error if known is None or (died and isinstance(known, _Bereaved)) else known
 
 
 def _told(children: Iterable[_Child], beside: str) -> list[str]:

@@ -75,8 +75,17 @@ def test_what_workers_reported_before_the_manager_did_is_on_record_before(tmp_pa
 MUTUAL = {"name": "smule", "workers": 2, "epochs": 2, "system": {"type": "mutual"}}
 
 
-def ended(place: Path, failures: Mapping[int, Mapping[str, Any] | None]) -> Mapping[str, Any]:
-    """Give the summary of a run of SMuLe whose parties ended so: None for one that came to its end."""
+def ended(
+    place: Path,
+    failures: Mapping[int, Mapping[str, Any] | None],
+    *,
+    killed: int | None = None,
+    cut: bool = False,
+) -> Mapping[str, Any]:
+    """Give the summary of a run of SMuLe whose parties ended so: None for one that came to its end.
+
+    One may have been killed, by the launcher itself if `cut`, and be seen to be after all others.
+    """
     launcher = _Launcher(parse(MUTUAL), place, place, data_dir=None, watch=lambda _: None, resuming=False)
     launcher._stopping = True  # there are no processes to stop
     with (place / "metrics.jsonl").open("wb", buffering=0) as launcher._metrics:
@@ -88,6 +97,9 @@ def ended(place: Path, failures: Mapping[int, Mapping[str, Any] | None]) -> Mapp
         for child in launcher._children.values():
             if child.failure:
                 launcher._lost(child)
+        if killed is not None:
+            launcher._children[killed].finished, launcher._children[killed].cut = None, cut
+            launcher._lost(launcher._children[killed])
         return launcher._sum_up()
 
 
@@ -103,6 +115,16 @@ def test_a_mistake_is_no_loss_and_the_run_fails_by_name(tmp_path: Path) -> None:
     summary = ended(tmp_path, {0: None, 1: None, 2: MISTAKE})
     assert (summary["status"], summary["exit_code"]) == ("failed", 1)
     assert summary["reason"] == "worker 2: OutOfRange: a weight is too large"
+
+
+@pytest.mark.parametrize("cut", [False, True])
+def test_who_was_killed_is_named_before_those_whom_it_has_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cut: bool
+) -> None:
+    monkeypatch.setattr(ForkServerProcess, "exitcode", -9)
+    reason = ended(tmp_path, {0: LOSS, 1: LOSS, 2: None}, killed=2, cut=cut)["reason"]
+    assert ("worker 2 was killed by SIGKILL" in reason) == (not cut)
+    assert ("the link is gone" in reason) == cut
 
 
 def test_a_dealer_alone_completes_nothing(tmp_path: Path) -> None:
