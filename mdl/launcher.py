@@ -317,8 +317,10 @@ class _Launcher:
     def _lost(self, child: _Child) -> None:
         """A child ended before its work was done: go on without it, or stop them all."""
         error = self._why(child)
-        if not self._tolerable(child) or self._error is not None:
+        tolerable = self._tolerable(child)
+        if self._error is not None or not tolerable:
             self._error = _reason(self._error, error, child)
+        if not tolerable:
             self._stop_all()
             return
         self._first_loss = _reason(self._first_loss, error, child)
