@@ -86,10 +86,11 @@ def tried(plan: Plan, rng: Randomness) -> StepCosts:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # as in a party's process
     try:
-        _run(replace(plan, recipe=replace(plan.recipe, batch=_SMALL)), rng)
-        found = [_run(plan, rng)]
-        while len(found) < _REPETITIONS and sum(each.cpu_seconds for each in found) < _PATIENCE_SECONDS:
-            found.append(_run(plan, rng))
+        with torch.inference_mode():
+            _run(replace(plan, recipe=replace(plan.recipe, batch=_SMALL)), rng)
+            found = [_run(plan, rng)]
+            while len(found) < _REPETITIONS and sum(each.cpu_seconds for each in found) < _PATIENCE_SECONDS:
+                found.append(_run(plan, rng))
         return min(found, key=lambda each: each.cpu_seconds)
     finally:
         torch.set_num_threads(threads)

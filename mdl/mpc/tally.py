@@ -45,13 +45,25 @@ class Tally:
     """
 
     def __init__(self) -> None:
-        self._costs: dict[str, Cost] = {}
+        self._sums: dict[str, list[float]] = {}
 
     @property
     def costs(self) -> Mapping[str, Cost]:
         """Until now."""
-        return dict(self._costs)
+        return {phase: Cost(int(sums[0]), int(sums[1]), *sums[2:]) for phase, sums in self._sums.items()}
 
-    def add(self, phase: str, cost: Cost) -> None:
-        """Count something to a phase."""
-        self._costs[phase] = self._costs.get(phase, Cost()) + cost
+    def add(
+        self,
+        phase: str,
+        *,
+        computing_seconds: float,
+        waiting_seconds: float = 0.0,
+        sent_bytes: int = 0,
+        rounds: int = 0,
+    ) -> None:
+        """Count something to a phase; see `Cost`."""
+        sums = self._sums.setdefault(phase, [0, 0, 0.0, 0.0])
+        sums[0] += rounds
+        sums[1] += sent_bytes
+        sums[2] += computing_seconds
+        sums[3] += waiting_seconds
