@@ -313,7 +313,7 @@ ROUNDED: dict[str, tuple[Setting, Callable[[Tensor], Tensor]]] = {
 def test_a_quotient_is_its_floor_or_ceiling_and_on_average_exact(name: str, what: str, alone: int) -> None:
     model, (setting, value) = MODELS[name], ROUNDED[what]
     setting = replace(setting, alone=alone, spare=SETTINGS[name]["half"].spare)
-    play = played(model, setting, Coins(20))
+    play = played(model, setting, Coins(20) if setting.spare else Coins(16, 4))
     found = setting.ring.signed(reconstructed(model, setting, play)[0])
     for secret in range(1 << setting.secret_bits):
         exact = int(value(setting.ring.signed(torch.tensor(secret))))
