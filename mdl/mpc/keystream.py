@@ -25,7 +25,7 @@ class Keystream:
         key: `KEY_BYTES`, fresh for every start of a run.
 
     Attributes:
-        drawn_bytes: how far it is. Holders who are not equally far have not run the same program.
+        drawn_bytes: how much was drawn. Holders who differ in it have not run the same program.
     """
 
     def __init__(self, key: bytes) -> None:

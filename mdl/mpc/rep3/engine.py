@@ -134,8 +134,7 @@ class Rep3:
         """See `Engine`."""
         (x, after_x), (y, after_y) = one.parts, two.parts
         own = summed(bilinear, (x, y + after_y), (after_x, y))
-        own += self._mine.draw(own.shape)
-        own -= self._next.draw(own.shape)
+        own += self._of_zero(own.shape)
         if plus is not None:
             own += plus.parts[0]
         (others,) = await Exchange([(self._before, own)], [Wanted(self._after, own.shape, own.dtype)])
@@ -148,9 +147,7 @@ class Rep3:
         if self._rounding == "nearest":
             return await self.truncate(await self.product(bilinear, one, two, plus=plus), drop)
         found = bilinear(one.mixed(self._mix), two.mixed(self._mix))
-        twice = (
-            self._mine.draw(found.shape).sub_(self._next.draw(found.shape)).add_(found, alpha=self._weight)
-        )
+        twice = self._of_zero(found.shape).add_(found, alpha=self._weight)
         if plus is not None:
             twice.add_(plus.parts[0], alpha=2)
 
@@ -158,6 +155,10 @@ class Rep3:
             return await steps.truncated(seat, part, drop, additive=True)
 
         return self._secret(await self._by_thirds(third, twice))
+
+    def _of_zero(self, shape: torch.Size) -> Tensor:
+        """Draw this party's summand of zero: it hides what is added to it, but from the sum of all."""
+        return self._mine.draw(shape).sub_(self._next.draw(shape))
 
     async def truncate(self, secret: Secret, drop: int) -> Secret:
         """See `Engine`."""
