@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mdl.errors import DataUnavailable
 from mdl.learning.archives import read_archive, read_silos, silo_file
@@ -17,6 +19,7 @@ from mdl.party import PartyId
 __all__ = ["NAMED", "Dataset", "digits", "fetch", "load", "open_spool", "own_files", "spool"]
 
 _PIXEL: Final = 255.0
+_DIGITS_FILE: Final = "datasets/data/digits.csv.gz"
 _DIGIT_PIXEL: Final = 16.0
 _EVERY_FIFTH: Final = 5
 
@@ -62,13 +65,20 @@ def digits() -> Dataset:
     proportion, the same for every seed. (The examples lie writer by writer, so both parts know all the
     writers.)
     """
-    from sklearn.datasets import load_digits  # here, because it takes most of a second and few need it
-
-    bunch = load_digits()
-    images = bunch.images.astype(np.uint8)[:, np.newaxis]
-    labels = bunch.target.astype(np.int64)
+    table = _digits_table()
+    images = table[:, :-1].astype(np.uint8).reshape(-1, 1, 8, 8)
+    labels = table[:, -1].astype(np.int64)
     test = _place_in_class(labels) % _EVERY_FIFTH == _EVERY_FIFTH - 1
     return Dataset(images[~test], labels[~test], images[test], labels[test], 10, _DIGIT_PIXEL)
+
+
+def _digits_table() -> NDArray[np.float64]:
+    """Read the file that scikit-learn's `load_digits` reads: importing that takes as long as a short run."""
+    package = find_spec("sklearn")
+    assert package is not None
+    assert package.origin is not None
+    table: NDArray[np.float64] = np.loadtxt(Path(package.origin).parent / _DIGITS_FILE, delimiter=",")
+    return table
 
 
 def fetch(name: str, folder: Path) -> None:

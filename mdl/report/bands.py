@@ -7,7 +7,6 @@ from statistics import fmean
 from typing import Final
 
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
 
 from mdl.report import drawing, naming, series, units
 from mdl.report.drawing import EndLabel, Picture
@@ -55,8 +54,7 @@ def accuracy_by_setting(groups: Sequence[Group]) -> Picture | None:
     for band, stroke in zip(found, strokes([_height(band) for band in found]), strict=True):
         ends += _draw(axes, band, stroke)
     axes.margins(x=0.03, y=0.08)
-    axes.set_xlabel(_epoch(groups))
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    drawing.mark_epochs(axes, _epoch(groups))
     drawing.mark_percent(axes)
     drawing.label_ends(axes, ends)
     caption = "What each epoch taught: a line is a setting's global model (or the mean of its workers' own)."

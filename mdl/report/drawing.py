@@ -185,6 +185,12 @@ def label_ends(axes: Axes, ends: Sequence[EndLabel], *, leaders: bool = True) ->
         )
 
 
+def mark_epochs(axes: Axes, label: str) -> None:
+    """Mark the horizontal axis in whole epochs."""
+    axes.set_xlabel(label)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+
+
 def mark_percent(axes: Axes) -> None:
     """Mark the vertical axis in per cent of accuracy, within what there is to see."""
     low, high = axes.get_ylim()
@@ -225,7 +231,9 @@ def spread_out(wanted: Sequence[float], sizes: Sequence[float], low: float, high
 
 def finish(figure: Figure, name: str, title: str, caption: str) -> Picture:
     """Turn a figure into files."""
-    return Picture(name, title, caption, _svg(figure, name, title), _png(figure))
+    svg = _svg(figure, name, title)
+    figure.set_layout_engine("none")  # all has its place: finding it again takes as long as drawing
+    return Picture(name, title, caption, svg, _png(figure))
 
 
 def _png(figure: Figure) -> bytes:

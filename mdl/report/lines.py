@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter
 
 from mdl.report import drawing, naming, series, units
 from mdl.report.drawing import EndLabel, Picture
@@ -66,8 +66,7 @@ def accuracy_over_epochs(runs: Sequence[Run]) -> Picture | None:
     if figure is None:
         return None
     axes = figure.axes[0]
-    axes.set_xlabel("epoch")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    drawing.mark_epochs(axes, "epoch")
     caption = f"What each epoch taught. {_legend(runs)}"
     if any(run.summary.own_pace for run in runs):
         caption += " Workers at their own pace count epochs of their own."

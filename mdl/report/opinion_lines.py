@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
 
 from mdl.report import drawing, naming, units
 from mdl.report.drawing import EndLabel, Picture
@@ -35,8 +34,7 @@ def opinions_over_epochs(runs: Sequence[Run]) -> Picture | None:
     axes.margins(x=0.03, y=0.08)
     drawing.mark_percent(axes)
     axes.set_ylabel("of the opinions known")
-    axes.set_xlabel("epoch")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    drawing.mark_epochs(axes, "epoch")
     drawing.label_ends(axes, ends)
     return drawing.finish(figure, "opinions", title, _CAPTION)
 

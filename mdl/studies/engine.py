@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from mdl import folder as files
 from mdl.errors import MdlError
@@ -13,9 +13,6 @@ from mdl.studies.modes import Mode, Real
 from mdl.studies.points import Point
 from mdl.studies.processes import Event, Watcher, call_all
 from mdl.studies.standing import LOG, Standing, foreign, read_summary, record, standing
-
-_READERS: Final = {"digits": "sklearn.datasets"}
-"""What a data set is read with, where its import takes as long as a small run."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +80,7 @@ def run_points(
             if name in done:
                 watch(Event(name, "kept", ending=Ending(COMPLETED)))
         calls = [_call(point, runs[point.name], mode, data_dir) for point in points if point.name not in done]
-        endings = call_all(calls, jobs=jobs or default_jobs(mode), watch=watch, preload=_readers(points))
+        endings = call_all(calls, jobs=jobs or default_jobs(mode), watch=watch)
     return {point.name: _result(point, runs[point.name], endings.get(point.name)) for point in points}
 
 
@@ -95,11 +92,6 @@ def default_jobs(mode: Mode) -> int:
 def interrupted(results: Mapping[str, PointResult]) -> bool:
     """Tell whether the study was stopped before its end."""
     return any(result.status in ("interrupted", "unstarted") for result in results.values())
-
-
-def _readers(points: Sequence[Point]) -> Sequence[str]:
-    datasets = {str(point.experiment.learning.dataset) for point in points}
-    return sorted(_READERS[dataset] for dataset in datasets if dataset in _READERS)
 
 
 def _make(folder: Path) -> None:

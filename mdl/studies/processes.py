@@ -55,9 +55,7 @@ Watcher: TypeAlias = Callable[[Event], None]
 """Shown every event as it comes. Must not raise."""
 
 
-def call_all(
-    calls: Sequence[Call], *, jobs: int, watch: Watcher, preload: Sequence[str] = ()
-) -> Mapping[str, Ending]:
+def call_all(calls: Sequence[Call], *, jobs: int, watch: Watcher) -> Mapping[str, Ending]:
     """Make calls, `jobs` at a time, in their order.
 
     The first Ctrl-C (or SIGTERM) is passed on to what goes on and starts nothing more; so is the second; the
@@ -67,7 +65,6 @@ def call_all(
         calls: of different names; functions that cannot be pickled are a bug.
         jobs: at least 1.
         watch: is shown every event.
-        preload: modules that many calls import, besides torch: loaded once, if no call was made before.
 
     Returns:
         By name how each ended; ``unstarted`` where Ctrl-C came first.
@@ -76,7 +73,7 @@ def call_all(
     assert len({call.name for call in calls}) == len(calls)
     if not calls:
         return {}
-    start_forkserver(["mdl.studies.work", *preload])
+    start_forkserver(["mdl.studies.work"])
     with _presses() as presses:
         return _Crew(calls, jobs, watch, presses).work()
 

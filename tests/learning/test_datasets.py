@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.datasets import load_digits
 
 from mdl.errors import DataUnavailable
 from mdl.learning.datasets import digits, load
@@ -17,6 +18,14 @@ def test_the_digits_are_split_class_by_class() -> None:
     assert dataset.test_images.shape == (355, 1, 8, 8)
     train, test = np.bincount(dataset.train_labels), np.bincount(dataset.test_labels)
     assert (np.abs(test / (train + test) - 0.2) < 0.01).all()
+
+
+def test_the_digits_are_those_that_scikit_learn_reads() -> None:
+    dataset, bunch = digits(), load_digits()
+    images = np.concatenate([dataset.train_images, dataset.test_images]).reshape(-1, 64)
+    labels = np.concatenate([dataset.train_labels, dataset.test_labels])
+    found, expected = np.c_[images, labels], np.c_[bunch.data, bunch.target]
+    np.testing.assert_array_equal(found[np.lexsort(found.T)], expected[np.lexsort(expected.T)])
 
 
 def test_the_digits_are_bytes_up_to_their_scale() -> None:

@@ -10,7 +10,6 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats
 from torch import Tensor, nn
 
 from mdl.learning.networks_a_to_d import network_a
@@ -22,6 +21,7 @@ from mdl.mpc.rounds import play
 from mdl.mpc.secret import Secret
 from mdl.mpc.training import step
 from tests.mpc.dealt import Tape, assert_equally_far, dealt_bytes, engines, online, with_dealer
+from tests.mpc.fair import is_fair
 from tests.mpc.operations import EDGES, OPERATIONS, compared, digits, negative, product, scaled, truncated
 from tests.mpc.parties import opened, plainly, shared
 from tests.mpc.trained import (
@@ -98,8 +98,8 @@ def test_coins_are_fair_and_unknown_to_the_dealer() -> None:
     results, _ = play({party: program(engine) for party, engine in engines(2).items()})
     found, known_to_dealer = results[0][1], results[2][0]
     assert set(found.tolist()) == {0, 1}
-    assert stats.binomtest(int(found.sum()), 60_000).pvalue > 1e-7
-    assert stats.binomtest(int((found ^ known_to_dealer).sum()), 60_000).pvalue > 1e-7
+    assert is_fair(found)
+    assert is_fair(found ^ known_to_dealer)
 
 
 # ------------------------------------------------------------------------------------------------
@@ -271,7 +271,7 @@ def test_every_message_is_uniform(operation: Callable[..., Any], value: int, hol
             continue  # the result itself
         for place in (0, 8 * tensor.dtype.itemsize - 1):
             bit = tensor >> place & 1
-            assert stats.binomtest(int(bit.sum()), bit.numel()).pvalue > 1e-8
+            assert is_fair(bit)
         checked += 1
     assert checked >= 5
 
@@ -295,7 +295,7 @@ def test_no_two_messages_that_the_others_see_have_a_mask_in_common(
     assert len(seen) >= 2
     for one, two in combinations(seen, 2):
         low = (one - two) & 1
-        assert stats.binomtest(int(low.sum()), 6_000).pvalue > 1e-9
+        assert is_fair(low)
 
 
 def test_holders_of_a_key_are_equally_far() -> None:
@@ -326,4 +326,4 @@ def test_who_opens_a_sum_does_not_tell_its_own_summand() -> None:
     told = {sender: tensor for number, sender, _, tensor in traffic.messages if number == last}
     # The public part and the owner's message together would give the input.
     low = (masked[1] + told[1]) & 1
-    assert stats.binomtest(int(low.sum()), 20_000).pvalue > 1e-8
+    assert is_fair(low)

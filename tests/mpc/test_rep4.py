@@ -19,6 +19,7 @@ from mdl.mpc.rep4.setup import begun
 from mdl.mpc.rounds import Protocol, Traffic, play, together
 from mdl.mpc.secret import Secret
 from mdl.schemes.randomness import insecure_seeded
+from tests.mpc.fair import is_fair
 from tests.mpc.operations import (
     EDGES,
     LONG,
@@ -34,6 +35,7 @@ from tests.mpc.operations import (
 from tests.mpc.parties import Program, four, opened, plainly, shared
 from tests.mpc.tampering import tampered
 from tests.mpc.trained import Batch, convolutional, dense, in_floats, padded, pooling_ties, training
+from tests.sampled import parts
 
 T = TypeVar("T")
 
@@ -123,7 +125,7 @@ def test_coins_are_fair_and_cost_nothing() -> None:
 
     found, traffic = run(program)
     assert set(agreed(found).tolist()) == {0, 1}
-    assert stats.binomtest(int(found[0].sum()), 60_000).pvalue > 1e-7
+    assert is_fair(found[0])
     assert traffic.rounds == 2 + CHECK + OPENING
 
 
@@ -256,9 +258,7 @@ def test_every_message_before_the_check_is_uniform(operation: Callable[..., Any]
     messages = [tensor for tensor in messages if not is_hash(tensor)]
     assert len(messages) >= 2 * 2 + 6
     for tensor in messages:
-        ones = int((tensor.to(torch.int64) & 1).sum())
-        # Of a fair coin's tosses, six deviations off the mean.
-        assert abs(ones - tensor.numel() / 2) < 6 * np.sqrt(tensor.numel() / 4)
+        assert is_fair(tensor.to(torch.int64) & 1)
         if tensor.dtype == torch.int64:
             top = (tensor >> 60 & 15).flatten().numpy()
             assert stats.chisquare(np.bincount(top, minlength=16)).pvalue > 1e-7
@@ -339,9 +339,12 @@ def repeated(program: Program[T], rounding: Rounding) -> dict[int, Protocol[T]]:
     ("operation", "rounding"),
     [*((operation, "probabilistic") for operation in OPERATIONS), (scaled, "nearest")],
 )
-def test_a_wrong_bit_in_any_message_is_found_out(operation: Callable[..., Any], rounding: Rounding) -> None:
+@pytest.mark.parametrize("part", parts(5))
+def test_a_wrong_bit_in_any_message_is_found_out(
+    operation: Callable[..., Any], rounding: Rounding, part: slice
+) -> None:
     program = opened(operation, compared(9), compared(9, 1))
-    expect_found_out(lambda: repeated(program, rounding))
+    expect_found_out(lambda: repeated(program, rounding), part)
 
 
 def smallest() -> Program[Tensor]:

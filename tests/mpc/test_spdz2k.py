@@ -24,6 +24,7 @@ from mdl.mpc.spdz2k.fingerprints import fingerprint
 from mdl.mpc.wide import Wide
 from mdl.schemes.randomness import SystemRandomness
 from tests.mpc.dealt import dealt_bytes, online
+from tests.mpc.fair import is_fair
 from tests.mpc.operations import EDGES, OPERATIONS, both, compared, negative, product, scaled
 from tests.mpc.parties import Program, opened, plainly, shared
 from tests.mpc.tampering import tampered
@@ -109,8 +110,8 @@ def test_coins_are_fair_and_unknown_to_the_dealer() -> None:
     results, _ = play({party: program(engine) for party, engine in engines(2).items()})
     found, known_to_dealer = results[0][1], results[2][0]
     assert set(found.tolist()) == {0, 1}
-    assert stats.binomtest(int(found.sum()), 20_000).pvalue > 1e-7
-    assert stats.binomtest(int((found ^ known_to_dealer).sum()), 20_000).pvalue > 1e-7
+    assert is_fair(found)
+    assert is_fair(found ^ known_to_dealer)
 
 
 # ------------------------------------------------------------------------------------------------
@@ -304,7 +305,7 @@ def test_every_message_is_uniform(operation: Callable[..., Any]) -> None:
             continue  # of a verification
         for place in (0, 7):
             bit = data >> place & 1
-            assert stats.binomtest(int(bit.sum()), len(bit)).pvalue > 1e-8
+            assert is_fair(bit)
         assert stats.chisquare(np.bincount(data.numpy(), minlength=256)).pvalue > 1e-8
         checked += 1
     assert checked >= 8
@@ -331,7 +332,7 @@ def test_what_is_opened_tells_nothing_above_the_lowest_64_bits() -> None:
     found, _ = authenticated(program, 2)
     assert set(found.tolist()) == {0}
     for place in range(40):
-        assert stats.binomtest(sum(high >> place & 1 for high in seen[:2_000]), 2_000).pvalue > 1e-8
+        assert is_fair(torch.tensor(seen[:2_000]) >> place & 1)
 
 
 def test_nor_does_what_is_opened_to_one() -> None:
@@ -360,7 +361,7 @@ def test_nor_does_what_is_opened_to_one() -> None:
     assert set(found.tolist()) == {0}
     assert len(seen) == 2_000
     for place in range(40):
-        assert stats.binomtest(sum(high >> place & 1 for high in seen), 2_000).pvalue > 1e-8
+        assert is_fair(torch.tensor(seen) >> place & 1)
 
 
 def test_who_opens_a_sum_to_one_does_not_tell_its_own_summand() -> None:
@@ -375,7 +376,7 @@ def test_who_opens_a_sum_to_one_does_not_tell_its_own_summand() -> None:
     told = {sender: tensor for _, sender, receiver, tensor in long if receiver == 0}
     masked = next(tensor for _, sender, receiver, tensor in long if (sender, receiver) == (1, 0))
     low = (masked[:, 0] + told[1][:, 0]) & 1
-    assert stats.binomtest(int(low.sum()), 5_000).pvalue > 1e-8
+    assert is_fair(low)
 
 
 # ------------------------------------------------------------------------------------------------

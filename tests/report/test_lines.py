@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -53,7 +54,9 @@ def test_workers_scored_alone_after_as_many_epochs_as_each_made_give_one_level(t
 
 
 def test_a_single_epoch_is_drawn_as_a_point(tmp_path: Path) -> None:
-    assert over_epochs(read_run(make_run(tmp_path / "run", epochs=1)))
+    svg = over_epochs(read_run(make_run(tmp_path / "run", epochs=1)))
+    assert svg
+    assert re.findall(r">([\d.]+)</text>", svg) == ["1"]  # the horizontal axis; the other one is in per cent
 
 
 def test_levels_alone_are_no_plot(tmp_path: Path) -> None:
