@@ -4,7 +4,7 @@
 PYTHON ?= python3
 CONFIG ?= configs/quickstart.toml
 QUICK  ?= --quick
-SIDE_BY_SIDE ?= -n logical --maxprocesses 8
+SIDE_BY_SIDE ?= -n logical --maxprocesses 8 --dist worksteal
 THREE_AT_A_TIME ?= -n 3 --dist worksteal
 VENV   := .venv
 BIN    := $(VENV)/bin
