@@ -13,12 +13,9 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from multiprocessing.connection import Connection
-from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,10 +23,11 @@ import msgspec
 
 from mdl import folder as files
 from mdl.authority import deal_keys
+from mdl.children import Child, first_reason, why_ended
 from mdl.config import Experiment
 from mdl.curves import write_curves
 from mdl.entry import enter
-from mdl.errors import MdlError, WorkerDied, party_name
+from mdl.errors import MdlError
 from mdl.forks import start_forkserver
 from mdl.orders import Orders, Question
 from mdl.party import MANAGER, PartyId
@@ -45,33 +43,6 @@ EXIT_OK, EXIT_FAILED, EXIT_CONFIG, EXIT_INTERRUPTED = 0, 1, 2, 130
 
 Watcher = Callable[[Mapping[str, Any]], None]
 """Shown every event of the run as it comes, for progress. Must not raise."""
-
-
-@dataclass
-class _Child:
-    """A party's process and what is known of it."""
-
-    party: PartyId
-    process: ForkServerProcess
-    pipe: Connection
-    linked: bool = False
-    epoch: int = 0
-    last: str = ""
-    failure: Mapping[str, Any] | None = None
-    finished: Mapping[str, Any] | None = None
-    cut: bool = False
-    gone: asyncio.Event = field(default_factory=asyncio.Event)
-
-    @property
-    def state(self) -> str:
-        """Where in the run it is, as far as its reports tell."""
-        if not self.linked:
-            return "before it was linked with the others"
-        if self.last in ("trained", "noised"):
-            return f"in epoch {self.epoch}, after its training"
-        if self.party == MANAGER:
-            return f"in epoch {self.epoch + 1}"
-        return f"in epoch {self.epoch + 1}, before its training was done"
 
 
 def launch(
@@ -136,7 +107,7 @@ class _Launcher:
         self._experiment, self._run, self._private = experiment, run, private
         self._data_dir, self._watch, self._resuming = data_dir, watch, resuming
         self._context = multiprocessing.get_context("forkserver")
-        self._children: dict[PartyId, _Child] = {}
+        self._children: dict[PartyId, Child] = {}
         self._account = Account(experiment, resuming=resuming)
         self._began = time.monotonic()
         self._error: MdlError | None = None
@@ -224,17 +195,17 @@ class _Launcher:
             )
             child.pipe.send_bytes(msgspec.msgpack.encode(orders))
 
-    def _start(self, party: PartyId) -> _Child:
+    def _start(self, party: PartyId) -> Child:
         ours, theirs = multiprocessing.Pipe()
         process = self._context.Process(target=enter, args=(theirs,), name=f"mdl-{party}")
         process.start()
         theirs.close()
-        return _Child(party, process, ours)
+        return Child(party, process, ours)
 
     # ------------------------------------------------------------------------------------------------
     # watching
 
-    async def _accompany(self, child: _Child) -> None:
+    async def _accompany(self, child: Child) -> None:
         """Take a child's reports until it is gone, then decide what that means for the others."""
         loop = asyncio.get_running_loop()
         loop.add_reader(child.pipe.fileno(), self._read, child)
@@ -243,7 +214,7 @@ class _Launcher:
         if child.finished is None and not self._stopping:
             self._lost(child)
 
-    def _read(self, child: _Child) -> None:
+    def _read(self, child: Child) -> None:
         """Take what a child reports, and before what the manager does, all that it may follow from.
 
         A worker reports its training before it tells the manager, so that is in the worker's pipe by now.
@@ -260,7 +231,7 @@ class _Launcher:
             self._error = self._error or MdlError(f"cannot write to {self._run}: {error}")
             self._stop_all()
 
-    def _reports(self, child: _Child) -> list[bytes]:
+    def _reports(self, child: Child) -> list[bytes]:
         """Read what is in a child's pipe; where that is its end, the child is gone."""
         reports: list[bytes] = []
         try:
@@ -272,7 +243,7 @@ class _Launcher:
             child.gone.set()
         return reports
 
-    def _take(self, child: _Child, event: dict[str, Any]) -> None:
+    def _take(self, child: Child, event: dict[str, Any]) -> None:
         match event["kind"]:
             case "ledger":
                 self._ledger.write(msgspec.json.encode(event["entry"]) + b"\n")
@@ -314,16 +285,16 @@ class _Launcher:
         self._account.recorded(stamped)
         self._watch(stamped)
 
-    def _lost(self, child: _Child) -> None:
+    def _lost(self, child: Child) -> None:
         """A child ended before its work was done: go on without it, or stop them all."""
-        error = self._why(child)
+        error = why_ended(child, self._children.values(), self._run, self._experiment.party_zero)
         tolerable = self._tolerable(child)
         if self._error is not None or not tolerable:
-            self._error = _reason(self._error, error, child)
+            self._error = first_reason(self._error, error, child)
         if not tolerable:
             self._stop_all()
             return
-        self._first_loss = _reason(self._first_loss, error, child)
+        self._first_loss = first_reason(self._first_loss, error, child)
         self._note(
             # By this a resumed run knows which records to keep.
             {
@@ -335,7 +306,7 @@ class _Launcher:
             }
         )
 
-    def _tolerable(self, child: _Child) -> bool:
+    def _tolerable(self, child: Child) -> bool:
         """Whether the others can do without a child: it was lost, or has lost others.
 
         What it could not do by itself is a mistake in the experiment, or here, that nobody should miss.
@@ -349,30 +320,6 @@ class _Launcher:
         """The run's: the manager's, or the latest of any where nobody leads."""
         leading = self._children.get(MANAGER)
         return leading.epoch if leading else max(child.epoch for child in self._children.values())
-
-    def _why(self, child: _Child) -> MdlError:
-        if child.failure is None:
-            code = child.process.exitcode or 0
-            how = (
-                f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
-            )
-            words = self._last_words(child.party)
-            return WorkerDied(child.party, f"{how} {child.state}", words, self._experiment.party_zero)
-        # That others lost this party is no news; anything else may be why it could not go on.
-        telling = [
-            other
-            for other in self._children.values()
-            if other is not child and other.failure and other.failure["error"] != "PeerLeft"
-        ]
-        kind = _Bereaved if child.failure["error"] == "PeerLeft" and not telling else MdlError
-        return kind("\n".join(_told([child, *telling], self._experiment.party_zero)[:4]))
-
-    def _last_words(self, party: PartyId) -> str:
-        try:
-            lines = (self._run / f"log-{party}.txt").read_text(errors="replace").splitlines()
-        except OSError:
-            return ""
-        return "\n".join(f"  {line}" for line in lines[-5:])
 
     # ------------------------------------------------------------------------------------------------
     # stopping
@@ -426,25 +373,3 @@ class _Launcher:
         files.write_json(self._run / files.SUMMARY, summary)
         write_curves(self._run)
         return summary
-
-
-class _Bereaved(MdlError):
-    """All that a party says is that another one is gone."""
-
-
-def _reason(known: MdlError | None, error: MdlError, child: _Child) -> MdlError:
-    """Give why a run ends: what is known first, unless that is of those that a killed party has left.
-
-    It cannot say so itself, and they may be heard before its end is seen.
-    """
-    died = isinstance(error, WorkerDied) and not child.cut
-    return error if known is None or (died and isinstance(known, _Bereaved)) else known
-
-
-def _told(children: Iterable[_Child], beside: str) -> list[str]:
-    """Give what has ended parties, once each, with the first party that says so; 0 is called `beside`."""
-    said: dict[str, PartyId] = {}
-    for child in children:
-        assert child.failure is not None
-        said.setdefault(f"{child.failure['error']}: {child.failure['message']}", child.party)
-    return [f"{party_name(party, beside)}: {reason}" for reason, party in said.items()]

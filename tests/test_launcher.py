@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from mdl.authority import deal_keys
+from mdl.children import Child
 from mdl.config import Experiment, parse
 from mdl.errors import MdlError
 from mdl.folder import FileJournal
-from mdl.launcher import _Child, _Launcher
+from mdl.launcher import _Launcher
 from mdl.party import MANAGER
 from mdl.resumption import resume_epochs
 from mdl.systems.coordinated import Coordinated
@@ -64,7 +65,7 @@ def test_what_workers_reported_before_the_manager_did_is_on_record_before(tmp_pa
     with (tmp_path / "metrics").open("wb", buffering=0) as launcher._metrics:
         for party in range(5):
             ours, theirs[party] = Pipe()
-            launcher._children[party] = _Child(party, ForkServerProcess(), ours)
+            launcher._children[party] = Child(party, ForkServerProcess(), ours)
         for worker in (3, 1, 4, 2):
             theirs[worker].send_bytes(report("trained", worker, loss=1.0, examples=9))
         theirs[MANAGER].send_bytes(report("evaluated", MANAGER, model="global", loss=1.0, accuracy=0.5))
@@ -89,7 +90,7 @@ def ended(
     launcher = _Launcher(parse(MUTUAL), place, place, data_dir=None, watch=lambda _: None, resuming=False)
     launcher._stopping = True  # there are no processes to stop
     with (place / "metrics.jsonl").open("wb", buffering=0) as launcher._metrics:
-        launcher._children = {party: _Child(party, ForkServerProcess(), Pipe()[0]) for party in range(3)}
+        launcher._children = {party: Child(party, ForkServerProcess(), Pipe()[0]) for party in range(3)}
         for child in launcher._children.values():
             child.linked, child.failure = True, failures[child.party]
             if child.failure is None:

@@ -22,6 +22,7 @@ from tests.mpc.models import HASH, Draws, Model
 from tests.mpc.narrow import NUMBER, Narrow, listed
 from tests.mpc.tapes import Coins, Played, Setting, played, reconstructed, seen, tossed
 from tests.mpc.test_privacy import (
+    all_right,
     conjunction,
     depends,
     digits,
@@ -312,10 +313,8 @@ def computed(setting: Setting) -> tuple[list[Tensor], Tensor, int]:
 def test_results_are_right(what: str) -> None:
     setting = {**SETTINGS, **ROUNDED}[what]
     secrets, found, width = computed(setting)
-    wrong = found != CLEAR[what](*secrets) & (1 << width) - 1
-    if setting.rounding == "nearest":
-        wrong &= secrets[0].abs() < setting.ring.truncated_limit
-    assert not wrong.any()
+    expected = CLEAR[what](*secrets) & (1 << width) - 1
+    assert all_right(setting.ring, setting.rounding, secrets, found, expected)
 
 
 @pytest.mark.parametrize("what", ["half", "quarter"])

@@ -19,6 +19,7 @@ from mdl.mpc.secret import Bits, Secret
 from tests.mpc.macs import Authenticated, Played, Setting, played, reconstructed, rows_of
 from tests.mpc.tapes import _numbered
 from tests.mpc.test_privacy import (
+    all_right,
     borrowed,
     conjunction,
     digits,
@@ -245,10 +246,8 @@ def computed(setting: Setting) -> tuple[list[Tensor], Tensor, int]:
 def test_results_are_right_for_all_keys(what: str, holders: int) -> None:
     setting = replace({**SETTINGS, **ROUNDED}[what], holders=holders)
     secrets, found, width = computed(setting)
-    wrong = found != CLEAR[what](*secrets) & (1 << width) - 1
-    if setting.rounding == "nearest":
-        wrong &= secrets[0].abs() < setting.ring.truncated_limit
-    assert not wrong.any()
+    expected = CLEAR[what](*secrets) & (1 << width) - 1
+    assert all_right(setting.ring, setting.rounding, secrets, found, expected)
 
 
 @pytest.mark.parametrize("what", ["half", "half of a square"])
