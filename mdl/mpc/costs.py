@@ -24,7 +24,7 @@ _SMALL: Final = 16
 
 _REPETITIONS: Final = 4
 
-_PATIENCE_SECONDS: Final = 1.0
+_PATIENCE_SECONDS: Final = 2.0
 """Of processor time, after which a step is not tried again."""
 
 
@@ -139,5 +139,6 @@ def _played(plan: Plan, engines: Mapping[PartyId, Engine], networks: Mapping[Par
         await step(engine, networks[party], optimiser, *batch)
         await phase("verification", engine.check())
 
-    _, traffic = play({party: program(party) for party in engines})
+    # Kept, they would be memory that the next ones could not use again, as in a run they do.
+    _, traffic = play({party: program(party) for party in engines}, kept=False)
     return traffic

@@ -138,8 +138,12 @@ class Traffic:
     phases: dict[str, PhaseTraffic] = field(default_factory=dict)
 
 
-def play(protocols: Mapping[PartyId, Protocol[T]]) -> tuple[dict[PartyId, T], Traffic]:
+def play(protocols: Mapping[PartyId, Protocol[T]], *, kept: bool = True) -> tuple[dict[PartyId, T], Traffic]:
     """Run all parties of a protocol in one thread, and hand over in memory what they send.
+
+    Args:
+        protocols: by party.
+        kept: whether the traffic has the messages, or their shapes and types alone (on torch's meta device).
 
     Raises:
         ValueError: a party waits for something else than what was sent, or nothing waits for it.
@@ -156,7 +160,8 @@ def play(protocols: Mapping[PartyId, Protocol[T]]) -> tuple[dict[PartyId, T], Tr
                 waiting.setdefault((sender, receiver), []).append(tensor)
                 size_bytes = tensor.numel() * tensor.dtype.itemsize
                 traffic.sent_bytes[sender] += size_bytes
-                traffic.messages.append((traffic.rounds, sender, receiver, tensor))
+                seen = tensor if kept else torch.empty_like(tensor, device="meta")
+                traffic.messages.append((traffic.rounds, sender, receiver, seen))
                 by_sender = traffic.phases.setdefault(exchange.phase, PhaseTraffic()).by_sender
                 by_sender[sender] = by_sender.get(sender, 0) + size_bytes
                 active.add(exchange.phase)

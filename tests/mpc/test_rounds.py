@@ -26,6 +26,17 @@ def test_what_runs_together_takes_as_many_rounds_as_the_longest() -> None:
     assert traffic.sent_bytes == {0: 80, 1: 80}
 
 
+def test_messages_that_are_not_kept_are_counted_all_the_same() -> None:
+    (_, kept), (_, dropped) = (
+        play({party: swap(party, 7, times=3) for party in (0, 1)}, kept=kept) for kept in (True, False)
+    )
+    assert (dropped.rounds, dropped.sent_bytes, dropped.phases) == (kept.rounds, kept.sent_bytes, kept.phases)
+    assert [(*message[:3], message[3].shape, message[3].dtype) for message in dropped.messages] == [
+        (*message[:3], message[3].shape, message[3].dtype) for message in kept.messages
+    ]
+    assert {message[3].device.type for message in dropped.messages} == {"meta"}
+
+
 def test_nothing_together_is_nothing() -> None:
     found, traffic = play({0: together()})
     assert found == {0: []}
