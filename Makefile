@@ -30,7 +30,7 @@ train: $(READY)      ## train (CONFIG=configs/quickstart.toml)
 
 # Whole runs, of several processes each, go three at a time, as many of them wait by the clock; what measures
 # goes by itself at the end.
-test: $(READY)      ## run all tests
+test: $(READY)      ## run all tests, of the longest a part
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not whole_run and not alone and not exhaustive"
 	$(BIN)/python -m pytest $(THREE_AT_A_TIME) -m "whole_run and not exhaustive"
 	$(BIN)/python -m pytest -m alone

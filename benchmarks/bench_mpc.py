@@ -34,15 +34,17 @@ def main() -> None:
     parser.add_argument("--networks", default=NETWORKS)
     parser.add_argument("--optimisers", default="momentum,amsgrad", help=", ".join(OPTIMISERS))
     parser.add_argument(
-        "--models", default="rep3:3", help="security model and number of workers, with commas"
+        "--models", default="rep3:3", help="MODEL:WORKERS, with commas between: rep3:3,rep4:4"
     )
     parser.add_argument("--steps", type=int, default=10)
     options = parser.parse_args()
+    models = [model.partition(":") for model in options.models.split(",")]
+    if not all(workers.isdecimal() for *_, workers in models):
+        parser.error(f"--models {options.models}: each must be MODEL:WORKERS, as in rep3:3")
     print(f"{platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__}; batches of 128\n")
     print("| network | optimiser | security | parties | s a step | s computing | MB | rounds |")
     print("|---|---|---|---|---|---|---|---|")
-    for model in options.models.split(","):
-        security, workers = model.split(":")
+    for security, _, workers in models:
         for network in options.networks.split(","):
             for optimiser in options.optimisers.split(","):
                 cells = measured(network, optimiser, security, int(workers), options.steps)

@@ -16,6 +16,7 @@ _LAST_LINES: Final = 5
 """Of a log, that say what came before a party's end."""
 
 _REASONS: Final = 4
+"""That are told of one end, at most."""
 
 
 @dataclass

@@ -75,9 +75,15 @@ def digits() -> Dataset:
 def _digits_table() -> NDArray[np.float64]:
     """Read the file that scikit-learn's `load_digits` reads: importing that takes as long as a short run."""
     package = find_spec("sklearn")
-    assert package is not None
-    assert package.origin is not None
-    table: NDArray[np.float64] = np.loadtxt(Path(package.origin).parent / _DIGITS_FILE, delimiter=",")
+    file = Path(package.origin or "").parent / _DIGITS_FILE if package else Path()
+    table: NDArray[np.float64]
+    if file.is_file():
+        table = np.loadtxt(file, delimiter=",")
+        return table
+    from sklearn.datasets import load_digits  # where this version has the file, it knows itself
+
+    bunch = load_digits()
+    table = np.c_[bunch.data, bunch.target]
     return table
 
 

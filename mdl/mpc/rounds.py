@@ -128,7 +128,7 @@ class Traffic:
     Attributes:
         rounds: in which something was sent.
         sent_bytes: by sender.
-        messages: (round, sender, receiver, tensor), in order.
+        messages: (round, sender, receiver, tensor), in order; see `play`.
         phases: by name, in the order in which they began.
     """
 

@@ -66,7 +66,7 @@ SECURITY: Final[Mapping[SecurityName, Security]] = {
         "additive sharing with MACs and a dealer, malicious, dishonest majority",
         range(2, 11),
         "all holders together, or one with the dealer",
-        IS_NOTICED,
+        f"{IS_NOTICED}, but for a probability of 2^-34",
         numbers="modulo 2^104",
         dealer=True,
     ),

@@ -177,7 +177,7 @@ def experiment(place: Path, *, epochs: int = 3, system: str = "", tables: str = 
 
 
 def archive(path: Path, *, train: int | None = None, test: int | None = None) -> str:
-    """Write the first of the digits to an archive: reading it takes a run no scikit-learn, nor its second."""
+    """Write the first of the digits to an archive."""
     found = digits()
     np.savez(
         path,

@@ -1,5 +1,7 @@
 import gzip
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +9,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 from mdl.errors import DataUnavailable
+from mdl.learning import datasets
 from mdl.learning.datasets import digits, load
 from mdl.learning.settings import LearningSettings
 from tests.learning.conftest import Archive
@@ -20,12 +23,19 @@ def test_the_digits_are_split_class_by_class() -> None:
     assert (np.abs(test / (train + test) - 0.2) < 0.01).all()
 
 
-def test_the_digits_are_those_that_scikit_learn_reads() -> None:
-    dataset, bunch = digits(), load_digits()
-    images = np.concatenate([dataset.train_images, dataset.test_images]).reshape(-1, 64)
-    labels = np.concatenate([dataset.train_labels, dataset.test_labels])
-    found, expected = np.c_[images, labels], np.c_[bunch.data, bunch.target]
-    np.testing.assert_array_equal(found[np.lexsort(found.T)], expected[np.lexsort(expected.T)])
+def test_the_digits_are_those_that_scikit_learn_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    bunch = load_digits()
+    expected = np.c_[bunch.data, bunch.target]
+    np.testing.assert_array_equal(datasets._digits_table(), expected)
+    monkeypatch.setattr(datasets, "_DIGITS_FILE", "elsewhere")
+    np.testing.assert_array_equal(datasets._digits_table(), expected)
+
+
+def test_digits_are_read_without_importing_scikit_learn() -> None:
+    program = (
+        "import sys; from mdl.learning.datasets import digits; digits(); print('sklearn' in sys.modules)"
+    )
+    assert subprocess.check_output([sys.executable, "-c", program], text=True) == "False\n"  # noqa: S603
 
 
 def test_the_digits_are_bytes_up_to_their_scale() -> None:

@@ -254,7 +254,10 @@ def masks(what: str) -> list[tuple[bytes, int]]:
 
 @pytest.mark.parametrize(
     ("what", "omitted"),
-    some_of((what, omitted) for what in SETTINGS if what != "coin" for omitted in masks(what)),
+    some_of(
+        ((what, omitted) for what in SETTINGS if what != "coin" for omitted in masks(what)),
+        lambda what, omitted: (what, omitted[0]),
+    ),
 )
 def test_whichever_mask_is_left_out_who_lacks_its_key_would_know(
     what: str, omitted: tuple[bytes, int]

@@ -197,7 +197,10 @@ def masks(whats: Sequence[str]) -> list[tuple[Key, int]]:
 
 @pytest.mark.parametrize(
     ("what", "omitted"),
-    some_of((what, omitted) for what, names in HIDING.items() for omitted in masks(names)),
+    some_of(
+        ((what, omitted) for what, names in HIDING.items() for omitted in masks(names)),
+        lambda what, omitted: (what, omitted[0]),
+    ),
 )
 def test_whichever_mask_is_left_out_somebody_would_know(what: str, omitted: tuple[Key, int]) -> None:
     lacking = [(name, viewers) for name, viewers in VIEWERS if name in HIDING[what]]

@@ -196,7 +196,10 @@ def masks(what: str) -> list[tuple[bytes, int]]:
 
 @pytest.mark.parametrize(
     ("what", "omitted"),
-    some_of((what, omitted) for what in SETTINGS if what != "coin" for omitted in masks(what)),
+    some_of(
+        ((what, omitted) for what in SETTINGS if what != "coin" for omitted in masks(what)),
+        lambda what, omitted: (what, omitted[0]),
+    ),
 )
 def test_whichever_mask_is_left_out_a_holder_would_know(what: str, omitted: tuple[bytes, int]) -> None:
     assert any(knows(what, (viewer,), omitted) for viewer in range(2) if omitted[0] != b"%d" % viewer)
