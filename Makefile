@@ -5,6 +5,9 @@ PYTHON ?= python3
 CONFIG ?= configs/quickstart.toml
 QUICK  ?= --quick
 SIDE_BY_SIDE ?= -n logical --maxprocesses 8 --dist worksteal
+# Where tests of these marks are; tests/conftest.py holds them to it.
+WHOLE_RUNS = tests/end_to_end tests/studies
+ALONE = tests/reproduction tests/bench
 THREE_AT_A_TIME ?= -n 3 --dist worksteal
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -32,8 +35,8 @@ train: $(READY)      ## train (CONFIG=configs/quickstart.toml)
 # goes by itself at the end.
 test: $(READY)      ## run all tests, of the longest a part
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not whole_run and not alone and not exhaustive"
-	$(BIN)/python -m pytest $(THREE_AT_A_TIME) -m "whole_run and not exhaustive"
-	$(BIN)/python -m pytest -m alone
+	$(BIN)/python -m pytest $(THREE_AT_A_TIME) -m "whole_run and not exhaustive" $(WHOLE_RUNS)
+	$(BIN)/python -m pytest -m alone $(ALONE)
 
 test-exhaustive: $(READY)      ## run what `make test` leaves out: every message and moment (half an hour)
 	$(BIN)/python -m pytest $(THREE_AT_A_TIME) -m exhaustive

@@ -113,7 +113,7 @@ async def test_with_macs_too_a_run_goes_on_whoever_was_killed(tmp_path: Path, vi
         ("dealer", 3),
         pytest.param("spdz2k", 2, marks=pytest.mark.exhaustive),
         ("rep3-malicious", 3),
-        ("rep4", 4),
+        pytest.param("rep4", 4, marks=pytest.mark.exhaustive),
         pytest.param("shamir", 3, marks=pytest.mark.exhaustive),
     ],
 )

@@ -83,7 +83,7 @@ async def ended(node: asyncio.subprocess.Process) -> None:
     assert node.returncode == 0, errors.decode()
 
 
-@pytest.mark.parametrize("scheme", ["pairwise", "elgamal"])
+@pytest.mark.parametrize("scheme", [pytest.param("pairwise", marks=pytest.mark.exhaustive), "elgamal"])
 async def test_a_killed_worker_comes_back_and_takes_part_again(tmp_path: Path, scheme: str) -> None:
     here = await hall(tmp_path, "--set", f"system.scheme.type={scheme}")
     nodes = {party: await here.node(party) for party in range(5)}

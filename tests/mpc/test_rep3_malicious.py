@@ -59,7 +59,15 @@ def test_rounded_to_the_nearest_all_is_as_in_the_clear(operation: Callable[..., 
     assert torch.equal(agreed(found), plainly(opened(operation, *inputs)))
 
 
-@pytest.mark.parametrize("make", [dense, convolutional, padded, pooling_ties, averaging, normalising])
+@pytest.mark.parametrize(
+    "make",
+    [
+        dense,
+        convolutional,
+        *(pytest.param(make, marks=pytest.mark.exhaustive) for make in (padded, pooling_ties, averaging)),
+        normalising,
+    ],
+)
 def test_rounded_to_the_nearest_a_step_is_as_in_the_clear(
     make: Callable[[], tuple[nn.Sequential, list[Batch]]],
 ) -> None:
