@@ -38,7 +38,7 @@ test: $(READY)      ## run all tests, of the longest a part
 	$(BIN)/python -m pytest $(THREE_AT_A_TIME) -m "whole_run and not exhaustive" $(WHOLE_RUNS)
 	$(BIN)/python -m pytest -m alone $(ALONE)
 
-test-exhaustive: $(READY)      ## run what `make test` leaves out: every message and moment (half an hour)
+test-exhaustive: $(READY)      ## run what `make test` leaves out: every message and moment (long)
 	$(BIN)/python -m pytest $(THREE_AT_A_TIME) -m exhaustive
 
 test-fast: $(READY)      ## run the tests that start no processes

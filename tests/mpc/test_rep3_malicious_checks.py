@@ -108,22 +108,11 @@ def smallest() -> Program[Tensor]:
     return training(network, [(torch.randint(1 << 16, (2, 2)), one_hot(torch.tensor([0, 1]), 2))], 0.1)
 
 
-PARTS = 192
-"""Into which the longest test is cut."""
-
-
-def test_a_wrong_bit_in_a_step_of_training_is_found_out() -> None:
-    program = smallest()
-    expect_found_out(lambda: repeated(program), slice(0, None, 127))
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "part", [0, *(pytest.param(part, marks=pytest.mark.exhaustive) for part in range(1, PARTS))]
-)
-def test_a_wrong_bit_in_any_message_of_a_step_of_training_is_found_out(part: int) -> None:
+@pytest.mark.parametrize("part", parts(127))
+def test_a_wrong_bit_in_a_step_of_training_is_found_out(part: slice) -> None:
     program = smallest()
-    expect_found_out(lambda: repeated(program), slice(part, None, PARTS))
+    expect_found_out(lambda: repeated(program), part)
 
 
 def test_a_wrong_bit_in_the_set_up_is_found_out() -> None:

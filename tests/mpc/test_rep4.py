@@ -354,20 +354,10 @@ def smallest() -> Program[Tensor]:
     return training(network, [(torch.randint(1 << 16, (2, 2)), one_hot(torch.tensor([0, 1]), 2))], 0.1)
 
 
-PARTS = 12
-"""Into which the longest test is cut."""
-
-
-def test_a_wrong_bit_in_a_step_of_training_is_found_out() -> None:
+@pytest.mark.parametrize("part", parts(29))
+def test_a_wrong_bit_in_a_step_of_training_is_found_out(part: slice) -> None:
     program = smallest()
-    expect_found_out(lambda: repeated(program, "probabilistic"), slice(0, None, 29))
-
-
-@pytest.mark.exhaustive
-@pytest.mark.parametrize("part", range(PARTS))
-def test_a_wrong_bit_in_any_message_of_a_step_of_training_is_found_out(part: int) -> None:
-    program = smallest()
-    expect_found_out(lambda: repeated(program, "probabilistic"), slice(part, None, PARTS))
+    expect_found_out(lambda: repeated(program, "probabilistic"), part)
 
 
 def test_a_wrong_bit_in_anybody_s_input_is_found_out_as_is_one_told_to_a_single_party() -> None:
