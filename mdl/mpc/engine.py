@@ -19,7 +19,7 @@ TRUNCATED_LIMIT: Final = 1 << 61
 """Values that are truncated are below this in absolute value."""
 
 Bilinear: TypeAlias = Callable[[Tensor, Tensor], Tensor]
-"""A product that is linear in each factor: of entries, of matrices, a convolution."""
+"""A product that is linear in each factor: of entries, of matrices, a convolution; in memory of its own."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Real numbers as integers: multiples of 2^-16, within ±2^14."""
+"""Real numbers as integers: multiples of 2^-16, parameters of 2^-24; within ±2^14."""
 
 from typing import Final
 
@@ -8,6 +8,9 @@ from mdl.errors import OutOfRange
 
 FRACTION_BITS: Final = 16
 """f, as in Keller and Sun: a secret number is an integer over 2^f."""
+
+PARAMETER_BITS: Final = 24
+"""Fraction bits of parameters. A step moves them by little, and what it moves them by is rounded once."""
 
 LARGEST: Final = float(1 << 31 - 1 - FRACTION_BITS)
 """Numbers are below this in absolute value: their differences fit the 32 bits of a comparison."""

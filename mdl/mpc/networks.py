@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from mdl.mpc.engine import Engine
-from mdl.mpc.fixed import decoded, encoded
+from mdl.mpc.fixed import PARAMETER_BITS, decoded, encoded
 from mdl.mpc.layers import (
     STATISTIC_BITS,
     AvgPool,
@@ -101,9 +101,8 @@ class Network:
     def _vector(self, opened: Sequence[Tensor]) -> Tensor:
         names = [name for layer in self.layers for name in layer.parameters]
         pairs = zip(names, opened, strict=True)
-        return decoded(
-            torch.cat([(each.t() if name == "weight" else each).reshape(-1) for name, each in pairs])
-        )
+        whole = torch.cat([(each.t() if name == "weight" else each).reshape(-1) for name, each in pairs])
+        return decoded(whole, fraction_bits=PARAMETER_BITS)
 
     async def settle(self, engine: Engine, network: nn.Module, receiver: PartyId | None = None) -> None:
         """Open running statistics to all holders, or to one; they go into the network that is given.
@@ -213,11 +212,15 @@ def _translated(engine: Engine, layer: nn.Module) -> Layer:
 def _parameters(engine: Engine, layer: nn.Linear | nn.Conv2d) -> tuple[Secret, Secret]:
     weight = layer.weight.detach().reshape(layer.weight.shape[0], -1).t().contiguous()
     assert layer.bias is not None
-    return engine.public(encoded(weight)), engine.public(encoded(layer.bias.detach()))
+    return _public(engine, weight), _public(engine, layer.bias.detach())
+
+
+def _public(engine: Engine, parameter: Tensor) -> Secret:
+    return engine.public(encoded(parameter, fraction_bits=PARAMETER_BITS))
 
 
 def _normalisation(engine: Engine, layer: nn.BatchNorm1d | nn.BatchNorm2d) -> BatchNorm:
-    parameters = {name: engine.public(encoded(each.detach())) for name, each in layer.named_parameters()}
+    parameters = {name: _public(engine, each.detach()) for name, each in layer.named_parameters()}
     statistics = {
         name: engine.public(encoded(layer.get_buffer(name), fraction_bits=STATISTIC_BITS))
         for name in ("running_mean", "running_var")

@@ -37,6 +37,10 @@ class Secret:
         """The party's components."""
         return self._parts
 
+    def part(self, index: int) -> Tensor:
+        """Give one of the components, where the others are not needed."""
+        return self.parts[index]
+
     def __repr__(self) -> str:
         return f"Secret(shape={tuple(self.shape)})"
 
@@ -108,6 +112,9 @@ class _Mapped(Secret):
     @cached_property
     def parts(self) -> tuple[Tensor, ...]:
         return tuple(_mapped(self._linear, part) for part in self._source.parts)
+
+    def part(self, index: int) -> Tensor:
+        return _mapped(self._linear, self._source.part(index))
 
     def mixed(self, mix: Mix) -> Tensor:
         if self._mixed is None:

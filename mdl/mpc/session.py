@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from mdl.errors import MdlError
 from mdl.mpc.engine import Engine
-from mdl.mpc.fixed import decoded, encoded
+from mdl.mpc.fixed import PARAMETER_BITS, decoded, encoded
 from mdl.mpc.links import Links
 from mdl.mpc.networks import Network
 from mdl.mpc.optimisers import Optimiser
@@ -23,6 +23,7 @@ from mdl.vectors import Floats
 
 _OPTIMISER: Final = "optimiser"
 _STEPS: Final = "steps"
+_BITS: Final = "parameter bits"
 
 
 class Session:
@@ -197,7 +198,7 @@ class Session:
             for name, secret in self._secrets().items()
             for part, values in enumerate(written(secret))
         }
-        return {**shares, _STEPS: np.array(self._taken)}
+        return {**shares, _STEPS: np.array(self._taken), _BITS: np.array(PARAMETER_BITS)}
 
     async def restore(self, kept: Arrays) -> None:
         """Take up the shares of a checkpoint, as all others do at the same time.
@@ -208,6 +209,8 @@ class Session:
         """
         if _STEPS not in kept:
             raise MdlError("the checkpoint is not of this network: not the same experiment")
+        if _BITS not in kept or int(kept[_BITS]) != PARAMETER_BITS:
+            raise MdlError("the checkpoint is of another version of mdl, which rounds parameters otherwise")
         self._taken = int(kept[_STEPS])
         before = self._secrets()
         found = [_read(kept, name, like) for name, like in before.items()]

@@ -7,10 +7,10 @@ from torch import Tensor
 
 from mdl.mpc.engine import Engine
 from mdl.mpc.fixed import FRACTION_BITS
-from mdl.mpc.functions import Softmax, largest, logarithms, softmax
+from mdl.mpc.functions import Softmax, largest, logarithms, softmax, taken
 from mdl.mpc.networks import Network
 from mdl.mpc.optimisers import Optimiser
-from mdl.mpc.rounds import phase
+from mdl.mpc.rounds import phase, together
 from mdl.mpc.secret import Secret
 
 
@@ -65,8 +65,10 @@ async def loss(engine: Engine, answers: Answers, labels: Secret) -> Secret:
         The sum, shape (1,); the mean is that over n.
     """
     own = await engine.product(_inner, answers.scores, labels)
-    logarithm = await logarithms(engine, answers.softmax.total)
-    return (logarithm + answers.softmax.top).reshape(1, -1).sum(1) - own
+    logarithm, top = await together(
+        logarithms(engine, answers.softmax.total), taken(engine, answers.softmax.where, answers.scores)
+    )
+    return (logarithm + top).reshape(1, -1).sum(1) - own  # type: ignore[no-any-return]
 
 
 def _inner(one: Tensor, two: Tensor) -> Tensor:
@@ -75,7 +77,7 @@ def _inner(one: Tensor, two: Tensor) -> Tensor:
 
 async def right_answers(engine: Engine, network: Network, images: Secret, labels: Secret) -> Secret:
     """Count the examples whose largest score is that of their label; shapes as in `step`."""
-    _, where = await largest(engine, await network.forward(engine, images))
+    where = await largest(engine, await network.forward(engine, images))
     return (await engine.select(where, labels)).reshape(1, -1).sum(1)
 
 

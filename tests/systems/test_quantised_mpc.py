@@ -14,11 +14,12 @@ from mdl.config import Experiment, parse
 from mdl.errors import CheatingDetected, ConfigError, PeerLeft, PeerTimeout
 from mdl.learning.datasets import load
 from mdl.learning.local import LocalLearner, build_learner
-from mdl.mpc.fixed import encoded
+from mdl.mpc.fixed import PARAMETER_BITS, decoded, encoded
 from mdl.mpc.messages import Sealed
 from mdl.mpc.networks import secretly
 from mdl.mpc.optimisers import Sgd
 from mdl.mpc.rep3_malicious import Rep3Malicious
+from mdl.mpc.ring import RING_63
 from mdl.mpc.seals import Seal
 from mdl.mpc.session import Session
 from mdl.mpc.spdz2k import AuthenticatedHolder
@@ -235,9 +236,12 @@ def test_a_model_that_nobody_is_to_learn_stays_shared() -> None:
     # Party 1 has components 0 and 1, party 2 has 1 and 2.
     name = "1.weight"
     np.testing.assert_array_equal(first[f"{name}.1"], second[f"{name}.0"])
-    weight = first[f"{name}.0"] + first[f"{name}.1"] + second[f"{name}.1"]
+    weight = decoded(
+        RING_63.signed(torch.from_numpy(first[f"{name}.0"] + first[f"{name}.1"] + second[f"{name}.1"])),
+        fraction_bits=PARAMETER_BITS,
+    ).numpy()
     expected = whole().outcomes[1].parameters[: weight.size].reshape(weight.shape[::-1]).T
-    np.testing.assert_allclose(weight * 2.0**-16, expected, rtol=0, atol=1e-7)
+    np.testing.assert_allclose(weight, expected, rtol=0, atol=1e-7)
 
 
 def test_the_training_loss_is_told_to_all_where_that_is_wanted() -> None:
@@ -377,6 +381,19 @@ def test_shares_of_another_network_are_refused() -> None:
     first = run(experiment(), epochs=1)
     other = run(experiment(model="mlp"), epochs=2, resume=1, journals=first.journals)
     assert all("not of this network" in str(error) for error in other.errors.values())
+    assert len(other.errors) == 3
+
+
+@pytest.mark.parametrize("bits", [None, 16])
+def test_shares_that_another_version_has_written_are_refused(bits: int | None) -> None:
+    """Parameters of 16 fraction bits are not taken for those of 24, nor where a record does not say."""
+    first = run(experiment(), epochs=1)
+    for journal in first.journals.values():
+        record = dict(journal.read("model", 1) or {})
+        del record["parameter bits"]
+        journal.write("model", 1, record if bits is None else {**record, "parameter bits": np.array(bits)})
+    other = run(experiment(), epochs=2, resume=1, journals=first.journals)
+    assert all("another version" in str(error) for error in other.errors.values())
     assert len(other.errors) == 3
 
 

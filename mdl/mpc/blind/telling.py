@@ -64,6 +64,6 @@ async def _label(side: Side, source: Source, share: Tensor) -> Tensor:
     assert engine is not None, "labels are refused where nothing compares"
     parts = [engine.share(party, share if side.party == party else None, share.shape) for party in (0, 1)]
     one, two = await together(*parts)
-    _, where = await largest(engine, one + two)
+    where = await largest(engine, one + two)
     found = await engine.open_to(side.asker, await engine.integers(where))
     return torch.zeros_like(share) if found is None else found

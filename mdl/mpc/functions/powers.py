@@ -21,15 +21,19 @@ _POWER_BITS: Final = 4
 """Powers of two are taken of arguments below 2^4 = 16: 2^-16 is the smallest there is."""
 
 
-async def exponentials(engine: Engine, secret: Secret) -> Secret:
-    """Give e^x for x in (-2^13, 0], within 1.5 units of the last place; zero where it is below 2^-15.
+async def binary_exponents(engine: Engine, secret: Secret) -> Secret:
+    """Give y for which 2^y is e^x: x log2(e), |x| < 2^14. For x <= 0, 2^y is e^x within 1.5 units."""
+    return await engine.truncate(secret * constant(math.log2(math.e)), FRACTION_BITS)
 
-    e^x is 2^(s - 15), s = x log2(e) + 15. Where s is negative the result is zero; else 2^s is the product of
-    a power for each of its four integer bits and of a polynomial of its fraction ([KS22], Algorithm 2).
+
+async def powers_of_two(engine: Engine, secret: Secret) -> Secret:
+    """Give 2^y for y in (-2^14, 0], within one unit of the last place; zero where it is below 2^-15.
+
+    2^y is 2^(s - 15), s = y + 15. Where s is negative the result is zero; else 2^s is the product of a power
+    for each of its four integer bits and of a polynomial of its fraction ([KS22], Algorithm 2).
     """
     shift = (1 << _POWER_BITS) - 1
-    scaled = secret * constant(math.log2(math.e))
-    exponent = await engine.truncate(scaled, FRACTION_BITS) + (shift << FRACTION_BITS)
+    exponent = secret + (shift << FRACTION_BITS)
     word = await engine.bits(exponent)
     places = range(FRACTION_BITS, FRACTION_BITS + _POWER_BITS)
     positive = word.digit(COMPARED_BITS - 1) ^ 1

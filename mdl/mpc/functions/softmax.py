@@ -2,19 +2,21 @@
 
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from mdl.mpc.engine import Engine
-from mdl.mpc.functions.powers import exponentials
+from mdl.mpc.functions.powers import binary_exponents, powers_of_two
 from mdl.mpc.functions.quotients import quotients
 from mdl.mpc.functions.words import conjunction
+from mdl.mpc.rounds import together
 from mdl.mpc.secret import Bits, Secret
 
 
-async def largest(engine: Engine, rows: Secret) -> tuple[Secret, Bits]:
-    """Find the largest number of each row; the first, if there are several.
+async def largest(engine: Engine, rows: Secret) -> Bits:
+    """Find where the largest number of each row is; the first, if there are several.
 
     All pairs are compared at once, and a number is the largest if it loses no comparison.
 
@@ -23,14 +25,18 @@ async def largest(engine: Engine, rows: Secret) -> tuple[Secret, Bits]:
         rows: shape (n, c), differences below 2^15.
 
     Returns:
-        The largest, shape (n,), and where it is, one bit of each row, shape (n, c).
+        One bit of each row, shape (n, c).
     """
     columns = rows.map(torch.t)
     first, second = torch.combinations(torch.arange(rows.shape[1])).unbind(1)
     smaller = await engine.negative(columns[first] - columns[second])
     pair, turned = _contests(rows.shape[1])
-    where = (await conjunction(engine, smaller[pair] ^ turned)).map(torch.t)
-    return (await engine.select(where, rows)).sum(1), where
+    return (await conjunction(engine, smaller[pair] ^ turned)).map(torch.t)
+
+
+async def taken(engine: Engine, where: Bits, rows: Secret) -> Secret:
+    """Give of each row, shape (n, c), the number where its one bit is, shape (n,)."""
+    return (await engine.select(where, rows)).sum(1)
 
 
 @cache
@@ -53,21 +59,19 @@ class Softmax:
     Attributes:
         probabilities: shape (n, c), within 1e-4.
         where: a bit where the row's largest is, same shape.
-        top: the largest logit, shape (n,).
-        total: the sum of e^(logit - top), in [1, c], shape (n,).
+        total: the sum of e^(logit - largest logit), in [1, c], shape (n,).
     """
 
     probabilities: Secret
     where: Bits
-    top: Secret
     total: Secret
 
 
 async def softmax(engine: Engine, logits: Secret) -> Softmax:
     """Give the probabilities of logits, shape (n, c), below 2^12 in absolute value."""
-    top, where = await largest(engine, logits)
-    below = logits - top.reshape(-1, 1).expand(*logits.shape)
-    powers = await exponentials(engine, below)
+    found: list[Any] = await together(largest(engine, logits), binary_exponents(engine, logits))
+    where, exponents = found
+    top = (await taken(engine, where, exponents)).reshape(-1, 1)
+    powers = await powers_of_two(engine, exponents - top.expand(*logits.shape))
     total = powers.sum(1)
-    found = await quotients(engine, powers, total, logits.shape[1])
-    return Softmax(found, where, top, total)
+    return Softmax(await quotients(engine, powers, total, logits.shape[1]), where, total)

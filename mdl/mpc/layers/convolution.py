@@ -6,7 +6,7 @@ from functools import partial
 from torch import Tensor
 
 from mdl.mpc.engine import Composed, Engine
-from mdl.mpc.fixed import FRACTION_BITS
+from mdl.mpc.fixed import FRACTION_BITS, PARAMETER_BITS
 from mdl.mpc.kernels import matmul
 from mdl.mpc.layers.layer import Gradient, Sum
 from mdl.mpc.layers.window import Window
@@ -26,31 +26,35 @@ class Convolution:
         self.parameters = {"weight": weight, "bias": bias}
         self.statistics: dict[str, Secret] = {}
         self._window = window
+        self._rows: Secret | None = None
 
     async def forward(self, engine: Engine, x: Secret, *, training: bool) -> Secret:
         """See `Layer`: (n, channels, height, width) to (n, outputs, down, across)."""
         del training
         self._shape = x.shape
         n, height, width = x.shape[0], x.shape[2], x.shape[3]
-        weight, bias = self.parameters["weight"], self.parameters["bias"]
+        # Weights are few and products many, and a product is divided the cheaper the fewer bits are dropped.
+        finer = PARAMETER_BITS - FRACTION_BITS
+        self._weight = await engine.truncate(self.parameters["weight"], finer)
         # Laid out once, for the gradient too: that costs memory, and spares half of the copying.
         self._columns = x.map(self._window.columns)
-        plus = bias.reshape(-1, 1) << FRACTION_BITS
-        rows = await engine.scaled_product(_weighted, self._columns, weight, FRACTION_BITS, plus=plus)
+        plus = self.parameters["bias"].reshape(-1, 1) << FRACTION_BITS - finer
+        rows = await engine.scaled_product(_weighted, self._columns, self._weight, FRACTION_BITS, plus=plus)
         down, across = self._window.places(height), self._window.places(width)
         return rows.map(lambda part: part.reshape(-1, n, down, across).transpose(0, 1))
 
     async def backward(self, engine: Engine, gradient: Secret) -> Secret:
         """See `Layer`."""
         spread = Composed(_spread, partial(self._window.images, shape=self._shape))
-        return await engine.scaled_product(
-            spread, gradient.map(_by_output), self.parameters["weight"], FRACTION_BITS
-        )
+        # The gradient by the weights is a product with the same.
+        self._rows = gradient.map(_by_output)
+        return await engine.scaled_product(spread, self._rows, self._weight, FRACTION_BITS)
 
     def gradients(self, gradient: Secret) -> Mapping[str, Gradient | Sum]:
         """See `Layer`."""
-        rows = gradient.map(_by_output)
-        return {"weight": Gradient(_correlated, self._columns, rows), "bias": Sum(rows.sum(1))}
+        rows = gradient.map(_by_output) if self._rows is None else self._rows
+        self._rows = None  # it is large, and its memory soon used again
+        return {"weight": Gradient(_correlated, self._columns, rows), "bias": Sum(gradient.map(_summed))}
 
 
 def _weighted(columns: Tensor, weight: Tensor) -> Tensor:
@@ -66,6 +70,11 @@ def _spread(rows: Tensor, weight: Tensor) -> Tensor:
 def _correlated(columns: Tensor, rows: Tensor) -> Tensor:
     """Give the gradient by the weight, shape (channels size^2, outputs)."""
     return matmul(columns, rows.t())
+
+
+def _summed(images: Tensor) -> Tensor:
+    """Add up each channel of images."""
+    return images.sum((0, 2, 3))
 
 
 def _by_output(images: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import torch
 
 from mdl.mpc.engine import Engine
-from mdl.mpc.fixed import FRACTION_BITS
+from mdl.mpc.fixed import FRACTION_BITS, PARAMETER_BITS
 from mdl.mpc.kernels import matmul
 from mdl.mpc.layers.layer import Gradient, Sum, Unweighted
 from mdl.mpc.secret import Secret
@@ -28,12 +28,12 @@ class Dense:
         del training
         self._x = x
         weight, bias = self.parameters["weight"], self.parameters["bias"]
-        return await engine.scaled_product(matmul, x, weight, FRACTION_BITS, plus=bias << FRACTION_BITS)
+        return await engine.scaled_product(matmul, x, weight, PARAMETER_BITS, plus=bias << FRACTION_BITS)
 
     async def backward(self, engine: Engine, gradient: Secret) -> Secret:
         """See `Layer`."""
         back = self.parameters["weight"].map(torch.t)
-        return await engine.scaled_product(matmul, gradient, back, FRACTION_BITS)
+        return await engine.scaled_product(matmul, gradient, back, PARAMETER_BITS)
 
     def gradients(self, gradient: Secret) -> Mapping[str, Gradient | Sum]:
         """See `Layer`."""

@@ -25,9 +25,12 @@ class Gradient:
     one: Secret
     two: Secret
 
-    async def divided(self, engine: Engine, drop: int, *, plus: Secret | None = None) -> Secret:
-        """Add `plus` and divide by 2^drop."""
-        return await engine.scaled_product(self.bilinear, self.one, self.two, drop, plus=plus)
+    async def divided(
+        self, engine: Engine, drop: int, *, times: int = 1, plus: Secret | None = None
+    ) -> Secret:
+        """Multiply by a public factor, add `plus`, and divide by 2^drop: rounded once."""
+        two = self.two if times == 1 else self.two.map(lambda part: part * times)
+        return await engine.scaled_product(self.bilinear, self.one, two, drop, plus=plus)
 
 
 @dataclass(frozen=True)
@@ -36,9 +39,11 @@ class Sum:
 
     whole: Secret
 
-    async def divided(self, engine: Engine, drop: int, *, plus: Secret | None = None) -> Secret:
+    async def divided(
+        self, engine: Engine, drop: int, *, times: int = 1, plus: Secret | None = None
+    ) -> Secret:
         """See `Gradient`."""
-        raised = self.whole << FRACTION_BITS
+        raised = self.whole * (times << FRACTION_BITS)
         return await engine.truncate(raised if plus is None else raised + plus, drop)
 
 

@@ -11,7 +11,7 @@ from typing import Final
 from torch import Tensor
 
 from mdl.mpc.engine import Engine, multiply
-from mdl.mpc.fixed import FRACTION_BITS, constant
+from mdl.mpc.fixed import FRACTION_BITS, PARAMETER_BITS, constant
 from mdl.mpc.functions import inverse_square_root
 from mdl.mpc.layers.layer import STATISTIC_BITS, Gradient, Sum
 from mdl.mpc.rounds import together
@@ -63,7 +63,7 @@ class BatchNorm:
             engine.scaled_product(multiply, centred, _spread(self._inverse), STATISTIC_BITS),
             self._follow(engine, mean << _FINER, variance),
         )
-        found = await self._scaled(engine, self._normal, self.parameters["weight"], FRACTION_BITS)
+        found = await self._scaled(engine, self._normal, self.parameters["weight"], PARAMETER_BITS)
         return found.reshape(*x.shape)
 
     async def _scored(self, engine: Engine, values: Secret) -> Secret:
@@ -71,12 +71,12 @@ class BatchNorm:
             self._root(engine, self.statistics["running_var"]),
             engine.truncate(self.statistics["running_mean"], _FINER),
         )
-        weight = await engine.scaled_product(multiply, inverse, self.parameters["weight"], FRACTION_BITS)
+        weight = await engine.scaled_product(multiply, inverse, self.parameters["weight"], PARAMETER_BITS)
         return await self._scaled(engine, values - _spread(mean), weight, STATISTIC_BITS)
 
     async def _scaled(self, engine: Engine, values: Secret, weight: Secret, bits: int) -> Secret:
         """Multiply by a weight of so many fraction bits, and add the bias."""
-        bias = _spread(self.parameters["bias"]) << bits
+        bias = _spread(self.parameters["bias"]) << FRACTION_BITS + bits - PARAMETER_BITS
         return await engine.scaled_product(multiply, values, _spread(weight), bits, plus=bias)
 
     async def _root(self, engine: Engine, variance: Secret) -> Secret:
@@ -99,7 +99,7 @@ class BatchNorm:
         """See `Layer`: (weight / deviation) (g - mean of g - x^ mean of g x^), x^ the normalised numbers."""
         values = _by_channel(gradient)
         weight, products = await together(
-            engine.scaled_product(multiply, self._inverse, self.parameters["weight"], FRACTION_BITS),
+            engine.scaled_product(multiply, self._inverse, self.parameters["weight"], PARAMETER_BITS),
             engine.scaled_product(_inner, values, self._normal, FRACTION_BITS),
         )
         mean, slope = await together(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from mdl.mpc.engine import Engine, multiply
-from mdl.mpc.fixed import FRACTION_BITS, constant
+from mdl.mpc.fixed import FRACTION_BITS, PARAMETER_BITS, constant
 from mdl.mpc.functions import ROOT_BITS, inverse_square_root
 from mdl.mpc.layers import Layer
 from mdl.mpc.optimisers.rule import Back, gradients, move, slots
@@ -85,7 +85,7 @@ class Adam:
         move(layers, [slot for slot, _ in found], concatenated(steps))
 
     async def _moves(self, engine: Engine, first: Secret, second: Secret) -> Secret:
-        """Give by how much parameters shrink.
+        """Give by how much parameters shrink, in their fraction bits.
 
         That is rate m / (1 - 0.9^t) / sqrt(v / c + ε^2) with c = 1 - 0.999^t, so with public factors in
         front of it m / sqrt(v + c ε^2).
@@ -98,7 +98,7 @@ class Adam:
         # The root is that of 2^(20 - 16) v.
         rate = self.rate * math.sqrt(correction) / (1 - BETA_1**self.steps)
         factor = constant(rate * 2 ** ((_SECOND_BITS - FRACTION_BITS) / 2), _RATE_BITS)
-        return await engine.truncate(ratio * factor, ROOT_BITS + _RATE_BITS - FRACTION_BITS)
+        return await engine.truncate(ratio * factor, ROOT_BITS + _RATE_BITS - PARAMETER_BITS)
 
     def state(self, layers: Sequence[Layer]) -> Mapping[str, Secret]:
         """See `Optimiser`."""

@@ -2,51 +2,65 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
-from mdl.mpc.engine import Engine
-from mdl.mpc.fixed import FRACTION_BITS, constant
-from mdl.mpc.layers import Layer
-from mdl.mpc.optimisers.rule import Back, Slot, gradients, move, slots
-from mdl.mpc.rounds import together
-from mdl.mpc.secret import Secret, concatenated
+from torch import Tensor
 
-_RATE_BITS: Final = 22
+from mdl.mpc.engine import Engine
+from mdl.mpc.fixed import FRACTION_BITS, PARAMETER_BITS, constant
+from mdl.mpc.layers import Layer
+from mdl.mpc.optimisers.rule import Back, Slot, gradients, slots
+from mdl.mpc.rounds import together
+from mdl.mpc.secret import Secret
+
+_DROP: Final = 2 * FRACTION_BITS
+"""Digits that are rounded away: of the gradients, whose fraction they are, and of the velocities' product."""
 
 
 @dataclass
 class Sgd:
-    """Stochastic gradient descent with momentum: m <- 0.9 m + g, then p <- p - rate m / batch.
+    """Stochastic gradient descent with momentum: v <- 0.9 v + rate g / batch, then p <- p - v.
 
-    g is the sum over the batch; the momentum is rounded together with it, once.
+    g is the sum over the batch. The rate goes into the velocity, as Sutskever et al., ICML 2013, write it: so
+    one rounding is enough, of 0.9 v and the gradient together. A velocity is below 32.
+
+    The gradient's factor is an integer: rate / batch in units of 2^-24. Where that is none, steps take one of
+    the two next to it, so that the factors of all steps add up to what they should.
 
     Attributes:
         rate: the learning rate.
         batch_bits: log2 of the examples in a batch.
         momentum: in [0, 1).
-        momenta: m of each parameter, as far as there is one.
+        steps: taken so far.
+        velocities: v of each parameter, as far as there is one, in the fraction bits of parameters.
     """
 
     rate: float
     batch_bits: int
     momentum: float = 0.9
-    momenta: dict[Slot, Secret] = field(default_factory=dict)
+    steps: int = 0
+    velocities: dict[Slot, Secret] = field(default_factory=dict)
 
     async def step(self, engine: Engine, layers: Sequence[Layer], back: Back) -> None:
         """See `Optimiser`."""
         found = gradients(layers, back)
-        momenta: list[Secret] = await together(
+        factor = self._factors(self.steps + 1) - self._factors(self.steps)
+        self.steps += 1
+        kept = partial(_times, factor=constant(self.momentum, _DROP))
+        velocities: list[Secret] = await together(
             *(
-                gradient.divided(
-                    engine, FRACTION_BITS, plus=self._before(layers, slot) * constant(self.momentum)
-                )
+                gradient.divided(engine, _DROP, times=factor, plus=self._before(layers, slot).map(kept))
                 for slot, gradient in found
             )
         )
-        self.momenta = {slot: momentum for (slot, _), momentum in zip(found, momenta, strict=True)}
-        flat = concatenated([each.reshape(-1) for each in momenta])
-        steps = await engine.truncate(flat * constant(self.rate, _RATE_BITS), _RATE_BITS + self.batch_bits)
-        move(layers, list(self.momenta), steps)
+        self.velocities = {slot: velocity for (slot, _), velocity in zip(found, velocities, strict=True)}
+        for (number, name), velocity in self.velocities.items():
+            layers[number].parameters[name] -= velocity
+
+    def _factors(self, steps: int) -> int:
+        """Give what the factors of so many steps add up to."""
+        return round(steps * self.rate * 2.0 ** (PARAMETER_BITS - self.batch_bits))
 
     def state(self, layers: Sequence[Layer]) -> Mapping[str, Secret]:
         """See `Optimiser`."""
@@ -54,17 +68,21 @@ class Sgd:
 
     def restore(self, state: Mapping[str, Secret], steps: int) -> None:
         """See `Optimiser`."""
-        del steps
-        self.momenta = {_slot(name): secret for name, secret in state.items()}
+        self.velocities = {_slot(name): secret for name, secret in state.items()}
+        self.steps = steps
 
     def _before(self, layers: Sequence[Layer], slot: Slot) -> Secret:
         number, name = slot
-        return self.momenta.get(slot, layers[number].parameters[name] * 0)
+        return self.velocities.get(slot, layers[number].parameters[name] * 0)
+
+
+def _times(part: Tensor, factor: int) -> Tensor:
+    return part * factor
 
 
 def _name(slot: Slot) -> str:
     number, name = slot
-    return f"{number}.{name}.moved"
+    return f"{number}.{name}.velocity"
 
 
 def _slot(name: str) -> Slot:

@@ -19,7 +19,7 @@ from mdl.mpc import adders
 from mdl.mpc.engine import Bilinear, Rounding, summed
 from mdl.mpc.keystream import Keystream
 from mdl.mpc.rep3 import steps
-from mdl.mpc.rep3.seats import Pair, Seat, seats_of, thirds
+from mdl.mpc.rep3.seats import Into, Pair, Seat, seats_of, thirds
 from mdl.mpc.ring import RING_63, WORD_BITS, Ring, shaped
 from mdl.mpc.rounds import Exchange, Protocol, Wanted, together
 from mdl.mpc.secret import Bits, Mix, Secret
@@ -136,7 +136,7 @@ class Rep3:
         own = summed(bilinear, (x, y + after_y), (after_x, y))
         own += self._of_zero(own.shape)
         if plus is not None:
-            own += plus.parts[0]
+            own += plus.part(0)
         (others,) = await Exchange([(self._before, own)], [Wanted(self._after, own.shape, own.dtype)])
         return Secret((own, others), self._units)
 
@@ -146,15 +146,16 @@ class Rep3:
         """See `Engine`."""
         if self._rounding == "nearest":
             return await self.truncate(await self.product(bilinear, one, two, plus=plus), drop)
-        found = bilinear(one.mixed(self._mix), two.mixed(self._mix))
-        twice = self._of_zero(found.shape).add_(found, alpha=self._weight)
+        twice = bilinear(one.mixed(self._mix), two.mixed(self._mix))
+        if self._weight != 1:
+            twice.mul_(self._weight)
         if plus is not None:
-            twice.add_(plus.parts[0], alpha=2)
+            twice.add_(plus.part(0), alpha=2)
 
-        async def third(seat: Seat, part: Tensor) -> Pair:
-            return await steps.truncated(seat, part, drop, additive=True)
+        async def third(seat: Seat, part: Tensor, *, into: Into) -> Pair:
+            return await steps.truncated(seat, seat.masked(part), drop, additive=True, into=into)
 
-        return self._secret(await self._by_thirds(third, twice))
+        return await self._secret(third, twice)
 
     def _of_zero(self, shape: torch.Size) -> Tensor:
         """Draw this party's summand of zero: it hides what is added to it, but from the sum of all."""
@@ -165,33 +166,33 @@ class Rep3:
         if self._rounding == "nearest":
             return await self._truncated_to_the_nearest(secret, drop)
 
-        async def third(seat: Seat, mine: Tensor, following: Tensor) -> Pair:
+        async def third(seat: Seat, mine: Tensor, following: Tensor, *, into: Into) -> Pair:
             # Rounding is unbiased if b is uniform, which it need not be: of a fresh input it is zero.
             moved = self._common.draw(mine.shape)
             if seat.role == "alone":
                 moved.neg_()
             twice = moved.add_(steps.known(seat, (mine, following)), alpha=2)
-            return await steps.truncated(seat, twice, drop)
+            return await steps.truncated(seat, twice, drop, into=into)
 
-        return self._secret(await self._by_thirds(third, *secret.parts))
+        return await self._secret(third, *secret.parts)
 
     async def _truncated_to_the_nearest(self, secret: Secret, drop: int) -> Secret:
         bits = self._ring.compared_bits
 
-        async def generated(seat: Seat, mine: Tensor, following: Tensor) -> tuple[Tensor, ...]:
+        async def generated(seat: Seat, mine: Tensor, following: Tensor) -> tuple[Pair, Pair]:
             part = steps.known(seat, (mine, following))
             low = part + (1 << drop - 1) if seat.role == "alone" else part
             word = (low << bits - drop).to(torch.int32)
-            g, p = await steps.generated(seat, adders.ordered(word, bits))
-            return *g, *p
+            return await steps.generated(seat, adders.ordered(word, bits))
 
-        async def third(seat: Seat, *parts: Tensor) -> Pair:
-            part, carry = steps.known(seat, (parts[0], parts[1])), (parts[2], parts[3])
-            return await steps.truncated(seat, part << 1, drop, carry=await steps.counted(seat, carry))
+        async def third(seat: Seat, *parts: Tensor, into: Into) -> Pair:
+            part, digit = steps.known(seat, (parts[0], parts[1])), (parts[2], parts[3])
+            carry = await steps.counted(seat, digit)
+            return await steps.truncated(seat, part << 1, drop, carry=carry, into=into)
 
-        planes = await self._by_thirds(generated, *secret.parts)
-        carry = await adders.carried(*_stacked(planes), self._and, bits)
-        return self._secret(await self._by_thirds(third, *secret.parts, *carry))
+        g, p = await self._planes(generated, *secret.parts)
+        carry = await adders.carried(g, p, self._and, bits)
+        return await self._secret(third, *secret.parts, *carry)
 
     # -------------------------------------------------------------------------------------- bits
 
@@ -199,26 +200,24 @@ class Rep3:
         """See `Engine`: the topmost bits of a and b, and the carry from those below."""
         bits = self._ring.compared_bits
 
-        async def third(seat: Seat, mine: Tensor, following: Tensor) -> tuple[Tensor, ...]:
+        async def third(seat: Seat, mine: Tensor, following: Tensor) -> tuple[Pair, Pair]:
             word = steps.known(seat, (mine, following)).to(torch.int32)
             # The topmost digit goes to the place of the lowest.
             turned = (word >> bits - 1).bitwise_and_(1).bitwise_xor_(word << 1)
-            g, p = await steps.generated(seat, adders.ordered(turned, bits))
-            return *g, *p
+            return await steps.generated(seat, adders.ordered(turned, bits))
 
-        g, p = _stacked(await self._by_thirds(third, *secret.parts))
+        g, p = await self._planes(third, *secret.parts)
         carry = await adders.carried(g & -2, p, self._and, bits)
         return self._bits(carry.bitwise_xor_((p & 1).to(torch.uint8)))
 
     async def bits(self, secret: Secret) -> Bits:
         """See `Engine`."""
 
-        async def third(seat: Seat, mine: Tensor, following: Tensor) -> tuple[Tensor, ...]:
+        async def third(seat: Seat, mine: Tensor, following: Tensor) -> tuple[Pair, Pair]:
             word = steps.known(seat, (mine, following)).to(torch.int32)
-            g, p = await steps.generated(seat, word)
-            return *g, *p
+            return await steps.generated(seat, word)
 
-        g, p = _stacked(await self._by_thirds(third, *secret.parts))
+        g, p = await self._planes(third, *secret.parts)
         return self._bits(await adders.summed(g, p, self._and, self._ring.compared_bits))
 
     async def conjunction(self, one: Bits, two: Bits) -> Bits:
@@ -239,49 +238,59 @@ class Rep3:
         assert bit.shape == secret.shape
         told: dict[PartyId, Pair] = bit.kept.setdefault("told", {})  # by who is alone
 
-        async def third(seat: Seat, *parts: Tensor) -> Pair:
+        async def third(seat: Seat, *parts: Tensor, into: Into) -> Pair:
             x, by = (parts[0], parts[1]), (parts[2], parts[3])
-            found, told[seat.alone] = await steps.selected(seat, x, by, told.get(seat.alone))
+            found, told[seat.alone] = await steps.selected(seat, x, by, told.get(seat.alone), into=into)
             return found
 
-        return self._secret(await self._by_thirds(third, *secret.parts, *bit.parts))
+        return await self._secret(third, *secret.parts, *bit.parts)
 
     async def integers(self, bit: Bits) -> Secret:
         """See `Engine`."""
         told: dict[PartyId, Pair] = bit.kept.get("told", {})
 
-        async def third(seat: Seat, mine: Tensor, following: Tensor) -> Pair:
-            return await steps.counted(seat, (mine, following), told.get(seat.alone))
+        async def third(seat: Seat, mine: Tensor, following: Tensor, *, into: Into) -> Pair:
+            return await steps.counted(seat, (mine, following), told.get(seat.alone), into=into)
 
-        return self._secret(await self._by_thirds(third, *bit.parts))
+        return await self._secret(third, *bit.parts)
 
     # -------------------------------------------------------------------------------------- roles
 
-    async def _by_thirds(
-        self, step: Callable[..., Protocol[tuple[Tensor, ...]]], *tensors: Tensor
-    ) -> tuple[Tensor, ...]:
-        """Run a step over the thirds of vectors at once, each with another party alone: all results."""
-        shape = tensors[0].shape
-        flat = [tensor.reshape(-1) for tensor in tensors]
+    async def _secret(self, step: Callable[..., Protocol[Pair]], *tensors: Tensor) -> Secret:
+        """Run a step that gives a secret, over the thirds of vectors at once, each with another one alone."""
+        shape, flat = tensors[0].shape, [tensor.reshape(-1) for tensor in tensors]
         cuts = thirds(flat[0].numel())
         if len(cuts) == 1:
-            return tuple(shaped(part, shape) for part in await step(self._seats[0], *flat))
+            one, two = await step(self._seats[0], *flat, into=None)
+            return Secret((shaped(one, shape), shaped(two, shape)), self._units)
+        one, two = (torch.empty(flat[0].shape, dtype=torch.int64) for _ in range(2))
+        parts = [
+            step(seat, *(each[cut] for each in flat), into=(one[cut], two[cut]))
+            for seat, cut in zip(self._seats, cuts, strict=False)
+        ]
+        await together(*parts)
+        return Secret((shaped(one, shape), shaped(two, shape)), self._units)
+
+    async def _planes(
+        self, step: Callable[..., Protocol[tuple[Pair, Pair]]], *tensors: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Run a step that begins an addition in binary: the components of g and of p, on a first axis."""
+        shape, flat = tensors[0].shape, [tensor.reshape(-1) for tensor in tensors]
+        cuts = thirds(flat[0].numel())
+        if len(cuts) == 1:
+            g, p = await step(self._seats[0], *flat)
+            return torch.stack(g).view(2, *shape), torch.stack(p).view(2, *shape)
         parts = [
             step(seat, *(each[cut] for each in flat)) for seat, cut in zip(self._seats, cuts, strict=False)
         ]
-        found = await together(*parts)
-        return tuple(shaped(torch.cat(pieces), shape) for pieces in zip(*found, strict=True))
-
-    def _secret(self, parts: tuple[Tensor, ...]) -> Secret:
-        return Secret(parts, self._units)
+        rows = torch.empty(2, 2, flat[0].numel(), dtype=torch.int32)
+        for cut, planes in zip(cuts, await together(*parts), strict=True):
+            for row, plane in zip(rows.view(4, -1), (*planes[0], *planes[1]), strict=True):
+                row[cut] = plane
+        return rows[0].view(2, *shape), rows[1].view(2, *shape)
 
     def _bits(self, parts: Tensor) -> Bits:
         return Bits(parts.unbind(), self._units)
-
-
-def _stacked(planes: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-    """Give the components of g and those of p, each along a first axis."""
-    return torch.stack(tuple(planes[:2])), torch.stack(tuple(planes[2:]))
 
 
 def dealt(

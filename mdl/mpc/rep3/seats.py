@@ -31,6 +31,8 @@ _ROLES: tuple[Role, Role, Role] = ("alone", "near", "far")
 Pair: TypeAlias = tuple[Tensor, Tensor]
 """What a party holds of a secret: component i, component i + 1."""
 
+Into: TypeAlias = Sequence[Tensor] | None
+"""Where a pair is to be written: two vectors. Fresh memory, if None."""
 
 Apart: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 
@@ -75,6 +77,19 @@ class Seat:
     def with_near(self, shape: torch.Size, dtype: torch.dtype) -> Tensor:
         """Draw what `alone` and `near` have in common."""
         return (self.next if self.role == "alone" else self.mine).draw(shape, dtype)
+
+    def masked(self, part: Tensor) -> Tensor:
+        """Mask, in place, this party's summand of a secret: what the pair hand each other tells them nothing.
+
+        `alone` and `near` have a mask in common, `alone` and `far` another one.
+        """
+        if self.role != "near":
+            far = self.with_far(part.shape, part.dtype)
+            part = part.sub_(far) if self.role == "alone" else part.add_(far)
+        if self.role != "far":
+            near = self.with_near(part.shape, part.dtype)
+            part = part.sub_(near) if self.role == "alone" else part.add_(near)
+        return part
 
     def pair(self, told: Pair, third: Tensor) -> Pair:
         """Give the components that this party holds, from those told and the one that the pair knows."""
@@ -139,6 +154,12 @@ class Seat:
         (others,) = await Exchange([(self.other, masked)], [Wanted(self.other, shape, dtype)])
         third = masked ^ others if apart is torch.bitwise_xor else masked + others
         return (mask, third) if self.role == "near" else (third, mask)
+
+
+def total(one: Pair, two: Pair, into: Into) -> Pair:
+    """Add two pairs."""
+    first, second = into or (None, None)
+    return torch.add(one[0], two[0], out=first), torch.add(one[1], two[1], out=second)
 
 
 def thirds(size: int) -> Sequence[slice]:

@@ -9,7 +9,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from mdl.mpc.rep3.seats import Pair, Seat
+from mdl.mpc.rep3.seats import Into, Pair, Seat, total
 
 XOR: Final = torch.bitwise_xor
 
@@ -26,7 +26,13 @@ def known(seat: Seat, held: Pair) -> Tensor:
 
 
 async def truncated(
-    seat: Seat, twice: Tensor, drop: int, *, additive: bool = False, carry: Pair | None = None
+    seat: Seat,
+    twice: Tensor,
+    drop: int,
+    *,
+    additive: bool = False,
+    carry: Pair | None = None,
+    into: Into = None,
 ) -> Pair:
     """Divide x by 2^drop, |x| < 2^61; up or down at random, or to the nearest.
 
@@ -47,6 +53,7 @@ async def truncated(
         drop: in [1, 32].
         additive: whether b is still the sum of what each of the pair has.
         carry: from the dropped bits of a' + 2^(drop - 1) and b', shared as an integer.
+        into: where the quotient is to be written.
 
     Returns:
         The quotient, shared: two rounds.
@@ -72,11 +79,10 @@ async def truncated(
         corrections = await seat.crossed(of_topmost[0] * both.signbit())
         quotient = both >> drop + 1
     places = ring.word_bits - drop
-    one, two = (
-        correction.to(torch.int64).bitwise_left_shift_(places).add_(component)
-        for correction, component in zip(corrections, seat.pair(of_quotient, quotient), strict=True)
-    )
-    return (one, two) if carry is None else (one.add_(carry[0]), two.add_(carry[1]))
+    one, two = (each.to(torch.int64).bitwise_left_shift_(places) for each in corrections)
+    if carry is not None:
+        one, two = one.add_(carry[0]), two.add_(carry[1])
+    return total((one, two), seat.pair(of_quotient, quotient), into)
 
 
 async def generated(seat: Seat, word: Tensor) -> tuple[Pair, Pair]:
@@ -93,7 +99,9 @@ async def generated(seat: Seat, word: Tensor) -> tuple[Pair, Pair]:
     return await seat.crossed(of_a[0] & word, apart=XOR), seat.pair(of_a, word)
 
 
-async def selected(seat: Seat, x: Pair, bit: Pair, told: Pair | None) -> tuple[Pair, Pair]:
+async def selected(
+    seat: Seat, x: Pair, bit: Pair, told: Pair | None, *, into: Into = None
+) -> tuple[Pair, Pair]:
     """Give x where a bit is one, and zero elsewhere.
 
     With u the bit's part that `alone` knows, v the pair's: x (u XOR v) = a u + b v + v a (1 - 2u) + u b (1 -
@@ -104,6 +112,7 @@ async def selected(seat: Seat, x: Pair, bit: Pair, told: Pair | None) -> tuple[P
         x: the secret.
         bit: uint8 words of one bit.
         told: the shares of u that an earlier selection by this bit gave.
+        into: where the selection is to be written.
 
     Returns:
         The selection, and the shares of u: two rounds.
@@ -118,16 +127,14 @@ async def selected(seat: Seat, x: Pair, bit: Pair, told: Pair | None) -> tuple[P
         of_a = x[0] if seat.role == "near" else x[1]
         product = torch.sub(of_a, of_au[0], alpha=2).mul_(u_or_v)
         product += torch.sub(a_or_b, own, alpha=2).mul_(of_u[0])
-    crossed, rest = await seat.crossed(product), seat.pair(of_au, own)
-    return (crossed[0] + rest[0], crossed[1] + rest[1]), of_u
+    return total(await seat.crossed(product), seat.pair(of_au, own), into), of_u
 
 
-async def counted(seat: Seat, bit: Pair, told: Pair | None = None) -> Pair:
+async def counted(seat: Seat, bit: Pair, told: Pair | None = None, *, into: Into = None) -> Pair:
     """Make an integer of a bit, u + v - 2 u v: two rounds; one, where shares of u are told already."""
     part = _known_bit(seat, bit)
     of_u = told or (await seat.told(part))[0][0]
-    crossed, rest = await seat.crossed((of_u[0] * part).mul_(-2)), seat.pair(of_u, part)
-    return crossed[0] + rest[0], crossed[1] + rest[1]
+    return total(await seat.crossed((of_u[0] * part).mul_(-2)), seat.pair(of_u, part), into)
 
 
 def _known_bit(seat: Seat, bit: Pair) -> Tensor:

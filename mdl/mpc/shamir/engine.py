@@ -30,8 +30,8 @@ class Shamir:
 
     Signs, digits and quotients are found from x + R, which is opened, with a mask R that hides it but
     statistically: two values of x that differ by D are told apart with a probability of at most D 2^-87
-    (from seven parties on, D 2^-86). That is 2^-39 (2^-38) for quotients of numbers within ±2^47, the most
-    that there are in training; up to ±2^61 quotients are right, and less is hidden.
+    (from seven parties on, D 2^-86). That is 2^-39 (2^-38) for quotients of numbers within ±2^47; up to ±2^61
+    quotients are right, and less is hidden.
 
     Args:
         party: this one.

@@ -3,8 +3,9 @@
 import pytest
 import torch
 
+from mdl.mpc.engine import Engine
 from mdl.mpc.fixed import encoded
-from mdl.mpc.functions import exponentials
+from mdl.mpc.functions import binary_exponents, powers_of_two
 from mdl.mpc.plain import Plain
 from mdl.mpc.secret import Secret
 from tests.mpc.parties import opened, plainly
@@ -24,6 +25,10 @@ def test_what_is_rounded_stays_small_whatever_the_difference(
         return await truncate(engine, secret, drop)
 
     monkeypatch.setattr(Plain, "truncate", watched)
+
+    async def exponentials(engine: Engine, secret: Secret) -> Secret:
+        return await powers_of_two(engine, await binary_exponents(engine, secret))
+
     given = encoded(torch.linspace(-difference, 0, 500, dtype=torch.float64))
     plainly(opened(exponentials, given))
     assert 0 < largest <= 1 << 47

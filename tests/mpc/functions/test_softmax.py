@@ -23,7 +23,7 @@ def arguments(count: int = 4000) -> Tensor:
 
 
 async def exponentials(engine: Engine, secret: Secret) -> Secret:
-    return await functions.exponentials(engine, secret)
+    return await functions.powers_of_two(engine, await functions.binary_exponents(engine, secret))
 
 
 async def quotients(engine: Engine, secret: Secret) -> Secret:
@@ -101,7 +101,8 @@ def test_the_largest_is_found_and_of_equals_the_first(count: int) -> None:
     rows = torch.randint(-3, 4, (200, count), generator=generator) << 16
 
     async def where(engine: Engine, secret: Secret) -> Secret:
-        top, at = await functions.largest(engine, secret)
+        at = await functions.largest(engine, secret)
+        top = await functions.taken(engine, at, secret)
         return await engine.integers(at) + top.reshape(-1, 1).expand(*secret.shape)
 
     found, _ = replicated(opened(where, rows))
