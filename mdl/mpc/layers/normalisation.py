@@ -54,7 +54,7 @@ class BatchNorm:
         if not training:
             return (await self._scored(engine, values)).reshape(*x.shape)
         self._mean = Mean(values.shape[0] * values.shape[2])
-        mean = await self._mean.of(engine, values.map(_summed))
+        mean, self._weight = await together(self._mean.of(engine, values.map(_summed)), self._rounded(engine))
         centred = values - _spread(mean)
         squares = await engine.scaled_product(_inner, centred, centred, FRACTION_BITS)
         variance = await self._mean.of(engine, squares, finer=_FINER)
@@ -63,16 +63,21 @@ class BatchNorm:
             engine.scaled_product(multiply, centred, _spread(self._inverse), STATISTIC_BITS),
             self._follow(engine, mean << _FINER, variance),
         )
-        found = await self._scaled(engine, self._normal, self.parameters["weight"], PARAMETER_BITS)
+        found = await self._scaled(engine, self._normal, self._weight, FRACTION_BITS)
         return found.reshape(*x.shape)
 
     async def _scored(self, engine: Engine, values: Secret) -> Secret:
-        inverse, mean = await together(
+        inverse, mean, weight = await together(
             self._root(engine, self.statistics["running_var"]),
             engine.truncate(self.statistics["running_mean"], _FINER),
+            self._rounded(engine),
         )
-        weight = await engine.scaled_product(multiply, inverse, self.parameters["weight"], PARAMETER_BITS)
-        return await self._scaled(engine, values - _spread(mean), weight, STATISTIC_BITS)
+        factor = await engine.scaled_product(multiply, inverse, weight, FRACTION_BITS)
+        return await self._scaled(engine, values - _spread(mean), factor, STATISTIC_BITS)
+
+    async def _rounded(self, engine: Engine) -> Secret:
+        """Give the weights at 16 bits: they are few, and what they are multiplied by may be large."""
+        return await engine.truncate(self.parameters["weight"], PARAMETER_BITS - FRACTION_BITS)
 
     async def _scaled(self, engine: Engine, values: Secret, weight: Secret, bits: int) -> Secret:
         """Multiply by a weight of so many fraction bits, and add the bias."""
@@ -99,7 +104,7 @@ class BatchNorm:
         """See `Layer`: (weight / deviation) (g - mean of g - x^ mean of g x^), x^ the normalised numbers."""
         values = _by_channel(gradient)
         weight, products = await together(
-            engine.scaled_product(multiply, self._inverse, self.parameters["weight"], PARAMETER_BITS),
+            engine.scaled_product(multiply, self._inverse, self._weight, FRACTION_BITS),
             engine.scaled_product(_inner, values, self._normal, FRACTION_BITS),
         )
         mean, slope = await together(

@@ -34,8 +34,8 @@ class QuantisedMpc(QuantisedMpcSettings):
             f"A {'holder' if model.dealer else 'party'} that does not follow the protocol {model.deviating}.",
             *([_DEALT] if model.dealer else []),
             self._opened,
-            f"Numbers are multiples of 2^-16 within ±2^14, as integers {model.numbers}; quotients are "
-            f"rounded {rounded}.",
+            f"Numbers are multiples of 2^-16 within ±2^14, parameters of 2^-24, as integers {model.numbers}; "
+            f"quotients are rounded {rounded}.",
             "If a party is lost, the run ends; it can be resumed from the last epoch.",
         ]
 

@@ -1,6 +1,7 @@
 """Functions of secrets are near the true ones; rounded to the nearest, all engines agree on every bit."""
 
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from mdl.errors import OutOfRange
 from mdl.mpc import functions
 from mdl.mpc.engine import Engine
 from mdl.mpc.fixed import decoded, encoded
+from mdl.mpc.rounds import Protocol
 from mdl.mpc.secret import Secret
 from tests.mpc.parties import opened, plainly, replicated
 
@@ -61,13 +63,23 @@ def test_rounded_to_the_nearest_three_parties_agree_with_one_on_every_bit(functi
     assert torch.equal(found, plainly(program))
 
 
-def test_powers_of_e_are_right_within_one_and_a_half_units() -> None:
+@pytest.mark.parametrize(
+    ("function", "base", "units", "rounds"),
+    [
+        pytest.param(functions.powers_of_two, 2.0, 1.5, 18, id="powers of two"),
+        # A unit of the exponent is 0.7 of them.
+        pytest.param(exponentials, math.e, 2.0, 20, id="powers of e"),
+    ],
+)
+def test_powers_are_right_within_so_many_units(
+    function: Callable[[Engine, Secret], Protocol[Secret]], base: float, units: float, rounds: int
+) -> None:
     given = encoded(arguments())
-    exact = torch.exp(decoded(given))
-    expected = torch.where(decoded(given) * math.log2(math.e) > -15, exact, 0)
-    found, traffic = replicated(opened(exponentials, given))
-    assert float((decoded(found) - expected).abs().max()) <= 1.5 * UNIT
-    assert traffic.rounds <= 1 + 20 + 1
+    exact = base ** decoded(given)
+    expected = torch.where(decoded(given) * math.log2(base) > -15, exact, 0)
+    found, traffic = replicated(opened(function, given))
+    assert float((decoded(found) - expected).abs().max()) <= units * UNIT
+    assert traffic.rounds <= 1 + rounds + 1
 
 
 def test_quotients_are_right_within_two_units() -> None:
@@ -93,6 +105,14 @@ def test_they_converge_for_any_number_of_classes(most: int) -> None:
 def test_probabilities_are_right_within_a_ten_thousandth() -> None:
     found, _ = replicated(opened(probabilities, encoded(logits())))
     assert float((decoded(found) - torch.softmax(logits(), 1)).abs().max()) < 1e-4
+
+
+def test_so_they_are_where_logits_are_nearly_the_same() -> None:
+    """Rounded at random, the exponent of a smaller logit may be above that of the largest one."""
+    generator = torch.Generator().manual_seed(6)
+    given = torch.randint(-3, 4, (500, 10), generator=generator) + (1 << 18)
+    found, _ = replicated(opened(probabilities, given))
+    assert float((decoded(found) - torch.softmax(decoded(given), 1)).abs().max()) < 1e-4
 
 
 @pytest.mark.parametrize("count", [2, 3, 10, 11])

@@ -111,3 +111,22 @@ def test_small_and_large_variances_become_one(spread: float) -> None:
     expected = nn.BatchNorm2d(2).double()(decoded(values)).detach()
     found, _ = replicated(program)
     torch.testing.assert_close(decoded(found), expected, rtol=2e-3, atol=3e-3)
+
+
+def test_where_a_weight_over_a_deviation_is_large_gradients_are_right() -> None:
+    """Of a channel that hardly varies, and whose weight is in the thousands: 3 10^5 times its input."""
+    layer = nn.BatchNorm1d(1).double()
+    nn.init.constant_(layer.weight, 2000.0)
+    values = (torch.linspace(-0.01, 0.01, 64) * 2**16).round().long().reshape(-1, 1)
+    slopes = (torch.rand(64, 1) * 1e-3 * 2**16).round().long()
+    inputs = decoded(values).requires_grad_()
+    layer(inputs).backward(decoded(slopes))
+    assert inputs.grad is not None
+
+    async def program(engine: Engine) -> Tensor:
+        network = secretly(engine, nn.Sequential(layer))
+        await network.forward(engine, await shared(engine, values), training=True)
+        return await engine.open(await network.layers[0].backward(engine, await shared(engine, slopes, 1)))
+
+    for found in (plainly(program), replicated(program)[0]):
+        assert float((decoded(found) - inputs.grad).norm() / inputs.grad.norm()) < 0.05

@@ -69,11 +69,11 @@ def test_all_steps_together_are_those_of_the_rate_though_factors_are_integers(ra
 
 
 def test_a_velocity_dies_away_but_for_units_that_rounding_holds() -> None:
-    """Nine tenths of five units, rounded to the nearest, are five: less than 10^-6 a step."""
+    """Nine tenths of four units, rounded to the nearest, are four: less than 3 10^-7 a step."""
     found = moved(Sgd(0.01, 0), [1.0] * 20 + [0.0] * 400)
     expected = -0.01 * sum(1 - 0.9 ** (20 - t) for t in range(20)) / 0.1 - 0.01 * (1 - 0.9**20) / 0.1 * 9
-    assert found[-1] == pytest.approx(expected, rel=0, abs=420 * 5 * 2.0**-PARAMETER_BITS)
-    assert abs(found[-1] - found[-101]) <= 100 * 5 * 2.0**-PARAMETER_BITS
+    assert found[-1] == pytest.approx(expected, rel=0, abs=420 * 4 * 2.0**-PARAMETER_BITS)
+    assert abs(found[-1] - found[-101]) <= 100 * 4 * 2.0**-PARAMETER_BITS
 
 
 def test_who_takes_up_a_state_takes_the_steps_that_were_to_come() -> None:
