@@ -24,8 +24,8 @@ _SMALL: Final = 16
 
 _REPETITIONS: Final = 4
 
-_PATIENCE_SECONDS: Final = 2.0
-"""Of processor time, after which a step is not tried again."""
+_PATIENCE_SECONDS: Final = 3.0
+"""Of processor time, after which a step is not tried again: enough for a second one of network C."""
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,10 @@ TRUNCATED_LIMIT: Final = 1 << 61
 """Values that are truncated are below this in absolute value."""
 
 Bilinear: TypeAlias = Callable[[Tensor, Tensor], Tensor]
-"""A product that is linear in each factor: of entries, of matrices, a convolution; in memory of its own."""
+"""A product that is linear in each factor: of entries, of matrices, a convolution.
+
+What it gives is fresh memory, which the engine may write over.
+"""
 
 
 @dataclass(frozen=True)

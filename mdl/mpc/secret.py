@@ -53,6 +53,10 @@ class Secret:
         """Apply a linear map: to the components when they are looked at, or to what they are `mixed` to."""
         return _Mapped(self, linear)
 
+    def times(self, factor: int) -> "Secret":
+        """Multiply by a public integer, |factor| <= 2^39, as `map` does: when it is looked at."""
+        return self.map(lambda part: part * factor)
+
     def mixed(self, mix: Mix) -> Tensor:
         """Combine the components. A party always combines them alike, and what it has combined is kept."""
         if self._mixed is None:

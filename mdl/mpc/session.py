@@ -204,13 +204,15 @@ class Session:
         """Take up the shares of a checkpoint, as all others do at the same time.
 
         Raises:
-            MdlError: it is one of another network.
+            MdlError: it is one of another network, or of a version with parameters of other fraction bits.
             CheatingDetected: the others' is of another epoch or start; only some engines notice.
         """
         if _STEPS not in kept:
             raise MdlError("the checkpoint is not of this network: not the same experiment")
         if _BITS not in kept or int(kept[_BITS]) != PARAMETER_BITS:
-            raise MdlError("the checkpoint is of another version of mdl, which rounds parameters otherwise")
+            raise MdlError(
+                "the checkpoint is of another version of mdl, with other fraction bits: begin the run again"
+            )
         self._taken = int(kept[_STEPS])
         before = self._secrets()
         found = [_read(kept, name, like) for name, like in before.items()]

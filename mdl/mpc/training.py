@@ -65,10 +65,11 @@ async def loss(engine: Engine, answers: Answers, labels: Secret) -> Secret:
         The sum, shape (1,); the mean is that over n.
     """
     own = await engine.product(_inner, answers.scores, labels)
-    logarithm, top = await together(
+    found: list[Secret] = await together(
         logarithms(engine, answers.softmax.total), taken(engine, answers.softmax.where, answers.scores)
     )
-    return (logarithm + top).reshape(1, -1).sum(1) - own  # type: ignore[no-any-return]
+    logarithm, top = found
+    return (logarithm + top).reshape(1, -1).sum(1) - own
 
 
 def _inner(one: Tensor, two: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Powers of e.
+"""Powers of two, and of e by them.
 
 [KS22] M. Keller, K. Sun, Secure quantized training for deep learning, ICML 2022.
 """
@@ -22,12 +22,16 @@ _POWER_BITS: Final = 4
 
 
 async def binary_exponents(engine: Engine, secret: Secret) -> Secret:
-    """Give y for which 2^y is e^x: x log2(e), |x| < 2^14; off by less than a unit."""
+    """Give y for which 2^y is e^x: x log2(e), |x| < 2^14.
+
+    log2(e) has 16 bits, and is off by half a unit: y is so for each unit of x, and by its rounding. So
+    differences of near numbers are right, of whatever size they are.
+    """
     return await engine.truncate(secret * constant(math.log2(math.e)), FRACTION_BITS)
 
 
 async def powers_of_two(engine: Engine, secret: Secret) -> Secret:
-    """Give 2^y for y in (-2^14, 1), within one unit of the last place; zero where it is below 2^-15.
+    """Give 2^y for y in (-2^14, 1), within 1.5 units of the last place; zero where it is below 2^-15.
 
     2^y is 2^(s - 15), s = y + 15. Where s is negative the result is zero; else 2^s is the product of a power
     for each of its four integer bits and of a polynomial of its fraction ([KS22], Algorithm 2).

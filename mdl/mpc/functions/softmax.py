@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -57,8 +56,8 @@ class Softmax:
     """Probabilities, and what was found on the way.
 
     Attributes:
-        probabilities: shape (n, c), within 1e-4, besides that no e^logit counts that is 2^15 times smaller
-            than the largest.
+        probabilities: shape (n, c), within 1e-4; what is 2^15 times smaller than the largest counts as
+            zero.
         where: a bit where the row's largest is, same shape.
         total: the sum of e^(logit - largest logit), in [1, c], shape (n,).
     """
@@ -70,9 +69,8 @@ class Softmax:
 
 async def softmax(engine: Engine, logits: Secret) -> Softmax:
     """Give the probabilities of logits, shape (n, c), below 2^12 in absolute value."""
-    found: list[Any] = await together(largest(engine, logits), binary_exponents(engine, logits))
-    where, exponents = found
-    # Each was rounded for itself: another one may be a unit above that of the largest logit.
+    where, exponents = await together(largest(engine, logits), binary_exponents(engine, logits))
+    # Each was rounded for itself: another one may be a unit above that of the largest logit, and 2^y above 1.
     top = (await taken(engine, where, exponents)).reshape(-1, 1)
     powers = await powers_of_two(engine, exponents - top.expand(*logits.shape))
     total = powers.sum(1)

@@ -8,7 +8,7 @@ from torch import Tensor
 from mdl.mpc.engine import Composed, Engine
 from mdl.mpc.fixed import FRACTION_BITS, PARAMETER_BITS
 from mdl.mpc.kernels import matmul
-from mdl.mpc.layers.layer import Gradient, Sum
+from mdl.mpc.layers.layer import Gradient, Sum, coarse
 from mdl.mpc.layers.window import Window
 from mdl.mpc.secret import Secret
 
@@ -26,19 +26,17 @@ class Convolution:
         self.parameters = {"weight": weight, "bias": bias}
         self.statistics: dict[str, Secret] = {}
         self._window = window
-        self._rows: Secret | None = None
+        self._laid_out: tuple[Secret, Secret] | None = None
 
     async def forward(self, engine: Engine, x: Secret, *, training: bool) -> Secret:
         """See `Layer`: (n, channels, height, width) to (n, outputs, down, across)."""
         del training
         self._shape = x.shape
         n, height, width = x.shape[0], x.shape[2], x.shape[3]
-        # Weights are few and products many, and a product is divided the cheaper the fewer bits are dropped.
-        finer = PARAMETER_BITS - FRACTION_BITS
-        self._weight = await engine.truncate(self.parameters["weight"], finer)
+        self._weight = await coarse(engine, self.parameters["weight"])
         # Laid out once, for the gradient too: that costs memory, and spares half of the copying.
         self._columns = x.map(self._window.columns)
-        plus = self.parameters["bias"].reshape(-1, 1) << FRACTION_BITS - finer
+        plus = self.parameters["bias"].reshape(-1, 1) << 2 * FRACTION_BITS - PARAMETER_BITS
         rows = await engine.scaled_product(_weighted, self._columns, self._weight, FRACTION_BITS, plus=plus)
         down, across = self._window.places(height), self._window.places(width)
         return rows.map(lambda part: part.reshape(-1, n, down, across).transpose(0, 1))
@@ -46,14 +44,14 @@ class Convolution:
     async def backward(self, engine: Engine, gradient: Secret) -> Secret:
         """See `Layer`."""
         spread = Composed(_spread, partial(self._window.images, shape=self._shape))
-        # The gradient by the weights is a product with the same.
-        self._rows = gradient.map(_by_output)
-        return await engine.scaled_product(spread, self._rows, self._weight, FRACTION_BITS)
+        rows = gradient.map(_by_output)
+        self._laid_out = gradient, rows  # for its product with the columns
+        return await engine.scaled_product(spread, rows, self._weight, FRACTION_BITS)
 
     def gradients(self, gradient: Secret) -> Mapping[str, Gradient | Sum]:
         """See `Layer`."""
-        rows = gradient.map(_by_output) if self._rows is None else self._rows
-        self._rows = None  # it is large, and its memory soon used again
+        known, self._laid_out = self._laid_out, None  # large, and its memory is soon used again
+        rows = known[1] if known is not None and known[0] is gradient else gradient.map(_by_output)
         return {"weight": Gradient(_correlated, self._columns, rows), "bias": Sum(gradient.map(_summed))}
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from mdl.mpc.engine import Bilinear, Engine
-from mdl.mpc.fixed import FRACTION_BITS
+from mdl.mpc.fixed import FRACTION_BITS, PARAMETER_BITS
 from mdl.mpc.secret import Secret
 
 STATISTIC_BITS: Final = 20
@@ -29,7 +29,7 @@ class Gradient:
         self, engine: Engine, drop: int, *, times: int = 1, plus: Secret | None = None
     ) -> Secret:
         """Multiply by a public factor, add `plus`, and divide by 2^drop: rounded once."""
-        two = self.two if times == 1 else self.two.map(lambda part: part * times)
+        two = self.two if times == 1 else self.two.times(times)
         return await engine.scaled_product(self.bilinear, self.one, two, drop, plus=plus)
 
 
@@ -45,6 +45,14 @@ class Sum:
         """See `Gradient`."""
         raised = self.whole * (times << FRACTION_BITS)
         return await engine.truncate(raised if plus is None else raised + plus, drop)
+
+
+async def coarse(engine: Engine, weight: Secret) -> Secret:
+    """Round weights to the usual fraction bits, where they are few, and what they are multiplied by is much.
+
+    A product is divided the cheaper the fewer bits are dropped, and where it is large it has room for them.
+    """
+    return await engine.truncate(weight, PARAMETER_BITS - FRACTION_BITS)
 
 
 class Layer(Protocol):

@@ -13,7 +13,7 @@ from torch import Tensor
 from mdl.mpc.engine import Engine, multiply
 from mdl.mpc.fixed import FRACTION_BITS, PARAMETER_BITS, constant
 from mdl.mpc.functions import inverse_square_root
-from mdl.mpc.layers.layer import STATISTIC_BITS, Gradient, Sum
+from mdl.mpc.layers.layer import STATISTIC_BITS, Gradient, Sum, coarse
 from mdl.mpc.rounds import together
 from mdl.mpc.secret import Secret, stacked
 
@@ -54,7 +54,9 @@ class BatchNorm:
         if not training:
             return (await self._scored(engine, values)).reshape(*x.shape)
         self._mean = Mean(values.shape[0] * values.shape[2])
-        mean, self._weight = await together(self._mean.of(engine, values.map(_summed)), self._rounded(engine))
+        mean, self._weight = await together(
+            self._mean.of(engine, values.map(_summed)), coarse(engine, self.parameters["weight"])
+        )
         centred = values - _spread(mean)
         squares = await engine.scaled_product(_inner, centred, centred, FRACTION_BITS)
         variance = await self._mean.of(engine, squares, finer=_FINER)
@@ -70,14 +72,10 @@ class BatchNorm:
         inverse, mean, weight = await together(
             self._root(engine, self.statistics["running_var"]),
             engine.truncate(self.statistics["running_mean"], _FINER),
-            self._rounded(engine),
+            coarse(engine, self.parameters["weight"]),
         )
         factor = await engine.scaled_product(multiply, inverse, weight, FRACTION_BITS)
         return await self._scaled(engine, values - _spread(mean), factor, STATISTIC_BITS)
-
-    async def _rounded(self, engine: Engine) -> Secret:
-        """Give the weights at 16 bits: they are few, and what they are multiplied by may be large."""
-        return await engine.truncate(self.parameters["weight"], PARAMETER_BITS - FRACTION_BITS)
 
     async def _scaled(self, engine: Engine, values: Secret, weight: Secret, bits: int) -> Secret:
         """Multiply by a weight of so many fraction bits, and add the bias."""

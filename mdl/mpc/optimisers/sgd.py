@@ -2,10 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Final
-
-from torch import Tensor
 
 from mdl.mpc.engine import Engine
 from mdl.mpc.fixed import FRACTION_BITS, PARAMETER_BITS, constant
@@ -15,7 +12,10 @@ from mdl.mpc.rounds import together
 from mdl.mpc.secret import Secret
 
 _DROP: Final = 2 * FRACTION_BITS
-"""Digits that are rounded away: of the gradients, whose fraction they are, and of the velocities' product."""
+"""Binary digits that are rounded away.
+
+Gradients have 32 fraction bits and their factor 24, velocities 24 and theirs 32: both products have 56.
+"""
 
 
 @dataclass
@@ -25,8 +25,8 @@ class Sgd:
     g is the sum over the batch. The rate goes into the velocity, as Sutskever et al., ICML 2013, write it: so
     one rounding is enough, of 0.9 v and the gradient together. A velocity is below 32.
 
-    The gradient's factor is an integer: rate / batch in units of 2^-24. Where that is none, steps take one of
-    the two next to it, so that the factors of all steps add up to what they should.
+    The gradient's factor is an integer: rate / batch in units of 2^-24, rounded up in some steps and down in
+    others, so that the sum of all is off by half a unit at most.
 
     Attributes:
         rate: the learning rate.
@@ -45,12 +45,12 @@ class Sgd:
     async def step(self, engine: Engine, layers: Sequence[Layer], back: Back) -> None:
         """See `Optimiser`."""
         found = gradients(layers, back)
-        factor = self._factors(self.steps + 1) - self._factors(self.steps)
+        factor = self._sum_of_factors(self.steps + 1) - self._sum_of_factors(self.steps)
         self.steps += 1
-        kept = partial(_times, factor=constant(self.momentum, _DROP))
+        kept = constant(self.momentum, _DROP)
         velocities: list[Secret] = await together(
             *(
-                gradient.divided(engine, _DROP, times=factor, plus=self._before(layers, slot).map(kept))
+                gradient.divided(engine, _DROP, times=factor, plus=self._before(layers, slot).times(kept))
                 for slot, gradient in found
             )
         )
@@ -58,8 +58,8 @@ class Sgd:
         for (number, name), velocity in self.velocities.items():
             layers[number].parameters[name] -= velocity
 
-    def _factors(self, steps: int) -> int:
-        """Give what the factors of so many steps add up to."""
+    def _sum_of_factors(self, steps: int) -> int:
+        """Give what the gradients' factors of so many steps add up to."""
         return round(steps * self.rate * 2.0 ** (PARAMETER_BITS - self.batch_bits))
 
     def state(self, layers: Sequence[Layer]) -> Mapping[str, Secret]:
@@ -72,12 +72,10 @@ class Sgd:
         self.steps = steps
 
     def _before(self, layers: Sequence[Layer], slot: Slot) -> Secret:
+        if slot in self.velocities:
+            return self.velocities[slot]
         number, name = slot
-        return self.velocities.get(slot, layers[number].parameters[name] * 0)
-
-
-def _times(part: Tensor, factor: int) -> Tensor:
-    return part * factor
+        return layers[number].parameters[name] * 0
 
 
 def _name(slot: Slot) -> str:

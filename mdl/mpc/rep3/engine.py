@@ -155,7 +155,7 @@ class Rep3:
         async def third(seat: Seat, part: Tensor, *, into: Into) -> Pair:
             return await steps.truncated(seat, seat.masked(part), drop, additive=True, into=into)
 
-        return await self._secret(third, twice)
+        return await self._by_thirds(third, twice)
 
     def _of_zero(self, shape: torch.Size) -> Tensor:
         """Draw this party's summand of zero: it hides what is added to it, but from the sum of all."""
@@ -174,7 +174,7 @@ class Rep3:
             twice = moved.add_(steps.known(seat, (mine, following)), alpha=2)
             return await steps.truncated(seat, twice, drop, into=into)
 
-        return await self._secret(third, *secret.parts)
+        return await self._by_thirds(third, *secret.parts)
 
     async def _truncated_to_the_nearest(self, secret: Secret, drop: int) -> Secret:
         bits = self._ring.compared_bits
@@ -192,7 +192,7 @@ class Rep3:
 
         g, p = await self._planes(generated, *secret.parts)
         carry = await adders.carried(g, p, self._and, bits)
-        return await self._secret(third, *secret.parts, *carry)
+        return await self._by_thirds(third, *secret.parts, *carry)
 
     # -------------------------------------------------------------------------------------- bits
 
@@ -243,7 +243,7 @@ class Rep3:
             found, told[seat.alone] = await steps.selected(seat, x, by, told.get(seat.alone), into=into)
             return found
 
-        return await self._secret(third, *secret.parts, *bit.parts)
+        return await self._by_thirds(third, *secret.parts, *bit.parts)
 
     async def integers(self, bit: Bits) -> Secret:
         """See `Engine`."""
@@ -252,11 +252,11 @@ class Rep3:
         async def third(seat: Seat, mine: Tensor, following: Tensor, *, into: Into) -> Pair:
             return await steps.counted(seat, (mine, following), told.get(seat.alone), into=into)
 
-        return await self._secret(third, *bit.parts)
+        return await self._by_thirds(third, *bit.parts)
 
     # -------------------------------------------------------------------------------------- roles
 
-    async def _secret(self, step: Callable[..., Protocol[Pair]], *tensors: Tensor) -> Secret:
+    async def _by_thirds(self, step: Callable[..., Protocol[Pair]], *tensors: Tensor) -> Secret:
         """Run a step that gives a secret, over the thirds of vectors at once, each with another one alone."""
         shape, flat = tensors[0].shape, [tensor.reshape(-1) for tensor in tensors]
         cuts = thirds(flat[0].numel())
@@ -268,7 +268,8 @@ class Rep3:
             step(seat, *(each[cut] for each in flat), into=(one[cut], two[cut]))
             for seat, cut in zip(self._seats, cuts, strict=False)
         ]
-        await together(*parts)
+        for cut, found in zip(cuts, await together(*parts), strict=True):
+            assert found[0].data_ptr() == one[cut].data_ptr(), "the step has not written where it was told"
         return Secret((shaped(one, shape), shaped(two, shape)), self._units)
 
     async def _planes(

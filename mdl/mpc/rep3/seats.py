@@ -31,8 +31,8 @@ _ROLES: tuple[Role, Role, Role] = ("alone", "near", "far")
 Pair: TypeAlias = tuple[Tensor, Tensor]
 """What a party holds of a secret: component i, component i + 1."""
 
-Into: TypeAlias = Sequence[Tensor] | None
-"""Where a pair is to be written: two vectors. Fresh memory, if None."""
+Into: TypeAlias = Pair | None
+"""Where a pair is to be written; fresh memory, if None."""
 
 Apart: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 
@@ -79,16 +79,18 @@ class Seat:
         return (self.next if self.role == "alone" else self.mine).draw(shape, dtype)
 
     def masked(self, part: Tensor) -> Tensor:
-        """Mask, in place, this party's summand of a secret: what the pair hand each other tells them nothing.
+        """Mask this party's summand of a secret, in place, so that what the pair swap tells them nothing.
 
-        `alone` and `near` have a mask in common, `alone` and `far` another one.
+        `alone` and `near` have one mask in common, `alone` and `far` another one: each of the pair adds its
+        own, and `alone` takes both away.
         """
-        if self.role != "near":
-            far = self.with_far(part.shape, part.dtype)
-            part = part.sub_(far) if self.role == "alone" else part.add_(far)
-        if self.role != "far":
-            near = self.with_near(part.shape, part.dtype)
-            part = part.sub_(near) if self.role == "alone" else part.add_(near)
+        match self.role:
+            case "alone":
+                part.sub_(self.with_far(part.shape, part.dtype)).sub_(self.with_near(part.shape, part.dtype))
+            case "near":
+                part.add_(self.with_near(part.shape, part.dtype))
+            case "far":
+                part.add_(self.with_far(part.shape, part.dtype))
         return part
 
     def pair(self, told: Pair, third: Tensor) -> Pair:

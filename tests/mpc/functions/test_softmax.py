@@ -111,8 +111,17 @@ def test_so_they_are_where_logits_are_nearly_the_same() -> None:
     """Rounded at random, the exponent of a smaller logit may be above that of the largest one."""
     generator = torch.Generator().manual_seed(6)
     given = torch.randint(-3, 4, (500, 10), generator=generator) + (1 << 18)
+    exponents, _ = replicated(opened(functions.binary_exponents, given))
+    above = exponents - exponents.gather(1, given.argmax(1, keepdim=True))
+    assert above.max() == 1
     found, _ = replicated(opened(probabilities, given))
     assert float((decoded(found) - torch.softmax(decoded(given), 1)).abs().max()) < 1e-4
+
+
+def test_powers_of_two_may_be_above_one() -> None:
+    given = encoded(torch.linspace(-1, 1 - UNIT, 1000, dtype=torch.float64))
+    found, _ = replicated(opened(functions.powers_of_two, given))
+    assert float((decoded(found) - 2.0 ** decoded(given)).abs().max()) <= 1.5 * UNIT
 
 
 @pytest.mark.parametrize("count", [2, 3, 10, 11])

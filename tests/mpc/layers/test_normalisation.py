@@ -11,6 +11,7 @@ from mdl.mpc.engine import Engine
 from mdl.mpc.fixed import decoded
 from mdl.mpc.networks import Network, secretly
 from mdl.mpc.optimisers import Sgd
+from mdl.mpc.secret import concatenated
 from mdl.mpc.training import step
 from tests.mpc.parties import Program, plainly, replicated, shared
 from tests.mpc.trained import BITS, normalising
@@ -130,3 +131,21 @@ def test_where_a_weight_over_a_deviation_is_large_gradients_are_right() -> None:
 
     for found in (plainly(program), replicated(program)[0]):
         assert float((decoded(found) - inputs.grad).norm() / inputs.grad.norm()) < 0.05
+
+
+def test_where_a_weight_over_a_deviation_is_large_values_are_right() -> None:
+    layer = nn.BatchNorm1d(1).double()
+    nn.init.constant_(layer.weight, 2000.0)
+    values = (torch.linspace(-0.01, 0.01, 64) * 2**16).round().long().reshape(-1, 1)
+    expected = layer(decoded(values)).detach()
+    scored = layer.eval()(decoded(values)).detach()
+
+    async def program(engine: Engine) -> Tensor:
+        network = secretly(engine, nn.Sequential(layer))
+        images = await shared(engine, values)
+        found = [await network.forward(engine, images, training=training) for training in (True, False)]
+        return await engine.open(concatenated(found))
+
+    found, _ = replicated(program)
+    # Normalised numbers are multiples of 2^-16, and times two thousand; the variance is 32 units.
+    torch.testing.assert_close(decoded(found), torch.cat([expected, scored]), rtol=0.02, atol=0.1)
