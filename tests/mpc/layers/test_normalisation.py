@@ -137,11 +137,12 @@ def test_where_a_weight_over_a_deviation_is_large_values_are_right() -> None:
     layer = nn.BatchNorm1d(1).double()
     nn.init.constant_(layer.weight, 2000.0)
     values = (torch.linspace(-0.01, 0.01, 64) * 2**16).round().long().reshape(-1, 1)
+    fresh = copy.deepcopy(layer)
     expected = layer(decoded(values)).detach()
     scored = layer.eval()(decoded(values)).detach()
 
     async def program(engine: Engine) -> Tensor:
-        network = secretly(engine, nn.Sequential(layer))
+        network = secretly(engine, nn.Sequential(fresh))
         images = await shared(engine, values)
         found = [await network.forward(engine, images, training=training) for training in (True, False)]
         return await engine.open(concatenated(found))
