@@ -36,7 +36,7 @@ def test_the_costs_of_a_step_an_epoch_and_the_run_are_said_before_it() -> None:
 
 
 def test_what_parties_do_between_rounds_is_in_the_time_of_a_step() -> None:
-    """In three processes it took 32 to 35 ms of processor time, and on two idle cores 21 ms; in memory 14 ms."""
+    """In three processes it took 32 to 35 ms of processor time, on two idle cores 21 ms; in memory 14 ms."""
     found = re.search(r"in memory: (\S+) s of .*? another (\S+) s", said(local_steps=100))
     assert found
     in_memory, busy = map(float, found.groups())
