@@ -11,6 +11,8 @@ from typing import Final, TypeAlias
 import torch
 from torch import Tensor
 
+from mdl.mpc.ring import scalar
+
 And: TypeAlias = Callable[[Tensor, Tensor], Awaitable[Tensor]]
 """The bitwise and of shared words, of their own type; fresh memory."""
 
@@ -24,8 +26,9 @@ def ordered(words: Tensor, bits: int) -> Tensor:
     The first and the last stay where they are.
     """
     for distance, mask in _swaps(bits):
-        moved = (words >> distance).bitwise_xor_(words).bitwise_and_(mask)
-        words = moved.mul_(1 + (1 << distance)).bitwise_xor_(words)
+        by, low, both = (scalar(each, words.dtype) for each in (distance, mask, 1 + (1 << distance)))
+        moved = (words >> by).bitwise_xor_(words).bitwise_and_(low)
+        words = moved.mul_(both).bitwise_xor_(words)
     return words
 
 
@@ -59,14 +62,15 @@ async def carried(g: Tensor, p: Tensor, conjunction: And, bits: int) -> Tensor:
     """
     half = bits // 2
     while half > 1:
-        lower = (1 << half) - 1
-        reach = (p >> half).bitwise_and_(lower).mul_(1 + (1 << half))
-        product = await conjunction(reach, (p << half).bitwise_xor_(g & lower))
-        g = (g >> half).bitwise_xor_(product).to(_WORDS[half])
-        p = (product >> half).to(_WORDS[half])
+        by, lower = scalar(half, p.dtype), scalar((1 << half) - 1, p.dtype)
+        reach = (p >> by).bitwise_and_(lower).mul_(scalar(1 + (1 << half), p.dtype))
+        product = await conjunction(reach, (p << by).bitwise_xor_(g & lower))
+        g = (g >> by).bitwise_xor_(product).to(_WORDS[half])
+        p = (product >> by).to(_WORDS[half])
         half //= 2
-    product = await conjunction((p >> 1).to(torch.uint8), g.to(torch.uint8))
-    return ((g >> 1).to(torch.uint8) ^ product).bitwise_and_(1)
+    one = scalar(1, p.dtype)
+    product = await conjunction((p >> one).to(torch.uint8), g.to(torch.uint8))
+    return (g >> one).to(torch.uint8).bitwise_xor_(product).bitwise_and_(scalar(1, torch.uint8))
 
 
 async def summed(g: Tensor, p: Tensor, conjunction: And, bits: int) -> Tensor:
@@ -74,9 +78,9 @@ async def summed(g: Tensor, p: Tensor, conjunction: And, bits: int) -> Tensor:
     spans = torch.stack((g, p), 1)  # from a place down: is a carry generated, or handed on?
     distance = 1
     while distance < bits // 2:
-        product = await conjunction(spans[:, 1:], spans << distance)
+        product = await conjunction(spans[:, 1:], spans << scalar(distance, spans.dtype))
         product[:, 0] ^= spans[:, 0]
         spans, distance = product, 2 * distance
     carries, reach = spans.unbind(1)
-    carries = await conjunction(reach, carries << distance) ^ carries
-    return p ^ carries << 1
+    carries = (await conjunction(reach, carries << scalar(distance, p.dtype))).bitwise_xor_(carries)
+    return carries.bitwise_left_shift_(scalar(1, p.dtype)).bitwise_xor_(p)

@@ -14,7 +14,7 @@ KEY_BYTES: Final = 16
 _BLOCK_BYTES: Final = 16
 _ZEROS: Final = memoryview(bytes(1 << 20))
 
-_AHEAD_BYTES: Final = 1 << 14
+_AHEAD_BYTES: Final = 1 << 17
 """What is made at once, for short draws."""
 
 

@@ -1,7 +1,7 @@
 """The ring that secrets live in; narrow in tests, where all its randomness can be enumerated."""
 
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Final
 
 import torch
@@ -61,6 +61,15 @@ def shaped(vector: Tensor, shape: torch.Size) -> Tensor:
             return vector.view(shape)
         case _:
             return vector.view(*shape)
+
+
+@cache
+def scalar(value: int, dtype: torch.dtype) -> Tensor:
+    """Give a public number as a tensor without axes, for whoever needs it again and again.
+
+    torch makes one of a Python number at every use, which takes longer than an operation on short words.
+    """
+    return torch.tensor(value, dtype=dtype)
 
 
 WORD_BITS: Final = 64

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from mdl.mpc import wide
+from mdl.mpc.ring import scalar
 from mdl.mpc.wide import Wide
 
 Linear: TypeAlias = Callable[[Tensor], Tensor]
@@ -41,6 +42,10 @@ class Secret:
         """Give one of the components, where the others are not needed."""
         return self.parts[index]
 
+    def add_part(self, index: int, to: Tensor, *, times: int = 1) -> None:
+        """Add a multiple of one of the components to a tensor, in place."""
+        to.add_(self.part(index), alpha=times)
+
     def __repr__(self) -> str:
         return f"Secret(shape={tuple(self.shape)})"
 
@@ -55,7 +60,7 @@ class Secret:
 
     def times(self, factor: int) -> "Secret":
         """Multiply by a public integer, |factor| <= 2^39, as `map` does: when it is looked at."""
-        return self.map(lambda part: part * factor)
+        return _Multiple(self, factor)
 
     def mixed(self, mix: Mix) -> Tensor:
         """Combine the components. A party always combines them alike, and what it has combined is kept."""
@@ -72,6 +77,10 @@ class Secret:
             pairs = zip(self.parts, other.parts, strict=True)
             return Secret(tuple(one + two for one, two in pairs), self.units)
         pairs_of_units = zip(self.parts, self.units, strict=True)
+        if isinstance(other, int):
+            return Secret(
+                tuple(part + unit * other if unit else part for part, unit in pairs_of_units), self.units
+            )
         return Secret(tuple(part + unit * other for part, unit in pairs_of_units), self.units)
 
     def __sub__(self, other: "Secret | Tensor | int") -> "Secret":
@@ -126,6 +135,17 @@ class _Mapped(Secret):
         return self._mixed
 
 
+class _Multiple(_Mapped):
+    """A secret times a public integer, made when it is needed; to be added, it need not be."""
+
+    def __init__(self, source: Secret, factor: int) -> None:
+        super().__init__(source, lambda part: part * factor)
+        self._factor = factor
+
+    def add_part(self, index: int, to: Tensor, *, times: int = 1) -> None:
+        self._source.add_part(index, to, times=times * self._factor)
+
+
 @dataclass(frozen=True, eq=False)
 class Bits:
     """Words of bits, shared so that the components' exclusive or is the secret.
@@ -165,7 +185,9 @@ class Bits:
 
     def digit(self, place: int) -> "Bits":
         """Give one binary digit of each word, as words of one bit, uint8."""
-        return self.map(lambda part: (part >> place & 1).to(torch.uint8))
+        words = self.parts[0].dtype
+        by, one = scalar(place, words), scalar(1, words)
+        return self.map(lambda part: (part >> by).bitwise_and_(one).to(torch.uint8))
 
     def shifted(self, places: int) -> "Bits":
         """Move the digits of 32-bit words up, or down if `places` is negative; what comes in is zero."""

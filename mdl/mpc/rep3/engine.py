@@ -9,7 +9,7 @@ Divided by twice as much it is what was asked for. (For x y itself, modulo a pow
 will do.) That is ours; Araki et al., CCS 2016, multiply twice.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import torch
@@ -20,7 +20,7 @@ from mdl.mpc.engine import Bilinear, Rounding, summed
 from mdl.mpc.keystream import Keystream
 from mdl.mpc.rep3 import steps
 from mdl.mpc.rep3.seats import Into, Pair, Seat, seats_of, thirds
-from mdl.mpc.ring import RING_63, WORD_BITS, Ring, shaped
+from mdl.mpc.ring import RING_63, WORD_BITS, Ring, scalar, shaped
 from mdl.mpc.rounds import Exchange, Protocol, Wanted, together
 from mdl.mpc.secret import Bits, Mix, Secret
 from mdl.party import PartyId
@@ -150,7 +150,7 @@ class Rep3:
         if self._weight != 1:
             twice.mul_(self._weight)
         if plus is not None:
-            twice.add_(plus.part(0), alpha=2)
+            plus.add_part(0, twice, times=2)
 
         async def third(seat: Seat, part: Tensor, *, into: Into) -> Pair:
             return await steps.truncated(seat, seat.masked(part), drop, additive=True, into=into)
@@ -203,12 +203,14 @@ class Rep3:
         async def third(seat: Seat, mine: Tensor, following: Tensor) -> tuple[Pair, Pair]:
             word = steps.known(seat, (mine, following)).to(torch.int32)
             # The topmost digit goes to the place of the lowest.
-            turned = (word >> bits - 1).bitwise_and_(1).bitwise_xor_(word << 1)
+            one = scalar(1, torch.int32)
+            turned = (word >> scalar(bits - 1, torch.int32)).bitwise_and_(one).bitwise_xor_(word << one)
             return await steps.generated(seat, adders.ordered(turned, bits))
 
         g, p = await self._planes(third, *secret.parts)
-        carry = await adders.carried(g & -2, p, self._and, bits)
-        return self._bits(carry.bitwise_xor_((p & 1).to(torch.uint8)))
+        topmost = (p & scalar(1, torch.int32)).to(torch.uint8)
+        carry = await adders.carried(g & scalar(-2, torch.int32), p, self._and, bits)
+        return self._bits(carry.bitwise_xor_(topmost))
 
     async def bits(self, secret: Secret) -> Bits:
         """See `Engine`."""
@@ -222,15 +224,18 @@ class Rep3:
 
     async def conjunction(self, one: Bits, two: Bits) -> Bits:
         """See `Engine`."""
-        return self._bits(await self._and(one.parts, two.parts))
+        return self._bits(await self._and_of(one.parts, two.parts))
 
-    async def _and(self, one: Iterable[Tensor], two: Iterable[Tensor]) -> Tensor:
+    async def _and(self, one: Tensor, two: Tensor) -> Tensor:
+        return await self._and_of(one.unbind(), two.unbind())
+
+    async def _and_of(self, one: Sequence[Tensor], two: Sequence[Tensor]) -> Tensor:
         """Give the components of the bitwise and, along a new first axis."""
         (x, after_x), (y, after_y) = one, two
         own = (y ^ after_y).bitwise_and_(x).bitwise_xor_(after_x & y)
-        for stream in (self._mine, self._next):
-            own ^= stream.draw(own.shape, own.dtype)
-        (others,) = await Exchange([(self._before, own)], [Wanted(self._after, own.shape, own.dtype)])
+        shape, dtype = own.shape, own.dtype
+        own.bitwise_xor_(self._mine.draw(shape, dtype)).bitwise_xor_(self._next.draw(shape, dtype))
+        (others,) = await Exchange([(self._before, own)], [Wanted(self._after, shape, dtype)])
         return torch.stack((own, others))
 
     async def select(self, bit: Bits, secret: Secret) -> Secret:

@@ -158,10 +158,13 @@ class Seat:
         return (mask, third) if self.role == "near" else (third, mask)
 
 
-def total(one: Pair, two: Pair, into: Into) -> Pair:
-    """Add two pairs."""
+def total(one: Pair, two: Pair, into: Into, *, times: int = 1) -> Pair:
+    """Add one pair and a multiple of another, of integers of whatever types."""
     first, second = into or (None, None)
-    return torch.add(one[0], two[0], out=first), torch.add(one[1], two[1], out=second)
+    return (
+        torch.add(one[0], two[0], alpha=times, out=first),
+        torch.add(one[1], two[1], alpha=times, out=second),
+    )
 
 
 def thirds(size: int) -> Sequence[slice]:

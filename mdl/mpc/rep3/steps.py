@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from mdl.mpc.rep3.seats import Into, Pair, Seat, total
+from mdl.mpc.ring import scalar
 
 XOR: Final = torch.bitwise_xor
 
@@ -78,11 +79,9 @@ async def truncated(
         both = doubled.signed(twice if others is None else twice + others)
         corrections = await seat.crossed(of_topmost[0] * both.signbit())
         quotient = both >> drop + 1
-    places = ring.word_bits - drop
-    one, two = (each.to(torch.int64).bitwise_left_shift_(places) for each in corrections)
-    if carry is not None:
-        one, two = one.add_(carry[0]), two.add_(carry[1])
-    return total((one, two), seat.pair(of_quotient, quotient), into)
+    weight = 1 << ring.word_bits - drop
+    found = total(seat.pair(of_quotient, quotient), corrections, into, times=weight)
+    return found if carry is None else total(found, carry, found)
 
 
 async def generated(seat: Seat, word: Tensor) -> tuple[Pair, Pair]:
@@ -134,10 +133,10 @@ async def counted(seat: Seat, bit: Pair, told: Pair | None = None, *, into: Into
     """Make an integer of a bit, u + v - 2 u v: two rounds; one, where shares of u are told already."""
     part = _known_bit(seat, bit)
     of_u = told or (await seat.told(part))[0][0]
-    return total(await seat.crossed((of_u[0] * part).mul_(-2)), seat.pair(of_u, part), into)
+    return total(seat.pair(of_u, part), await seat.crossed(of_u[0] * part), into, times=-2)
 
 
 def _known_bit(seat: Seat, bit: Pair) -> Tensor:
     """Give u or v, as an integer; above its one bit, components of a word may have others that cancel."""
     part = {"alone": bit[0] ^ bit[1], "near": bit[1], "far": bit[0]}[seat.role]
-    return (part & 1).to(torch.int64)
+    return (part & scalar(1, part.dtype)).to(torch.int64)
