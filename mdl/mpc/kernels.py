@@ -22,11 +22,11 @@ _EXACT_LENGTH: Final = 1 << 53 - 2 * (_DIGIT_BITS - 1)
 """Products of digits are at most 2^42; so many add up to at most 2^53, which float64 holds exactly."""
 
 _STRIP: Final = 1024
-"""Columns that are multiplied at once: such a strip stays in the cache."""
+"""Columns that are multiplied at once, so that such a strip stays in the cache."""
 
 _NARROW: Final = 32
-"""Columns that torch multiplies at once, also where there are fewer: as rows of the transposed product, they
-take as long as they are many."""
+"""Columns that torch multiplies at once, also where there are fewer. Multiplied by a matrix's transpose, they
+had better be rows of the transposed product, which take as long as they are many."""
 
 _TRIED: Final = 128
 """The side of the matrices that are tried."""
@@ -40,9 +40,9 @@ def matmul(one: Tensor, two: Tensor) -> Tensor:
 
 
 def by_words(one: Tensor, two: Tensor) -> Tensor:
-    """Multiply as torch does: a strip of many columns after the other, and few columns as rows."""
+    """Multiply as torch does: a strip of many columns after the other, few columns by a transpose as rows."""
     columns = two.shape[1]
-    if columns <= _NARROW < one.shape[0]:
+    if columns <= _NARROW < one.shape[0] and one.stride(0) == 1:
         return (two.t() @ one.t()).t()
     if columns <= 2 * _STRIP:
         return one @ two

@@ -53,7 +53,7 @@ async def step(
 async def loss(engine: Engine, answers: Answers, labels: Secret) -> Secret:
     """Add up the cross-entropy of a batch's answers: ln of the sum of e^score, less the label's score.
 
-    The sum is within 2^-12 an example, besides that no summand e^score counts that is 2^15 times smaller
+    The sum is within 2^-12 an example, besides that no summand e^score counts that is 2^18 times smaller
     than the largest.
 
     Args:

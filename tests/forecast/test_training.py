@@ -28,9 +28,9 @@ def said(**learning: Any) -> str:
 
 def test_the_costs_of_a_step_an_epoch_and_the_run_are_said_before_it() -> None:
     text = said(local_steps=100)
-    assert "A step of 32 examples sends 574 kB over all parties in 63 rounds" in text
-    assert "An epoch has 100 steps: 57.4 MB" in text
-    assert "All epochs, 2: 115 MB" in text
+    assert "A step of 32 examples sends 585 kB over all parties in 63 rounds" in text
+    assert "An epoch has 100 steps: 58.5 MB" in text
+    assert "All epochs, 2: 117 MB" in text
     assert "if all 3 parties run on this machine and nothing else does" in text
     assert re.search(r"they share [123] of its processors", text)
 

@@ -19,7 +19,7 @@ def plan(network: nn.Module, *example: int, batch: int) -> Plan:
 def test_network_a_costs_what_is_documented() -> None:
     """Three documents give these figures; 13 MB and 100 rounds are the limits that were set."""
     found = tried(plan(network_a((1, 28, 28), 10), 1, 28, 28, batch=128), SystemRandomness())
-    assert 11.6e6 < sum(found.sent_bytes.values()) < 11.8e6
+    assert 11.7e6 < sum(found.sent_bytes.values()) < 11.9e6
     assert found.rounds == 78
     # All send alike, but of short vectors, which are not shared out.
     assert max(found.sent_bytes.values()) < 1.1 * min(found.sent_bytes.values())

@@ -8,6 +8,7 @@ from functools import cache
 from typing import Final
 
 import numpy as np
+from torch import Tensor
 
 from mdl.mpc.engine import COMPARED_BITS, Engine, multiply
 from mdl.mpc.fixed import FRACTION_BITS, constant
@@ -17,8 +18,14 @@ from mdl.mpc.secret import Bits, Secret, stacked, stacked_bits
 _FINE: Final = 23
 """Binary digits of the fraction while a power of two is evaluated: so few that products stay below 2^47."""
 
-_POWER_BITS: Final = 4
-"""Powers of two are taken of arguments below 2^4 = 16: 2^-16 is the smallest there is."""
+_SHIFT: Final = 18
+"""What is added to an argument: where that is not enough, its power counts as zero."""
+
+_POWER_BITS: Final = 5
+"""Binary digits of the integer part of what comes out."""
+
+SUMMAND_BITS: Final = 18
+"""Binary digits of a power's fraction, where it is one of several that are compared with their sum."""
 
 
 async def binary_exponents(engine: Engine, secret: Secret) -> Secret:
@@ -31,13 +38,45 @@ async def binary_exponents(engine: Engine, secret: Secret) -> Secret:
 
 
 async def powers_of_two(engine: Engine, secret: Secret) -> Secret:
-    """Give 2^y for y in (-2^14, 1), within 1.5 units of the last place; zero where it is below 2^-15.
+    """Give 2^y for y in (-2^14, 1), within 1.5 units of the last place; zero where it is below 2^-18.
 
-    2^y is 2^(s - 15), s = y + 15. Where s is negative the result is zero; else 2^s is the product of a power
-    for each of its four integer bits and of a polynomial of its fraction ([KS22], Algorithm 2).
+    2^y is 2^(s - 18), s = y + 18. Where s is negative the result is zero; else 2^s is the product of a power
+    for each of its five integer bits and of a polynomial of its fraction ([KS22], Algorithm 2).
     """
-    shift = (1 << _POWER_BITS) - 1
-    exponent = secret + (shift << FRACTION_BITS)
+    whole, part = await _factors(engine, secret)
+    return await engine.scaled_product(multiply, whole, part, _dropped(FRACTION_BITS))
+
+
+async def powers_of_two_and_totals(engine: Engine, rows: Secret) -> tuple[Secret, Secret]:
+    """Give 2^y as `powers_of_two`, of `SUMMAND_BITS`, and their sums over rows, which are rounded once.
+
+    Args:
+        engine: the party's.
+        rows: shape (n, k).
+
+    Returns:
+        Shapes (n, k) and (n,).
+    """
+    whole, part = await _factors(engine, rows)
+    powers, totals = await together(
+        engine.scaled_product(multiply, whole, part, _dropped(SUMMAND_BITS)),
+        engine.scaled_product(_inner_products, whole, part, _dropped(FRACTION_BITS)),
+    )
+    return powers, totals
+
+
+def _inner_products(one: Tensor, two: Tensor) -> Tensor:
+    return (one * two).sum(1)
+
+
+def _dropped(bits: int) -> int:
+    """Give how many digits the product of `_factors` has too many, if so many are to be left."""
+    return _FINE + _SHIFT - bits
+
+
+async def _factors(engine: Engine, secret: Secret) -> tuple[Secret, Secret]:
+    """Give an integer, zero where 2^y is, and a power of a fraction: their product is 2^(y + 18)."""
+    exponent = secret + (_SHIFT << FRACTION_BITS)
     word = await engine.bits(exponent)
     places = range(FRACTION_BITS, FRACTION_BITS + _POWER_BITS)
     positive = word.digit(COMPARED_BITS - 1) ^ 1
@@ -50,7 +89,7 @@ async def powers_of_two(engine: Engine, secret: Secret) -> Secret:
     for index, place in enumerate(places):
         fraction = fraction - (digits[index] << place)
     whole, part = await together(_whole_power(engine, digits, weight), _fractional_power(engine, fraction))
-    return await engine.scaled_product(multiply, whole, part, _FINE + shift - FRACTION_BITS)
+    return whole, part
 
 
 async def _kept(engine: Engine, bit: Bits, secret: Secret) -> tuple[Secret, Secret]:
@@ -65,14 +104,16 @@ async def _digits(engine: Engine, bit: Bits, digits: Bits) -> Secret:
 
 
 async def _whole_power(engine: Engine, digits: Secret, weight: Secret) -> Secret:
-    """Give 2 to a number of four binary digits, shape (4, ...), times a weight.
+    """Give 2 to a number of five binary digits, shape (5, ...), times a weight; where that is 0, so are they.
 
-    It is the product of 1 + d_j (2^(2^j) - 1).
+    It is the product of 1 + d_j (2^(2^j) - 1), of which the last one is taken times the weight w: w + d_4
+    (2^16 - 1), as w d_4 is d_4.
     """
-    factors = stacked([digits[index] * ((1 << (1 << index)) - 1) + 1 for index in range(_POWER_BITS)])
-    pairs = await engine.product(multiply, factors[:2], factors[2:])
+    *factors, last = (digits[index] * ((1 << (1 << index)) - 1) for index in range(_POWER_BITS))
+    first = stacked(factors) + 1
+    pairs = await engine.product(multiply, first[:2], first[2:])
     power = await engine.product(multiply, pairs[0], pairs[1])
-    return await engine.product(multiply, power, weight)
+    return await engine.product(multiply, power, weight + last)
 
 
 async def _fractional_power(engine: Engine, fraction: Secret) -> Secret:

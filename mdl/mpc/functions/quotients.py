@@ -2,7 +2,7 @@
 
 R. Goldschmidt, Applications of division by convergence, MIT 1964; in secret: O. Catrina, A. Saxena, Secure
 computation with fixed-point numbers, FC 2010. There residuals are squared; here they are Chebyshev
-polynomials, which are smaller: 1e-9 after four steps for numbers up to 10, where squares need five.
+polynomials, which are smaller: 2e-9 after four steps for numbers up to 10, where squares need five.
 """
 
 import math
@@ -31,9 +31,15 @@ _WITHIN: Final = 2.0**-20
 
 
 async def quotients(
-    engine: Engine, above: Secret, below: Secret, most: int, bits: int = FRACTION_BITS
+    engine: Engine,
+    above: Secret,
+    below: Secret,
+    most: int,
+    bits: int = FRACTION_BITS,
+    *,
+    above_bits: int = FRACTION_BITS,
 ) -> Secret:
-    """Give a/b, within two units of its last place and 2^-18 for b up to 100, 2^-15 up to 1000.
+    """Give a/b, within two units of its last place and 2^-17 for b up to 100, 2^-14 up to 1000.
 
     x = s (most + 1 - b) is a straight line near 1/b, and its residual r = 1 - b x is within [-e, e]. With c =
     2 / (2 - e^2), that of c x (1 + r) is c r^2 - (c - 1), within c - 1: the doubling of Chebyshev
@@ -46,6 +52,7 @@ async def quotients(
         below: b in [1, most], shape (n,).
         most: at most `MOST_BELOW`.
         bits: of the quotient's fraction, between 16 and 24.
+        above_bits: of a's fraction; b has `FRACTION_BITS`.
 
     Returns:
         Shape (n, k).
@@ -69,7 +76,7 @@ async def quotients(
     # At last with no more digits than the quotient is to have: it is one of many.
     inverse = await engine.scaled_product(multiply, inverse, residual + last.one, 2 * _FINE - last.up - bits)
     across = inverse.reshape(-1, 1).expand(*above.shape)
-    return await engine.scaled_product(multiply, above, across, FRACTION_BITS)
+    return await engine.scaled_product(multiply, above, across, above_bits)
 
 
 @dataclass(frozen=True)

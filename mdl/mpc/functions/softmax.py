@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from mdl.mpc.engine import Engine
-from mdl.mpc.functions.powers import binary_exponents, powers_of_two
+from mdl.mpc.functions.powers import SUMMAND_BITS, binary_exponents, powers_of_two_and_totals
 from mdl.mpc.functions.quotients import quotients
 from mdl.mpc.functions.words import conjunction
 from mdl.mpc.rounds import together
@@ -56,8 +56,8 @@ class Softmax:
     """Probabilities, and what was found on the way.
 
     Attributes:
-        probabilities: shape (n, c), within 1e-4; what is 2^15 times smaller than the largest counts as
-            zero.
+        probabilities: shape (n, c), within 1e-4 for up to ten classes; what is 2^18 times smaller than the
+            largest counts as zero.
         where: a bit where the row's largest is, same shape.
         total: the sum of e^(logit - largest logit), in [1, c], shape (n,).
     """
@@ -72,6 +72,7 @@ async def softmax(engine: Engine, logits: Secret) -> Softmax:
     where, exponents = await together(largest(engine, logits), binary_exponents(engine, logits))
     # Each was rounded for itself: another one may be a unit above that of the largest logit, and 2^y above 1.
     top = (await taken(engine, where, exponents)).reshape(-1, 1)
-    powers = await powers_of_two(engine, exponents - top.expand(*logits.shape))
-    total = powers.sum(1)
-    return Softmax(await quotients(engine, powers, total, logits.shape[1]), where, total)
+    powers, total = await powers_of_two_and_totals(engine, exponents - top.expand(*logits.shape))
+    classes = logits.shape[1]
+    found = await quotients(engine, powers, total, classes, above_bits=SUMMAND_BITS)
+    return Softmax(found, where, total)

@@ -130,7 +130,11 @@ async def selected(
 
 
 async def counted(seat: Seat, bit: Pair, told: Pair | None = None, *, into: Into = None) -> Pair:
-    """Make an integer of a bit, u + v - 2 u v: two rounds; one, where shares of u are told already."""
+    """Make an integer of a bit, u + v - 2 u v: two rounds; one, where shares of u are told already.
+
+    The component that the pair hold together is v and an even number, and they know v. Whoever sends it on
+    masks it, as whatever does so here.
+    """
     part = _known_bit(seat, bit)
     of_u = told or (await seat.told(part))[0][0]
     return total(seat.pair(of_u, part), await seat.crossed(of_u[0] * part), into, times=-2)
