@@ -1,34 +1,42 @@
 """Carries of an addition in binary, over replicated bits: all that is asked of an engine is a conjunction.
 
-Tensors have a first axis, for the components that a party holds. Words are of `bits` binary digits, a
-power of two; what is above these has no meaning.
+Words are tensors or arrays, as the engine's are; they have a first axis, for the components that a party
+holds. They are of `bits` binary digits, a power of two; what is above these has no meaning.
 """
 
 from collections.abc import Awaitable, Callable
 from functools import cache
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from mdl.mpc.ring import scalar
+from mdl.mpc.ring import W
 
-And: TypeAlias = Callable[[Tensor, Tensor], Awaitable[Tensor]]
+And: TypeAlias = Callable[[W, W], Awaitable[W]]
 """The bitwise and of shared words, of their own type; fresh memory."""
 
-_WORDS: Final = {16: torch.int16, 8: torch.uint8, 4: torch.uint8, 2: torch.uint8}
+_Kind: TypeAlias = tuple[torch.dtype, np.dtype[Any]]
+
+_BYTE: Final[_Kind] = (torch.uint8, np.dtype(np.uint8))
+_SHORT: Final[_Kind] = (torch.int16, np.dtype(np.int16))
+_WORDS: Final = {16: _SHORT, 8: _BYTE, 4: _BYTE, 2: _BYTE}
 """By h, a type that holds h bits."""
 
 
-def ordered(words: Tensor, bits: int) -> Tensor:
+def ordered(words: W, bits: int) -> W:
     """Put the digits of words, int32, where `carried` wants them: positions' digits are reversed.
 
     The first and the last stay where they are.
     """
     for distance, mask in _swaps(bits):
-        by, low, both = (scalar(each, words.dtype) for each in (distance, mask, 1 + (1 << distance)))
-        moved = (words >> by).bitwise_xor_(words).bitwise_and_(low)
-        words = moved.mul_(both).bitwise_xor_(words)
+        moved = words >> distance
+        moved ^= words
+        moved &= mask
+        moved *= 1 + (1 << distance)
+        moved ^= words
+        words = moved
     return words
 
 
@@ -47,7 +55,7 @@ def _swaps(bits: int) -> list[tuple[int, int]]:
     ]
 
 
-async def carried(g: Tensor, p: Tensor, conjunction: And, bits: int) -> Tensor:
+async def carried(g: W, p: W, conjunction: And[W], bits: int) -> W:
     """Give the carry out of words, uint8 of one bit: log2 bits rounds.
 
     Neighbouring bits (g, p) and (g', p') merge to (g OR p g', p p'), which is (g XOR p g', p p'), in a tree.
@@ -62,25 +70,47 @@ async def carried(g: Tensor, p: Tensor, conjunction: And, bits: int) -> Tensor:
     """
     half = bits // 2
     while half > 1:
-        by, lower = scalar(half, p.dtype), scalar((1 << half) - 1, p.dtype)
-        reach = (p >> by).bitwise_and_(lower).mul_(scalar(1 + (1 << half), p.dtype))
-        product = await conjunction(reach, (p << by).bitwise_xor_(g & lower))
-        g = (g >> by).bitwise_xor_(product).to(_WORDS[half])
-        p = (product >> by).to(_WORDS[half])
+        lower = (1 << half) - 1
+        reach = p >> half
+        reach &= lower
+        reach *= 1 + (1 << half)
+        below = g & lower
+        below ^= p << half
+        product = await conjunction(reach, below)
+        g = _cast((g >> half) ^ product, _WORDS[half])
+        p = _cast(product >> half, _WORDS[half])
         half //= 2
-    one = scalar(1, p.dtype)
-    product = await conjunction((p >> one).to(torch.uint8), g.to(torch.uint8))
-    return (g >> one).to(torch.uint8).bitwise_xor_(product).bitwise_and_(scalar(1, torch.uint8))
+    carry = await conjunction(_cast(p >> 1, _BYTE), _cast(g, _BYTE))
+    carry ^= _cast(g >> 1, _BYTE)
+    carry &= 1
+    return carry
 
 
-async def summed(g: Tensor, p: Tensor, conjunction: And, bits: int) -> Tensor:
+async def summed(g: W, p: W, conjunction: And[W], bits: int) -> W:
     """Give all bits of a sum of words, int32: log2 bits rounds (Kogge and Stone)."""
-    spans = torch.stack((g, p), 1)  # from a place down: is a carry generated, or handed on?
+    spans = _beside(g, p)  # from a place down: is a carry generated, or handed on?
     distance = 1
     while distance < bits // 2:
-        product = await conjunction(spans[:, 1:], spans << scalar(distance, spans.dtype))
+        product = await conjunction(spans[:, 1:], spans << distance)
         product[:, 0] ^= spans[:, 0]
         spans, distance = product, 2 * distance
-    carries, reach = spans.unbind(1)
-    carries = (await conjunction(reach, carries << scalar(distance, p.dtype))).bitwise_xor_(carries)
-    return carries.bitwise_left_shift_(scalar(1, p.dtype)).bitwise_xor_(p)
+    carries, reach = spans[:, 0], spans[:, 1]
+    found = await conjunction(reach, carries << distance)
+    found ^= carries
+    found <<= 1
+    found ^= p
+    return found
+
+
+def _cast(words: W, kind: _Kind) -> W:
+    """Give words as another type, modulo its width."""
+    if isinstance(words, Tensor):
+        return words.to(kind[0])
+    return words.astype(kind[1])
+
+
+def _beside(one: W, two: W) -> W:
+    """Join along a new second axis."""
+    if isinstance(one, Tensor):
+        return torch.stack((one, two), 1)
+    return np.stack((one, two), 1)

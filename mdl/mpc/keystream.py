@@ -1,6 +1,8 @@
 """Pseudo-random words that the holders of a key draw in the same order, without a message."""
 
-from typing import Final
+import math
+from collections.abc import Sequence
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -43,20 +45,32 @@ class Keystream:
         count = shape.numel()
         if not count:
             return torch.empty(shape, dtype=dtype)
-        # Whole blocks; of which bytes a draw is depends on its length, and those of all draws before it.
-        whole = -(-count * dtype.itemsize // _BLOCK_BYTES) * _BLOCK_BYTES
-        self.drawn_bytes += whole
-        if 2 * whole > _AHEAD_BYTES:
-            buffer, first = self._made(whole), 0
-        else:
-            if self._used + whole > _AHEAD_BYTES:
-                # What is left of it is never used.
-                self._ahead, self._used = self._made(_AHEAD_BYTES), 0
-            buffer, first = self._ahead, self._used
-            self._used += whole
+        buffer, first = self._drawn(count * dtype.itemsize)
         # An array is a buffer.
         words = torch.frombuffer(buffer, dtype=dtype, count=count, offset=first)
         return shaped(words, shape)
+
+    def draw_array(self, shape: Sequence[int], dtype: np.dtype[Any]) -> NDArray[Any]:
+        """Draw the same as an array."""
+        size_bytes = math.prod(shape) * dtype.itemsize
+        if not size_bytes:
+            return np.empty(shape, dtype)
+        buffer, first = self._drawn(size_bytes)
+        return np.ndarray(shape, dtype, buffer, first)
+
+    def _drawn(self, size_bytes: int) -> tuple[NDArray[np.uint8], int]:
+        """Give a buffer, and where in it the next bytes of the stream are."""
+        # Whole blocks; of which bytes a draw is depends on its length, and those of all draws before it.
+        whole = -(-size_bytes // _BLOCK_BYTES) * _BLOCK_BYTES
+        self.drawn_bytes += whole
+        if 2 * whole > _AHEAD_BYTES:
+            return self._made(whole), 0
+        if self._used + whole > _AHEAD_BYTES:
+            # What is left of it is never used.
+            self._ahead, self._used = self._made(_AHEAD_BYTES), 0
+        first = self._used
+        self._used += whole
+        return self._ahead, first
 
     def _made(self, size_bytes: int) -> NDArray[np.uint8]:
         found = np.empty(size_bytes + _BLOCK_BYTES, np.uint8)  # the cipher asks for room to spare

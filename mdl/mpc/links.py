@@ -16,7 +16,7 @@ from torch import Tensor
 
 from mdl.errors import CheatingDetected, PeerTimeout, ProtocolError
 from mdl.mpc.messages import Sealed
-from mdl.mpc.rounds import Exchange, Protocol, Received, Wanted
+from mdl.mpc.rounds import Exchange, Protocol, Received, Wanted, Words
 from mdl.mpc.seals import Seal, by_sender, open_tensors, seal_tensors, sealed_bytes
 from mdl.mpc.tally import Cost, Tally
 from mdl.party import Lanes, Party, PartyId, Rounds
@@ -119,7 +119,7 @@ class Links:
             received = self._read(exchange, wanted, arrived)
 
     def _write(self, exchange: Exchange, room: _Room) -> int:
-        outgoing: dict[PartyId, list[Tensor]] = {}
+        outgoing: dict[PartyId, list[Tensor | Words]] = {}
         for number, tensor in exchange.sends:
             outgoing.setdefault(self._numbers[number], []).append(tensor)
         total = 0

@@ -2,10 +2,13 @@
 
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
-from typing import Final
+from typing import Any, Final, TypeVar
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
+
+W = TypeVar("W", Tensor, NDArray[Any])
 
 
 @dataclass(frozen=True)
@@ -40,11 +43,11 @@ class Ring:
         """Values that are truncated are below this in absolute value."""
         return 1 << self.word_bits - 2
 
-    def reduced(self, words: Tensor) -> Tensor:
+    def reduced(self, words: W) -> W:
         """Take away the bits of no meaning."""
         return words if self.word_bits == WORD_BITS else words & (1 << self.word_bits) - 1
 
-    def signed(self, words: Tensor) -> Tensor:
+    def signed(self, words: W) -> W:
         """Read words as integers in [-2^(k-1), 2^(k-1))."""
         if self.word_bits == WORD_BITS:
             return words
@@ -52,7 +55,7 @@ class Ring:
         return words << above >> above
 
 
-def shaped(vector: Tensor, shape: torch.Size) -> Tensor:
+def shaped(vector: Tensor, shape: tuple[int, ...]) -> Tensor:
     """View a vector in a shape: by its numbers, which torch reads faster than a `Size`."""
     match len(shape):
         case 1:

@@ -4,8 +4,9 @@ What is sent has no header: both ends know what comes. Pieces of a direction are
 the nonce of AES-256-GCM, so one that is changed, left out, repeated or put in another's place does not open.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import torch
@@ -18,7 +19,7 @@ from torch import Tensor
 
 from mdl.errors import InvalidShare
 from mdl.mpc.ring import shaped
-from mdl.mpc.rounds import Received, Wanted
+from mdl.mpc.rounds import Received, Wanted, Words
 from mdl.party import PartyId
 
 PIECE_BYTES: Final = 1 << 20
@@ -77,8 +78,8 @@ def sealed_bytes(size_bytes: int) -> int:
     return size_bytes + pieces * TAG_BYTES
 
 
-def seal_tensors(seal: Seal, tensors: Sequence[Tensor], room: memoryview) -> None:
-    """Seal tensors, one after the other, as one message into room of `sealed_bytes`."""
+def seal_tensors(seal: Seal, tensors: Sequence[Tensor | Words], room: memoryview) -> None:
+    """Seal tensors or arrays, one after the other, as one message into room of `sealed_bytes`."""
     parts = [_bytes_of(tensor) for tensor in tensors]
     if len(room) <= PIECE_BYTES + TAG_BYTES:
         seal.seal(_joined(parts), room)
@@ -94,7 +95,7 @@ def open_tensors(seal: Seal, message: memoryview, wants: Sequence[Wanted]) -> Re
     """Open a message of `sealed_bytes` of what is wanted.
 
     Returns:
-        The tensors, which share memory of their own.
+        The tensors and arrays, which share memory of their own.
 
     Raises:
         InvalidShare: it is not the next one that the party sealed.
@@ -108,11 +109,11 @@ def open_tensors(seal: Seal, message: memoryview, wants: Sequence[Wanted]) -> Re
         for number in range(pieces):
             piece = slice(number * PIECE_BYTES, (number + 1) * PIECE_BYTES)
             seal.open(message[number * sealed : (number + 1) * sealed], found[piece].data)
-    tensors, first = [], 0
+    tensors: list[Any] = []
+    first = 0
     for want in wants:
-        count = want.shape.numel()
-        tensors.append(_tensor(found, want, first, count))
-        first += count * want.dtype.itemsize
+        tensors.append(_words(found, want, first))
+        first += want.size_bytes
     return tensors
 
 
@@ -124,18 +125,21 @@ def by_sender(wants: Sequence[Wanted], numbers: Sequence[PartyId]) -> Mapping[Pa
     return found
 
 
-def _tensor(data: NDArray[np.uint8], want: Wanted, first: int, count: int) -> Tensor:
-    if not count:
+def _words(data: NDArray[np.uint8], want: Wanted, first: int) -> Tensor | Words:
+    if isinstance(want.dtype, np.dtype):
+        return np.ndarray(want.shape, want.dtype, data, first)
+    if not want.size_bytes:
         return torch.empty(want.shape, dtype=want.dtype)
     # An array is a buffer.
-    words = torch.frombuffer(data, dtype=want.dtype, count=count, offset=first)
+    words = torch.frombuffer(data, dtype=want.dtype, count=math.prod(want.shape), offset=first)
     return shaped(words, want.shape)
 
 
-def _bytes_of(tensor: Tensor) -> memoryview:
-    if not tensor.numel():
+def _bytes_of(words: Tensor | Words) -> memoryview:
+    if not words.nbytes:
         return memoryview(bytearray())
-    return memoryview(tensor.contiguous().numpy()).cast("B")  # type: ignore[arg-type]
+    array = words.numpy() if isinstance(words, Tensor) else words
+    return memoryview(np.ascontiguousarray(array)).cast("B")  # type: ignore[arg-type]
 
 
 def _pieces(parts: Sequence[memoryview]) -> Iterator[Bytes]:

@@ -54,6 +54,7 @@ class _Cheated(Generic[T]):
             sent: dict[tuple[PartyId, PartyId], list[Tensor]] = {}
             for sender, exchange in asked.items():
                 for receiver, tensor in exchange.sends:
+                    assert isinstance(tensor, Tensor)
                     sent.setdefault((sender, receiver), []).append(self._passed(sender, tensor))
                     self.last_round[sender] = number
             inbox = {party: _received(party, exchange, sent) for party, exchange in asked.items()}

@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from mdl.mpc.engine import Rounding
@@ -137,6 +139,14 @@ class Reader:
             return torch.empty(shape, dtype=dtype)
         self._place += 1
         return self._tape.at(self._place - 1, shape, dtype)
+
+    def draw_array(self, shape: Sequence[int], dtype: np.dtype[Any]) -> NDArray[Any]:
+        return self.draw(torch.Size(shape), torch_type(dtype)).numpy()
+
+
+def torch_type(dtype: np.dtype[Any]) -> torch.dtype:
+    """Give the type of a tensor of an array."""
+    return torch.from_numpy(np.empty(0, dtype)).dtype
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from mdl.mpc.engine import Engine, Rounding, multiply
 from mdl.mpc.rep3.engine import Rep3
 from mdl.mpc.rep4.engine import Rep4
 from mdl.mpc.ring import Ring
+from mdl.mpc.rounds import Words
 from mdl.mpc.secret import Bits, Secret
 from tests.mpc.models import MODELS, Model
 from tests.mpc.tapes import Coins, Setting, played, reconstructed, seen, tossed
@@ -73,7 +74,11 @@ async def borrowed(engine: Holder | Dealer, alone: int, one: Secret) -> Secret:
 async def summed(engine: Rep3 | Rep4, alone: int, word: Bits) -> Bits:
     """Carry on with an addition of 4 bits: all rounds that `digits` has after the first two."""
     planes = torch.stack(word.parts)
-    return Bits(tuple(await adders.summed(planes, planes, engine._and, 4)), word.units)
+    if isinstance(engine, Rep4):
+        return Bits(tuple(await adders.summed(planes, planes, engine._and, 4)), word.units)
+    array: Words = planes.numpy()
+    found = torch.from_numpy(await adders.summed(array, array, engine._and, 4))
+    return Bits(tuple(found), word.units)
 
 
 async def conjunction(engine: Engine, alone: int, one: Bits, two: Bits) -> Bits:

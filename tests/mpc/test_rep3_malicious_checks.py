@@ -391,12 +391,12 @@ def test_numbers_of_units_are_prime() -> None:
 def test_coins_are_not_told_to_who_has_not_passed_on_all_products() -> None:
     """Party 0 sends nothing that is sacrificed. Party 1, which does not wait for it, tells it hashes only."""
     protocols = repeated(PRODUCT)
-    queues: dict[tuple[int, int], list[Tensor]] = {
+    queues: dict[tuple[int, int], list[Any]] = {
         (sender, receiver): [] for sender, receiver in pairs(range(3), repeat=2)
     }
     asked = {party: protocol.send(None) for party, protocol in protocols.items()}  # type: ignore[arg-type]
     rounds = dict.fromkeys(protocols, 0)
-    seen: list[list[Tensor]] = []
+    seen: list[list[Any]] = []
     withheld = 3  # inputs of two, the product, what is sacrificed
 
     def begin(party: int) -> None:

@@ -19,6 +19,7 @@ from mdl.mpc.optimisers import Sgd
 from mdl.mpc.rounds import play
 from mdl.mpc.training import step
 from tests.mpc.parties import shared, three
+from tests.mpc.tapes import torch_type
 from tests.mpc.trained import BITS, Batch, convolutional, dense
 
 RUNS = 12
@@ -54,6 +55,9 @@ class Recorded(Keystream):
     def draw(self, shape: torch.Size, dtype: torch.dtype = torch.int64) -> Tensor:
         self.words.append(super().draw(shape, dtype))
         return self.words[-1].clone()
+
+    def draw_array(self, shape: Sequence[int], dtype: np.dtype[Any]) -> NDArray[Any]:
+        return self.draw(torch.Size(shape), torch_type(dtype)).numpy()
 
 
 class Repeating(Recorded):

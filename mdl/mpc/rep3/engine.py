@@ -12,6 +12,7 @@ will do.) That is ours; Araki et al., CCS 2016, multiply twice.
 from collections.abc import Callable, Sequence
 from typing import Final
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -19,9 +20,9 @@ from mdl.mpc import adders
 from mdl.mpc.engine import Bilinear, Rounding, summed
 from mdl.mpc.keystream import Keystream
 from mdl.mpc.rep3 import steps
-from mdl.mpc.rep3.seats import Into, Pair, Seat, seats_of, thirds
-from mdl.mpc.ring import RING_63, WORD_BITS, Ring, scalar, shaped
-from mdl.mpc.rounds import Exchange, Protocol, Wanted, together
+from mdl.mpc.rep3.seats import WHOLE, Into, Pair, Seat, seats_of, thirds
+from mdl.mpc.ring import RING_63, WORD_BITS, Ring
+from mdl.mpc.rounds import Exchange, Protocol, Wanted, Words, swapped, together
 from mdl.mpc.secret import Bits, Mix, Secret
 from mdl.party import PartyId
 
@@ -133,12 +134,15 @@ class Rep3:
     ) -> Secret:
         """See `Engine`."""
         (x, after_x), (y, after_y) = one.parts, two.parts
-        own = summed(bilinear, (x, y + after_y), (after_x, y))
-        own += self._of_zero(own.shape)
+        found = summed(bilinear, (x, y + after_y), (after_x, y))
+        own: Words = found.numpy()
+        # This party's summand of zero hides what it is added to, but from the sum of all.
+        own += self._mine.draw_array(own.shape, own.dtype)
+        own -= self._next.draw_array(own.shape, own.dtype)
         if plus is not None:
-            own += plus.part(0)
-        (others,) = await Exchange([(self._before, own)], [Wanted(self._after, own.shape, own.dtype)])
-        return Secret((own, others), self._units)
+            plus.add_part(0, found)
+        (others,) = await swapped([(self._before, own)], [Wanted(self._after, own.shape, own.dtype)])
+        return Secret((found, torch.from_numpy(others)), self._units)
 
     async def scaled_product(
         self, bilinear: Bilinear, one: Secret, two: Secret, drop: int, *, plus: Secret | None = None
@@ -152,26 +156,24 @@ class Rep3:
         if plus is not None:
             plus.add_part(0, twice, times=2)
 
-        async def third(seat: Seat, part: Tensor, *, into: Into) -> Pair:
+        async def third(seat: Seat, part: Words, *, into: Into) -> Pair:
             return await steps.truncated(seat, seat.masked(part), drop, additive=True, into=into)
 
         return await self._by_thirds(third, twice)
-
-    def _of_zero(self, shape: torch.Size) -> Tensor:
-        """Draw this party's summand of zero: it hides what is added to it, but from the sum of all."""
-        return self._mine.draw(shape).sub_(self._next.draw(shape))
 
     async def truncate(self, secret: Secret, drop: int) -> Secret:
         """See `Engine`."""
         if self._rounding == "nearest":
             return await self._truncated_to_the_nearest(secret, drop)
 
-        async def third(seat: Seat, mine: Tensor, following: Tensor, *, into: Into) -> Pair:
+        async def third(seat: Seat, mine: Words, following: Words, *, into: Into) -> Pair:
+            twice = steps.known(seat, (mine, following)) << 1
             # Rounding is unbiased if b is uniform, which it need not be: of a fresh input it is zero.
-            moved = self._common.draw(mine.shape)
+            moved = self._common.draw_array(mine.shape, mine.dtype)
             if seat.role == "alone":
-                moved.neg_()
-            twice = moved.add_(steps.known(seat, (mine, following)), alpha=2)
+                twice -= moved
+            else:
+                twice += moved
             return await steps.truncated(seat, twice, drop, into=into)
 
         return await self._by_thirds(third, *secret.parts)
@@ -179,19 +181,19 @@ class Rep3:
     async def _truncated_to_the_nearest(self, secret: Secret, drop: int) -> Secret:
         bits = self._ring.compared_bits
 
-        async def generated(seat: Seat, mine: Tensor, following: Tensor) -> tuple[Pair, Pair]:
+        async def generated(seat: Seat, mine: Words, following: Words) -> tuple[Pair, Pair]:
             part = steps.known(seat, (mine, following))
             low = part + (1 << drop - 1) if seat.role == "alone" else part
-            word = (low << bits - drop).to(torch.int32)
+            word: Words = (low << bits - drop).astype(np.int32)
             return await steps.generated(seat, adders.ordered(word, bits))
 
-        async def third(seat: Seat, *parts: Tensor, into: Into) -> Pair:
+        async def third(seat: Seat, *parts: Words, into: Into) -> Pair:
             part, digit = steps.known(seat, (parts[0], parts[1])), (parts[2], parts[3])
             carry = await steps.counted(seat, digit)
             return await steps.truncated(seat, part << 1, drop, carry=carry, into=into)
 
         g, p = await self._planes(generated, *secret.parts)
-        carry = await adders.carried(g, p, self._and, bits)
+        carry = torch.from_numpy(await adders.carried(g, p, self._and, bits))
         return await self._by_thirds(third, *secret.parts, *carry)
 
     # -------------------------------------------------------------------------------------- bits
@@ -200,50 +202,55 @@ class Rep3:
         """See `Engine`: the topmost bits of a and b, and the carry from those below."""
         bits = self._ring.compared_bits
 
-        async def third(seat: Seat, mine: Tensor, following: Tensor) -> tuple[Pair, Pair]:
-            word = steps.known(seat, (mine, following)).to(torch.int32)
+        async def third(seat: Seat, mine: Words, following: Words) -> tuple[Pair, Pair]:
+            word: Words = steps.known(seat, (mine, following)).astype(np.int32)
             # The topmost digit goes to the place of the lowest.
-            one = scalar(1, torch.int32)
-            turned = (word >> scalar(bits - 1, torch.int32)).bitwise_and_(one).bitwise_xor_(word << one)
+            turned = word >> bits - 1
+            turned &= 1
+            turned ^= word << 1
             return await steps.generated(seat, adders.ordered(turned, bits))
 
         g, p = await self._planes(third, *secret.parts)
-        topmost = (p & scalar(1, torch.int32)).to(torch.uint8)
-        carry = await adders.carried(g & scalar(-2, torch.int32), p, self._and, bits)
-        return self._bits(carry.bitwise_xor_(topmost))
+        topmost = (p & 1).astype(np.uint8)
+        g &= -2
+        found = await adders.carried(g, p, self._and, bits)
+        found ^= topmost
+        return self._bits(found)
 
     async def bits(self, secret: Secret) -> Bits:
         """See `Engine`."""
 
-        async def third(seat: Seat, mine: Tensor, following: Tensor) -> tuple[Pair, Pair]:
-            word = steps.known(seat, (mine, following)).to(torch.int32)
-            return await steps.generated(seat, word)
+        async def third(seat: Seat, mine: Words, following: Words) -> tuple[Pair, Pair]:
+            return await steps.generated(seat, steps.known(seat, (mine, following)).astype(np.int32))
 
         g, p = await self._planes(third, *secret.parts)
         return self._bits(await adders.summed(g, p, self._and, self._ring.compared_bits))
 
     async def conjunction(self, one: Bits, two: Bits) -> Bits:
         """See `Engine`."""
-        return self._bits(await self._and_of(one.parts, two.parts))
+        return self._bits(await self._and_of(_arrays(one), _arrays(two)))
 
-    async def _and(self, one: Tensor, two: Tensor) -> Tensor:
-        return await self._and_of(one.unbind(), two.unbind())
+    async def _and(self, one: Words, two: Words) -> Words:
+        return await self._and_of((one[0], one[1]), (two[0], two[1]))
 
-    async def _and_of(self, one: Sequence[Tensor], two: Sequence[Tensor]) -> Tensor:
+    async def _and_of(self, one: Pair, two: Pair) -> Words:
         """Give the components of the bitwise and, along a new first axis."""
         (x, after_x), (y, after_y) = one, two
-        own = (y ^ after_y).bitwise_and_(x).bitwise_xor_(after_x & y)
-        shape, dtype = own.shape, own.dtype
-        own.bitwise_xor_(self._mine.draw(shape, dtype)).bitwise_xor_(self._next.draw(shape, dtype))
-        (others,) = await Exchange([(self._before, own)], [Wanted(self._after, shape, dtype)])
-        return torch.stack((own, others))
+        own: Words = (y ^ after_y) & x  # the two need but fit each other in shape
+        own ^= after_x & y
+        own ^= self._mine.draw_array(own.shape, own.dtype)
+        own ^= self._next.draw_array(own.shape, own.dtype)
+        (others,) = await swapped([(self._before, own)], [Wanted(self._after, own.shape, own.dtype)])
+        found = np.empty((2, *own.shape), own.dtype)
+        found[0], found[1] = own, others
+        return found
 
     async def select(self, bit: Bits, secret: Secret) -> Secret:
         """See `Engine`. A second selection by the same bits sends a quarter less; so do their `integers`."""
         assert bit.shape == secret.shape
         told: dict[PartyId, Pair] = bit.kept.setdefault("told", {})  # by who is alone
 
-        async def third(seat: Seat, *parts: Tensor, into: Into) -> Pair:
+        async def third(seat: Seat, *parts: Words, into: Into) -> Pair:
             x, by = (parts[0], parts[1]), (parts[2], parts[3])
             found, told[seat.alone] = await steps.selected(seat, x, by, told.get(seat.alone), into=into)
             return found
@@ -254,7 +261,7 @@ class Rep3:
         """See `Engine`."""
         told: dict[PartyId, Pair] = bit.kept.get("told", {})
 
-        async def third(seat: Seat, mine: Tensor, following: Tensor, *, into: Into) -> Pair:
+        async def third(seat: Seat, mine: Words, following: Words, *, into: Into) -> Pair:
             return await steps.counted(seat, (mine, following), told.get(seat.alone), into=into)
 
         return await self._by_thirds(third, *bit.parts)
@@ -263,40 +270,45 @@ class Rep3:
 
     async def _by_thirds(self, step: Callable[..., Protocol[Pair]], *tensors: Tensor) -> Secret:
         """Run a step that gives a secret, over the thirds of vectors at once, each with another one alone."""
-        shape, flat = tensors[0].shape, [tensor.reshape(-1) for tensor in tensors]
-        cuts = thirds(flat[0].numel())
+        flat = [tensor.numpy().reshape(-1) for tensor in tensors]
+        cuts = thirds(flat[0].size)
         if len(cuts) == 1:
             one, two = await step(self._seats[0], *flat, into=None)
-            return Secret((shaped(one, shape), shaped(two, shape)), self._units)
-        one, two = (torch.empty(flat[0].shape, dtype=torch.int64) for _ in range(2))
-        parts = [
-            step(seat, *(each[cut] for each in flat), into=(one[cut], two[cut]))
-            for seat, cut in zip(self._seats, cuts, strict=False)
-        ]
-        for cut, found in zip(cuts, await together(*parts), strict=True):
-            assert found[0].data_ptr() == one[cut].data_ptr(), "the step has not written where it was told"
-        return Secret((shaped(one, shape), shaped(two, shape)), self._units)
+        else:
+            one, two = (np.empty(flat[0].shape, WHOLE) for _ in range(2))
+            into = [(one[cut], two[cut]) for cut in cuts]
+            parts = [
+                step(seat, *(each[cut] for each in flat), into=room)
+                for seat, cut, room in zip(self._seats, cuts, into, strict=False)
+            ]
+            for room, found in zip(into, await together(*parts), strict=True):
+                assert found[0] is room[0], "the step has not written where it was told"
+        mine, following = (torch.from_numpy(each.reshape(tensors[0].shape)) for each in (one, two))
+        return Secret((mine, following), self._units)
 
     async def _planes(
         self, step: Callable[..., Protocol[tuple[Pair, Pair]]], *tensors: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    ) -> tuple[Words, Words]:
         """Run a step that begins an addition in binary: the components of g and of p, on a first axis."""
-        shape, flat = tensors[0].shape, [tensor.reshape(-1) for tensor in tensors]
-        cuts = thirds(flat[0].numel())
-        if len(cuts) == 1:
-            g, p = await step(self._seats[0], *flat)
-            return torch.stack(g).view(2, *shape), torch.stack(p).view(2, *shape)
+        flat = [tensor.numpy().reshape(-1) for tensor in tensors]
+        cuts = thirds(flat[0].size)
         parts = [
             step(seat, *(each[cut] for each in flat)) for seat, cut in zip(self._seats, cuts, strict=False)
         ]
-        rows = torch.empty(2, 2, flat[0].numel(), dtype=torch.int32)
-        for cut, planes in zip(cuts, await together(*parts), strict=True):
-            for row, plane in zip(rows.view(4, -1), (*planes[0], *planes[1]), strict=True):
+        rows = np.empty((4, flat[0].size), np.int32)
+        for cut, (g, p) in zip(cuts, await together(*parts), strict=True):
+            for row, plane in zip(rows, (*g, *p), strict=True):
                 row[cut] = plane
-        return rows[0].view(2, *shape), rows[1].view(2, *shape)
+        planes = rows.reshape(2, 2, *tensors[0].shape)
+        return planes[0], planes[1]
 
-    def _bits(self, parts: Tensor) -> Bits:
-        return Bits(parts.unbind(), self._units)
+    def _bits(self, parts: Words) -> Bits:
+        return Bits((torch.from_numpy(parts[0]), torch.from_numpy(parts[1])), self._units)
+
+
+def _arrays(bits: Bits) -> Pair:
+    mine, following = bits.parts
+    return mine.numpy(), following.numpy()
 
 
 def dealt(

@@ -13,14 +13,13 @@ with r, and swap: two messages, one round.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from mdl.mpc.keystream import Keystream
 from mdl.mpc.ring import Ring
-from mdl.mpc.rounds import Exchange, Wanted
+from mdl.mpc.rounds import Wanted, Words, swapped
 from mdl.party import PartyId
 
 PARTIES = (0, 1, 2)
@@ -28,13 +27,15 @@ PARTIES = (0, 1, 2)
 Role: TypeAlias = Literal["alone", "near", "far"]
 _ROLES: tuple[Role, Role, Role] = ("alone", "near", "far")
 
-Pair: TypeAlias = tuple[Tensor, Tensor]
+Pair: TypeAlias = tuple[Words, Words]
 """What a party holds of a secret: component i, component i + 1."""
 
 Into: TypeAlias = Pair | None
 """Where a pair is to be written; fresh memory, if None."""
 
-Apart: TypeAlias = Callable[[Tensor, Tensor], Tensor]
+Apart: TypeAlias = Callable[[Words, Words], Words]
+
+WHOLE: Final = np.dtype(np.int64)
 
 
 @dataclass(frozen=True)
@@ -70,15 +71,15 @@ class Seat:
         """For one of the pair: the other one."""
         return self.far if self.role == "near" else self.near
 
-    def with_far(self, shape: torch.Size, dtype: torch.dtype) -> Tensor:
-        """Draw what `alone` and `far` have in common."""
-        return (self.mine if self.role == "alone" else self.next).draw(shape, dtype)
+    def with_far(self, like: Words) -> Words:
+        """Draw what `alone` and `far` have in common, of the shape and type of what it is to mask."""
+        return (self.mine if self.role == "alone" else self.next).draw_array(like.shape, like.dtype)
 
-    def with_near(self, shape: torch.Size, dtype: torch.dtype) -> Tensor:
-        """Draw what `alone` and `near` have in common."""
-        return (self.next if self.role == "alone" else self.mine).draw(shape, dtype)
+    def with_near(self, like: Words) -> Words:
+        """Draw what `alone` and `near` have in common, likewise."""
+        return (self.next if self.role == "alone" else self.mine).draw_array(like.shape, like.dtype)
 
-    def masked(self, part: Tensor) -> Tensor:
+    def masked(self, part: Words) -> Words:
         """Mask this party's summand of a secret, in place, so that what the pair swap tells them nothing.
 
         `alone` and `near` have one mask in common, `alone` and `far` another one: each of the pair adds its
@@ -86,14 +87,15 @@ class Seat:
         """
         match self.role:
             case "alone":
-                part.sub_(self.with_far(part.shape, part.dtype)).sub_(self.with_near(part.shape, part.dtype))
+                part -= self.with_far(part)
+                part -= self.with_near(part)
             case "near":
-                part.add_(self.with_near(part.shape, part.dtype))
+                part += self.with_near(part)
             case "far":
-                part.add_(self.with_far(part.shape, part.dtype))
+                part += self.with_far(part)
         return part
 
-    def pair(self, told: Pair, third: Tensor) -> Pair:
+    def pair(self, told: Pair, third: Words) -> Pair:
         """Give the components that this party holds, from those told and the one that the pair knows."""
         match self.role:
             case "alone":
@@ -104,12 +106,12 @@ class Seat:
                 return third, told[0]
 
     async def told(
-        self, *values: Tensor, apart: Apart = torch.sub, swap: Tensor | None = None
-    ) -> tuple[list[Pair], Tensor | None]:
+        self, *values: Words, apart: Apart = np.subtract, swap: Words | None = None
+    ) -> tuple[list[Pair], Words | None]:
         """Share numbers that `alone` knows between it and each of the pair; in one round.
 
         Args:
-            values: for `alone` the tensors; for the pair any of the same shapes and types.
+            values: for `alone` the numbers; for the pair any of the same shapes and types.
             apart: takes a mask off: subtraction, or exclusive or.
             swap: for the pair, what each hands the other in the same round.
 
@@ -117,14 +119,14 @@ class Seat:
             Of each value w, with a mask F that `near` does not know: (F, w - F) for `alone`, (w - F, w - F)
             for `near`, (F, F) for `far`. And the other one's `swap`.
         """
-        sends: list[tuple[PartyId, Tensor]] = []
+        sends: list[tuple[PartyId, Words]] = []
         wants: list[Wanted] = []
         parts: list[Pair] = []
         for value in values:
             if self.role == "near":
                 wants.append(Wanted(self.alone, value.shape, value.dtype))
                 continue
-            mask = self.with_far(value.shape, value.dtype)
+            mask = self.with_far(value)
             rest = apart(value, mask) if self.role == "alone" else mask
             parts.append((mask, rest))
             if self.role == "alone":
@@ -132,39 +134,47 @@ class Seat:
         if swap is not None:
             sends.append((self.other, swap))
             wants.append(Wanted(self.other, swap.shape, swap.dtype))
-        received = await Exchange(sends, wants)
+        received = await swapped(sends, wants)
         others = received.pop() if swap is not None else None
         return parts or [(rest, rest) for rest in received], others
 
-    async def crossed(self, product: Tensor, *, apart: Apart = torch.sub) -> Pair:
+    async def crossed(self, product: Words, *, apart: Apart = np.subtract) -> Pair:
         """Share the sum of what `near` and `far` have computed locally; in one round.
 
         Args:
-            product: for the pair; for `alone` any tensor of the same shape and type.
+            product: for the pair; for `alone` any words of the same shape and type.
             apart: takes a mask off: subtraction, or exclusive or.
 
         Returns:
             The components that this party holds.
         """
-        shape, dtype = product.shape, product.dtype
         if self.role == "alone":
-            masks = self.with_far(shape, dtype), self.with_near(shape, dtype)
-            await Exchange()
+            masks = self.with_far(product), self.with_near(product)
+            await swapped(())
             return masks
-        mask = (self.with_near if self.role == "near" else self.with_far)(shape, dtype)
-        masked = apart(product, mask)
-        (others,) = await Exchange([(self.other, masked)], [Wanted(self.other, shape, dtype)])
-        third = masked ^ others if apart is torch.bitwise_xor else masked + others
+        mask = (self.with_near if self.role == "near" else self.with_far)(product)
+        third = apart(product, mask)
+        wanted = Wanted(self.other, product.shape, product.dtype)
+        (others,) = await swapped([(self.other, third)], [wanted])
+        if apart is np.bitwise_xor:
+            third ^= others
+        else:
+            third += others
         return (mask, third) if self.role == "near" else (third, mask)
 
 
 def total(one: Pair, two: Pair, into: Into, *, times: int = 1) -> Pair:
-    """Add one pair and a multiple of another, of integers of whatever types."""
+    """Add one pair, of 64 bits, and a multiple of another, of whatever type."""
     first, second = into or (None, None)
-    return (
-        torch.add(one[0], two[0], alpha=times, out=first),
-        torch.add(one[1], two[1], alpha=times, out=second),
-    )
+    return _total(one[0], two[0], first, times), _total(one[1], two[1], second, times)
+
+
+def _total(one: Words, two: Words, into: Words | None, times: int) -> Words:
+    if times == 1:
+        return np.add(one, two, out=into)
+    found: Words = np.multiply(two, times, out=into, dtype=WHOLE)
+    found += one
+    return found
 
 
 def thirds(size: int) -> Sequence[slice]:

@@ -6,20 +6,23 @@ knows of it and b for what the pair knows, x = a + b.
 
 from typing import Final
 
-import torch
-from torch import Tensor
+import numpy as np
 
-from mdl.mpc.rep3.seats import Into, Pair, Seat, total
-from mdl.mpc.ring import scalar
+from mdl.mpc.rep3.seats import WHOLE, Into, Pair, Seat, total
+from mdl.mpc.rounds import Words
 
-XOR: Final = torch.bitwise_xor
+XOR: Final = np.bitwise_xor
+
+_HALF: Final = np.dtype(np.int32)
+_QUARTER: Final = np.dtype(np.int16)
 
 
-def known(seat: Seat, held: Pair) -> Tensor:
+def known(seat: Seat, held: Pair) -> Words:
     """Give a or b, whichever this party knows."""
     match seat.role:
         case "alone":
-            return held[0] + held[1]
+            both: Words = held[0] + held[1]
+            return both
         case "near":
             return held[1]
         case "far":
@@ -28,7 +31,7 @@ def known(seat: Seat, held: Pair) -> Tensor:
 
 async def truncated(
     seat: Seat,
-    twice: Tensor,
+    twice: Words,
     drop: int,
     *,
     additive: bool = False,
@@ -59,32 +62,33 @@ async def truncated(
     Returns:
         The quotient, shared: two rounds.
     """
-    word = torch.int16 if drop <= 16 else torch.int32
+    word = _QUARTER if drop <= 16 else _HALF
     ring, doubled = seat.ring, seat.ring.doubled
     limit = ring.truncated_limit
     if seat.role == "alone":
         shifted = doubled.signed(twice + (2 * (limit - (carry is None)) + 1))
-        topmost = shifted.signbit().to(word)
+        topmost = (shifted < 0).astype(word)
+        quotient = shifted >> drop + 1
         if carry is None:
-            quotient = (shifted >> drop + 1).add_(1 - (limit >> drop))
+            quotient += 1 - (limit >> drop)
         else:
-            half = (shifted >> drop).bitwise_and_(1)
-            quotient = (shifted >> drop + 1).add_(half).sub_(limit >> drop)
+            quotient += shifted >> drop & 1
+            quotient -= limit >> drop
         (of_quotient, _), _ = await seat.told(quotient, topmost)
         corrections = await seat.crossed(topmost)
     else:
         (of_quotient, of_topmost), others = await seat.told(
-            twice, torch.empty(twice.shape, dtype=word), swap=twice if additive else None
+            twice, np.empty(twice.shape, word), swap=twice if additive else None
         )
         both = doubled.signed(twice if others is None else twice + others)
-        corrections = await seat.crossed(of_topmost[0] * both.signbit())
+        corrections = await seat.crossed(of_topmost[0] * (both < 0))
         quotient = both >> drop + 1
     weight = 1 << ring.word_bits - drop
     found = total(seat.pair(of_quotient, quotient), corrections, into, times=weight)
     return found if carry is None else total(found, carry, found)
 
 
-async def generated(seat: Seat, word: Tensor) -> tuple[Pair, Pair]:
+async def generated(seat: Seat, word: Words) -> tuple[Pair, Pair]:
     """Begin an addition in binary.
 
     Args:
@@ -124,8 +128,11 @@ async def selected(
         product = own
     else:
         of_a = x[0] if seat.role == "near" else x[1]
-        product = torch.sub(of_a, of_au[0], alpha=2).mul_(u_or_v)
-        product += torch.sub(a_or_b, own, alpha=2).mul_(of_u[0])
+        product = of_a - (of_au[0] << 1)
+        product *= u_or_v
+        rest = a_or_b - (own << 1)
+        rest *= of_u[0]
+        product += rest
     return total(await seat.crossed(product), seat.pair(of_au, own), into), of_u
 
 
@@ -140,7 +147,7 @@ async def counted(seat: Seat, bit: Pair, told: Pair | None = None, *, into: Into
     return total(seat.pair(of_u, part), await seat.crossed(of_u[0] * part), into, times=-2)
 
 
-def _known_bit(seat: Seat, bit: Pair) -> Tensor:
+def _known_bit(seat: Seat, bit: Pair) -> Words:
     """Give u or v, as an integer; above its one bit, components of a word may have others that cancel."""
-    part = {"alone": bit[0] ^ bit[1], "near": bit[1], "far": bit[0]}[seat.role]
-    return (part & scalar(1, part.dtype)).to(torch.int64)
+    word = bit[0] ^ bit[1] if seat.role == "alone" else bit[seat.role == "near"]
+    return (word & 1).astype(WHOLE)

@@ -5,12 +5,14 @@ Words are int32, with a first axis for the planes of their shares; what is publi
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
 
 from mdl.mpc import adders
-from mdl.mpc.adders import And
+
+And: TypeAlias = adders.And[Tensor]
 
 
 @dataclass(frozen=True)
