@@ -9,7 +9,7 @@ Divided by twice as much it is what was asked for. (For x y itself, modulo a pow
 will do.) That is ours; Araki et al., CCS 2016, multiply twice.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -45,6 +45,9 @@ _WEIGHTS: tuple[int, int, int] = (1, 1, -2)
 """By party, what of its product is a summand of twice the result."""
 
 
+_NOTHING: Final[Mapping[PartyId, Pair]] = {}
+
+
 class Rep3:
     """One party's side; see `mdl.mpc.engine.Engine`.
 
@@ -75,6 +78,7 @@ class Rep3:
         self._seats = seats_of(party, self._mine, self._next, ring)
         self._units, self._mix, self._weight = _UNITS[party], _MIXES[party], _WEIGHTS[party]
         self._rounding, self._ring = rounding, ring
+        self._turn = 0
 
     # -------------------------------------------------------------------------------------- in and out
 
@@ -255,7 +259,7 @@ class Rep3:
             found, told[seat.alone] = await steps.selected(seat, x, by, told.get(seat.alone), into=into)
             return found
 
-        return await self._by_thirds(third, *secret.parts, *bit.parts)
+        return await self._by_thirds(third, *secret.parts, *bit.parts, told=told)
 
     async def integers(self, bit: Bits) -> Secret:
         """See `Engine`."""
@@ -264,22 +268,31 @@ class Rep3:
         async def third(seat: Seat, mine: Words, following: Words, *, into: Into) -> Pair:
             return await steps.counted(seat, (mine, following), told.get(seat.alone), into=into)
 
-        return await self._by_thirds(third, *bit.parts)
+        return await self._by_thirds(third, *bit.parts, told=told)
 
     # -------------------------------------------------------------------------------------- roles
 
-    async def _by_thirds(self, step: Callable[..., Protocol[Pair]], *tensors: Tensor) -> Secret:
+    def _next_seat(self, told: Mapping[PartyId, Pair] = _NOTHING) -> Seat:
+        """Choose who is alone in a short vector: whoever has told something of it already, or all in turns."""
+        if told:
+            return self._seats[next(iter(told))]
+        self._turn = (self._turn + 1) % 3
+        return self._seats[self._turn]
+
+    async def _by_thirds(
+        self, step: Callable[..., Protocol[Pair]], *tensors: Tensor, told: Mapping[PartyId, Pair] = _NOTHING
+    ) -> Secret:
         """Run a step that gives a secret, over the thirds of vectors at once, each with another one alone."""
         flat = [tensor.numpy().reshape(-1) for tensor in tensors]
         cuts = thirds(flat[0].size)
         if len(cuts) == 1:
-            one, two = await step(self._seats[0], *flat, into=None)
+            one, two = await step(self._next_seat(told), *flat, into=None)
         else:
             one, two = (np.empty(flat[0].shape, WHOLE) for _ in range(2))
             into = [(one[cut], two[cut]) for cut in cuts]
             parts = [
                 step(seat, *(each[cut] for each in flat), into=room)
-                for seat, cut, room in zip(self._seats, cuts, into, strict=False)
+                for seat, cut, room in zip(self._seats, cuts, into, strict=True)
             ]
             for room, found in zip(into, await together(*parts), strict=True):
                 assert found[0] is room[0], "the step has not written where it was told"
@@ -292,9 +305,8 @@ class Rep3:
         """Run a step that begins an addition in binary: the components of g and of p, on a first axis."""
         flat = [tensor.numpy().reshape(-1) for tensor in tensors]
         cuts = thirds(flat[0].size)
-        parts = [
-            step(seat, *(each[cut] for each in flat)) for seat, cut in zip(self._seats, cuts, strict=False)
-        ]
+        seats = self._seats if len(cuts) > 1 else [self._next_seat()]
+        parts = [step(seat, *(each[cut] for each in flat)) for seat, cut in zip(seats, cuts, strict=True)]
         rows = np.empty((4, flat[0].size), np.int32)
         for cut, (g, p) in zip(cuts, await together(*parts), strict=True):
             for row, plane in zip(rows, (*g, *p), strict=True):
