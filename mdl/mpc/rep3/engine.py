@@ -45,9 +45,6 @@ _WEIGHTS: tuple[int, int, int] = (1, 1, -2)
 """By party, what of its product is a summand of twice the result."""
 
 
-_NOTHING: Final[Mapping[PartyId, Pair]] = {}
-
-
 class Rep3:
     """One party's side; see `mdl.mpc.engine.Engine`.
 
@@ -196,9 +193,10 @@ class Rep3:
             carry = await steps.counted(seat, digit)
             return await steps.truncated(seat, part << 1, drop, carry=carry, into=into)
 
-        g, p = await self._planes(generated, *secret.parts)
+        short = self._next_seat()  # the carry is that of what this one knows
+        g, p = await self._planes(generated, *secret.parts, short=short)
         carry = torch.from_numpy(await adders.carried(g, p, self._and, bits))
-        return await self._by_thirds(third, *secret.parts, *carry)
+        return await self._by_thirds(third, *secret.parts, *carry, short=short)
 
     # -------------------------------------------------------------------------------------- bits
 
@@ -259,7 +257,8 @@ class Rep3:
             found, told[seat.alone] = await steps.selected(seat, x, by, told.get(seat.alone), into=into)
             return found
 
-        return await self._by_thirds(third, *secret.parts, *bit.parts, told=told)
+        short = self._seat_that_told(told)
+        return await self._by_thirds(third, *secret.parts, *bit.parts, short=short)
 
     async def integers(self, bit: Bits) -> Secret:
         """See `Engine`."""
@@ -268,25 +267,33 @@ class Rep3:
         async def third(seat: Seat, mine: Words, following: Words, *, into: Into) -> Pair:
             return await steps.counted(seat, (mine, following), told.get(seat.alone), into=into)
 
-        return await self._by_thirds(third, *bit.parts, told=told)
+        return await self._by_thirds(third, *bit.parts, short=self._seat_that_told(told))
 
     # -------------------------------------------------------------------------------------- roles
 
-    def _next_seat(self, told: Mapping[PartyId, Pair] = _NOTHING) -> Seat:
-        """Choose who is alone in a short vector: whoever has told something of it already, or all in turns."""
-        if told:
-            return self._seats[next(iter(told))]
+    def _next_seat(self) -> Seat:
+        """Choose who is alone in a short vector: all in turns."""
         self._turn = (self._turn + 1) % 3
         return self._seats[self._turn]
 
+    def _seat_that_told(self, told: Mapping[PartyId, Pair]) -> Seat | None:
+        """Give the seat of who was alone in a short vector, and has told something of it."""
+        return self._seats[next(iter(told))] if told else None
+
     async def _by_thirds(
-        self, step: Callable[..., Protocol[Pair]], *tensors: Tensor, told: Mapping[PartyId, Pair] = _NOTHING
+        self, step: Callable[..., Protocol[Pair]], *tensors: Tensor, short: Seat | None = None
     ) -> Secret:
-        """Run a step that gives a secret, over the thirds of vectors at once, each with another one alone."""
+        """Run a step that gives a secret, over the thirds of vectors at once, each with another one alone.
+
+        Args:
+            step: of a party in a seat.
+            tensors: all of one shape.
+            short: the seat to be in where they are too short for thirds; if None, the next one.
+        """
         flat = [tensor.numpy().reshape(-1) for tensor in tensors]
         cuts = thirds(flat[0].size)
         if len(cuts) == 1:
-            one, two = await step(self._next_seat(told), *flat, into=None)
+            one, two = await step(short or self._next_seat(), *flat, into=None)
         else:
             one, two = (np.empty(flat[0].shape, WHOLE) for _ in range(2))
             into = [(one[cut], two[cut]) for cut in cuts]
@@ -300,12 +307,12 @@ class Rep3:
         return Secret((mine, following), self._units)
 
     async def _planes(
-        self, step: Callable[..., Protocol[tuple[Pair, Pair]]], *tensors: Tensor
+        self, step: Callable[..., Protocol[tuple[Pair, Pair]]], *tensors: Tensor, short: Seat | None = None
     ) -> tuple[Words, Words]:
         """Run a step that begins an addition in binary: the components of g and of p, on a first axis."""
         flat = [tensor.numpy().reshape(-1) for tensor in tensors]
         cuts = thirds(flat[0].size)
-        seats = self._seats if len(cuts) > 1 else [self._next_seat()]
+        seats = self._seats if len(cuts) > 1 else [short or self._next_seat()]
         parts = [step(seat, *(each[cut] for each in flat)) for seat, cut in zip(seats, cuts, strict=True)]
         rows = np.empty((4, flat[0].size), np.int32)
         for cut, (g, p) in zip(cuts, await together(*parts), strict=True):
