@@ -27,7 +27,7 @@ async def largest(engine: Engine, rows: Secret) -> Bits:
         One bit of each row, shape (n, c).
     """
     columns = rows.map(torch.t)
-    first, second = torch.combinations(torch.arange(rows.shape[1])).unbind(1)
+    first, second = _pairs(rows.shape[1])
     smaller = await engine.negative(columns[first] - columns[second])
     pair, turned = _contests(rows.shape[1])
     return (await conjunction(engine, smaller[pair] ^ turned)).map(torch.t)
@@ -39,13 +39,20 @@ async def taken(engine: Engine, where: Bits, rows: Secret) -> Secret:
 
 
 @cache
+def _pairs(count: int) -> tuple[Tensor, Tensor]:
+    """Give all pairs of so many numbers: the first ones, the second ones."""
+    first, second = torch.combinations(torch.arange(count)).unbind(1)
+    return first, second
+
+
+@cache
 def _contests(count: int) -> tuple[Tensor, Tensor]:
     """Give for each of so many numbers the pairs that it is in, and whether it is the first of the two.
 
     Returns:
         Shapes (count - 1, count) and (count - 1, count, 1); the latter uint8.
     """
-    pairs = torch.combinations(torch.arange(count))
+    pairs = torch.stack(_pairs(count), 1)
     of_each = [(pairs == number).any(1).nonzero().flatten() for number in range(count)]
     places = torch.stack(of_each, 1)
     return places, (pairs[places, 0] == torch.arange(count)).to(torch.uint8).unsqueeze(2)
