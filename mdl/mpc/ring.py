@@ -1,10 +1,9 @@
 """The ring that secrets live in; narrow in tests, where all its randomness can be enumerated."""
 
 from dataclasses import dataclass, replace
-from functools import cache, cached_property
+from functools import cached_property
 from typing import Any, Final, TypeVar
 
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -64,15 +63,6 @@ def shaped(vector: Tensor, shape: tuple[int, ...]) -> Tensor:
             return vector.view(shape)
         case _:
             return vector.view(*shape)
-
-
-@cache
-def scalar(value: int, dtype: torch.dtype) -> Tensor:
-    """Give a public number as a tensor without axes, for whoever needs it again and again.
-
-    torch makes one of a Python number at every use, which takes longer than an operation on short words.
-    """
-    return torch.tensor(value, dtype=dtype)
 
 
 WORD_BITS: Final = 64

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from mdl.mpc import wide
-from mdl.mpc.ring import scalar
 from mdl.mpc.wide import Wide
 
 Linear: TypeAlias = Callable[[Tensor], Tensor]
@@ -185,9 +184,7 @@ class Bits:
 
     def digit(self, place: int) -> "Bits":
         """Give one binary digit of each word, as words of one bit, uint8."""
-        words = self.parts[0].dtype
-        by, one = scalar(place, words), scalar(1, words)
-        return self.map(lambda part: (part >> by).bitwise_and_(one).to(torch.uint8))
+        return self.map(lambda part: (part >> place & 1).to(torch.uint8))
 
     def shifted(self, places: int) -> "Bits":
         """Move the digits of 32-bit words up, or down if `places` is negative; what comes in is zero."""
