@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from torch import Tensor
 
-from mdl.mpc.engine import TRUNCATED_LIMIT, Engine, multiply
+from mdl.mpc.engine import TRUNCATED_LIMIT, Engine, Rounding, multiply
 from mdl.mpc.keystream import Keystream
 from mdl.mpc.rep3.seats import SHORT
 from mdl.mpc.rounds import Protocol, phase, play
@@ -30,6 +30,19 @@ def test_rounded_to_the_nearest_all_is_as_in_the_clear(operation: Callable[..., 
     inputs = compared(count), compared(count, seed=1).flip(0)
     found, _ = replicated(opened(operation, *inputs), "nearest")
     torch.testing.assert_close(found, plainly(opened(operation, *inputs)), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+@pytest.mark.parametrize("rounding", ["nearest", "probabilistic"])
+@pytest.mark.parametrize("shape", [(), (0,), (0, 3), (1, 1)])
+def test_a_number_and_nothing_are_secrets_too(
+    operation: Callable[..., Any], rounding: Rounding, shape: tuple[int, ...]
+) -> None:
+    inputs = torch.full(shape, -3 << 16), torch.full(shape, 5 << 16)
+    found, _ = replicated(opened(operation, *inputs), rounding)
+    expected = plainly(opened(operation, *inputs))
+    assert found.shape == shape
+    assert int((found - expected).abs().sum()) <= 2 * (rounding == "probabilistic")
 
 
 def test_matrices_are_multiplied_as_in_the_clear() -> None:
@@ -317,6 +330,36 @@ def test_a_keystream_does_not_repeat() -> None:
     assert not torch.isin(first, second).any()
     whole = other.draw(torch.Size([10_000]))
     assert torch.equal(whole, torch.cat([first, second]))
+
+
+@given(
+    draws=st.lists(
+        st.tuples(st.sampled_from([0, 1, 3, 16, 17, 1000, 30_000]), st.sampled_from([1, 2, 4, 8])),
+        max_size=30,
+    ),
+    data=st.data(),
+)
+@settings(deadline=None, max_examples=50)
+def test_tensors_and_arrays_are_drawn_from_one_stream(
+    draws: list[tuple[int, int]], data: st.DataObject
+) -> None:
+    """Whoever draws an array is as far as who draws a tensor, and has the same words."""
+    types = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
+    one, two = Keystream(bytes(16)), Keystream(bytes(16))
+    blocks: set[bytes] = set()
+    for count, width in draws:
+        tensor = one.draw(torch.Size([count]), types[width])
+        if data.draw(st.booleans()):
+            array = two.draw_array((count,), tensor.numpy().dtype)
+        else:
+            array = two.draw(torch.Size([count]), types[width]).numpy()
+        np.testing.assert_array_equal(array, tensor.numpy(), strict=True)
+        whole = array.tobytes()
+        mine = [whole[first : first + 16] for first in range(0, len(whole) - 15, 16)]
+        assert blocks.isdisjoint(mine)
+        blocks |= set(mine)
+        assert len(set(mine)) == len(mine)
+    assert one.drawn_bytes == two.drawn_bytes
 
 
 @given(count=st.integers(1, 300_000))

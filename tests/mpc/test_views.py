@@ -57,7 +57,9 @@ class Recorded(Keystream):
         return self.words[-1].clone()
 
     def draw_array(self, shape: Sequence[int], dtype: np.dtype[Any]) -> NDArray[Any]:
-        return self.draw(torch.Size(shape), torch_type(dtype)).numpy()
+        array = super().draw_array(shape, dtype)
+        self.words.append(torch.from_numpy(array))
+        return array.copy()
 
 
 class Repeating(Recorded):
@@ -71,12 +73,18 @@ class Repeating(Recorded):
         self.words.append(Keystream(self._key).draw(shape, dtype))
         return self.words[-1].clone()
 
+    def draw_array(self, shape: Sequence[int], dtype: np.dtype[Any]) -> NDArray[Any]:
+        return self.draw(torch.Size(shape), torch_type(dtype)).numpy()
+
 
 class Still(Recorded):
     """Gives zeros, which mask nothing."""
 
     def draw(self, shape: torch.Size, dtype: torch.dtype = torch.int64) -> Tensor:
         return torch.zeros(shape, dtype=dtype)
+
+    def draw_array(self, shape: Sequence[int], dtype: np.dtype[Any]) -> NDArray[Any]:
+        return np.zeros(shape, dtype)
 
 
 def views(make: Make, keystream: type[Recorded] = Recorded) -> list[View]:

@@ -238,7 +238,8 @@ class Rep3:
     async def _and_of(self, one: Pair, two: Pair) -> Words:
         """Give the components of the bitwise and, along a new first axis."""
         (x, after_x), (y, after_y) = one, two
-        own: Words = (y ^ after_y) & x  # the two need but fit each other in shape
+        # The two need but fit each other in shape. Of arrays without axes NumPy makes numbers.
+        own: Words = np.asarray((y ^ after_y) & x)
         own ^= after_x & y
         own ^= self._mine.draw_array(own.shape, own.dtype)
         own ^= self._next.draw_array(own.shape, own.dtype)
@@ -322,7 +323,7 @@ class Rep3:
         return planes[0], planes[1]
 
     def _bits(self, parts: Words) -> Bits:
-        return Bits((torch.from_numpy(parts[0]), torch.from_numpy(parts[1])), self._units)
+        return Bits((torch.from_numpy(parts[0, ...]), torch.from_numpy(parts[1, ...])), self._units)
 
 
 def _arrays(bits: Bits) -> Pair:
