@@ -9,7 +9,7 @@ Divided by twice as much it is what was asked for. (For x y itself, modulo a pow
 will do.) That is ours; Araki et al., CCS 2016, multiply twice.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import numpy as np
@@ -75,7 +75,6 @@ class Rep3:
         self._seats = seats_of(party, self._mine, self._next, ring)
         self._units, self._mix, self._weight = _UNITS[party], _MIXES[party], _WEIGHTS[party]
         self._rounding, self._ring = rounding, ring
-        self._turn = 0
 
     # -------------------------------------------------------------------------------------- in and out
 
@@ -193,10 +192,9 @@ class Rep3:
             carry = await steps.counted(seat, digit)
             return await steps.truncated(seat, part << 1, drop, carry=carry, into=into)
 
-        short = self._next_seat()  # the carry is that of what this one knows
-        g, p = await self._planes(generated, *secret.parts, short=short)
+        g, p = await self._planes(generated, *secret.parts)
         carry = torch.from_numpy(await adders.carried(g, p, self._and, bits))
-        return await self._by_thirds(third, *secret.parts, *carry, short=short)
+        return await self._by_thirds(third, *secret.parts, *carry)
 
     # -------------------------------------------------------------------------------------- bits
 
@@ -258,8 +256,7 @@ class Rep3:
             found, told[seat.alone] = await steps.selected(seat, x, by, told.get(seat.alone), into=into)
             return found
 
-        short = self._seat_that_told(told)
-        return await self._by_thirds(third, *secret.parts, *bit.parts, short=short)
+        return await self._by_thirds(third, *secret.parts, *bit.parts)
 
     async def integers(self, bit: Bits) -> Secret:
         """See `Engine`."""
@@ -268,39 +265,22 @@ class Rep3:
         async def third(seat: Seat, mine: Words, following: Words, *, into: Into) -> Pair:
             return await steps.counted(seat, (mine, following), told.get(seat.alone), into=into)
 
-        return await self._by_thirds(third, *bit.parts, short=self._seat_that_told(told))
+        return await self._by_thirds(third, *bit.parts)
 
     # -------------------------------------------------------------------------------------- roles
 
-    def _next_seat(self) -> Seat:
-        """Choose who is alone in a short vector: all in turns."""
-        self._turn = (self._turn + 1) % 3
-        return self._seats[self._turn]
-
-    def _seat_that_told(self, told: Mapping[PartyId, Pair]) -> Seat | None:
-        """Give the seat of who was alone in a short vector, and has told something of it."""
-        return self._seats[next(iter(told))] if told else None
-
-    async def _by_thirds(
-        self, step: Callable[..., Protocol[Pair]], *tensors: Tensor, short: Seat | None = None
-    ) -> Secret:
-        """Run a step that gives a secret, over the thirds of vectors at once, each with another one alone.
-
-        Args:
-            step: of a party in a seat.
-            tensors: all of one shape.
-            short: the seat to be in where they are too short for thirds; if None, the next one.
-        """
+    async def _by_thirds(self, step: Callable[..., Protocol[Pair]], *tensors: Tensor) -> Secret:
+        """Run a step that gives a secret, over the thirds of vectors at once, each with another one alone."""
         flat = [tensor.numpy().reshape(-1) for tensor in tensors]
         cuts = thirds(flat[0].size)
         if len(cuts) == 1:
-            one, two = await step(short or self._next_seat(), *flat, into=None)
+            one, two = await step(self._seats[0], *flat, into=None)
         else:
             one, two = (np.empty(flat[0].shape, WHOLE) for _ in range(2))
             into = [(one[cut], two[cut]) for cut in cuts]
             parts = [
                 step(seat, *(each[cut] for each in flat), into=room)
-                for seat, cut, room in zip(self._seats, cuts, into, strict=True)
+                for seat, cut, room in zip(self._seats, cuts, into, strict=False)
             ]
             for room, found in zip(into, await together(*parts), strict=True):
                 assert found[0] is room[0], "the step has not written where it was told"
@@ -308,13 +288,14 @@ class Rep3:
         return Secret((mine, following), self._units)
 
     async def _planes(
-        self, step: Callable[..., Protocol[tuple[Pair, Pair]]], *tensors: Tensor, short: Seat | None = None
+        self, step: Callable[..., Protocol[tuple[Pair, Pair]]], *tensors: Tensor
     ) -> tuple[Words, Words]:
         """Run a step that begins an addition in binary: the components of g and of p, on a first axis."""
         flat = [tensor.numpy().reshape(-1) for tensor in tensors]
         cuts = thirds(flat[0].size)
-        seats = self._seats if len(cuts) > 1 else [short or self._next_seat()]
-        parts = [step(seat, *(each[cut] for each in flat)) for seat, cut in zip(seats, cuts, strict=True)]
+        parts = [
+            step(seat, *(each[cut] for each in flat)) for seat, cut in zip(self._seats, cuts, strict=False)
+        ]
         rows = np.empty((4, flat[0].size), np.int32)
         for cut, (g, p) in zip(cuts, await together(*parts), strict=True):
             for row, plane in zip(rows, (*g, *p), strict=True):

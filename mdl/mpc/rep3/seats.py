@@ -2,8 +2,8 @@
 
 With x = x_r + x_{r+1} + x_{r+2}, party r ("alone") knows a = x_r + x_{r+1}; parties r + 1 and r + 2 (the
 "pair", the "near" and the "far" one) both know b = x_{r+2}. Much that is hard for three parties is easy for
-two numbers of which each is known to somebody. Roles go round over the thirds of a vector, or from one short
-vector to the next one, so that all parties work and send alike.
+two numbers of which each is known to somebody. Roles go round over the thirds of a vector, so that all
+parties work and send alike.
 
 A number w that party r alone knows becomes the sharing (F, w - F, 0), F drawn by r and the far one from
 their common key: one message, to the near one. A product of u, known to r, and v, known to the pair, is then
