@@ -135,7 +135,7 @@ class Rep3:
         """See `Engine`."""
         (x, after_x), (y, after_y) = one.parts, two.parts
         found = summed(bilinear, (x, y + after_y), (after_x, y))
-        own: Words = found.numpy()
+        own: Words = found.numpy()  # the same memory
         # This party's summand of zero hides what it is added to, but from the sum of all.
         own += self._mine.draw_array(own.shape, own.dtype)
         own -= self._next.draw_array(own.shape, own.dtype)

@@ -36,6 +36,7 @@ Into: TypeAlias = Pair | None
 Apart: TypeAlias = Callable[[Words, Words], Words]
 
 WHOLE: Final = np.dtype(np.int64)
+"""Of components of integers."""
 
 
 @dataclass(frozen=True)
