@@ -1,11 +1,12 @@
 """Where a run that was stopped goes on."""
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mdl.config import Experiment
 from mdl.errors import MdlError
-from mdl.folder import FileJournal
+from mdl.folder import SUMMARY, FileJournal
 from mdl.party import MANAGER, PartyId
 
 
@@ -17,8 +18,10 @@ def resume_epochs(experiment: Experiment, run: Path) -> dict[PartyId, int]:
     checkpoint of it takes its own latest. Without a manager, it is the latest that all have. Where all go at
     their own pace, each goes on from its own latest, and the manager, if there is one, must have one.
 
+    A run whose last epoch is done may have been broken off before its end: scores, what is opened.
+
     Raises:
-        MdlError: there is nothing to go on from.
+        MdlError: there is nothing to go on from, or nothing left to do.
     """
     roster = list(experiment.system.roster(experiment.workers))
     kept = {party: FileJournal(run, party).epochs("model") for party in roster}
@@ -32,9 +35,15 @@ def resume_epochs(experiment: Experiment, run: Path) -> dict[PartyId, int]:
         reached = newest[MANAGER] if experiment.system.own_pace else _common_epoch(kept)
     if not reached:
         raise MdlError(f"{run} holds no checkpoint that the parties have in common: nothing to resume")
-    if reached >= experiment.epochs:
+    if reached > experiment.epochs or (reached == experiment.epochs and _came_to_its_end(run)):
         raise MdlError(f"{run} is complete: all {reached} epochs are done (raise --set epochs to go on)")
     return newest if experiment.system.own_pace else dict.fromkeys(roster, reached)
+
+
+def _came_to_its_end(run: Path) -> bool:
+    summary = run / SUMMARY
+    # There is none if the launcher was killed.
+    return summary.exists() and json.loads(summary.read_bytes())["status"] == "completed"
 
 
 def _common_epoch(kept: Mapping[PartyId, Sequence[int]]) -> int | None:

@@ -14,7 +14,7 @@ from mdl.authority import deal_keys
 from mdl.children import Child
 from mdl.config import Experiment, parse
 from mdl.errors import MdlError
-from mdl.folder import FileJournal
+from mdl.folder import SUMMARY, FileJournal, write_json
 from mdl.launcher import _Launcher
 from mdl.party import MANAGER
 from mdl.resumption import resume_epochs
@@ -152,7 +152,7 @@ def test_parties_at_their_own_pace_go_on_from_their_own_epochs(tmp_path: Path) -
     assert resume_epochs(_at_their_own_pace(), tmp_path) == {0: 5, 1: 3, 2: 12, 3: 5, 4: 0}
 
 
-@pytest.mark.parametrize(("epochs", "reason"), [([], "nothing to resume"), ([8, 9], "is complete")])
+@pytest.mark.parametrize(("epochs", "reason"), [([], "nothing to resume"), ([9, 10], "is complete")])
 def test_where_all_go_at_their_own_pace_the_managers_epoch_says_how_far_the_run_is(
     tmp_path: Path, epochs: list[int], reason: str
 ) -> None:
@@ -169,8 +169,19 @@ def test_without_a_checkpoint_of_the_manager_there_is_nothing_to_resume(tmp_path
 
 def test_a_complete_run_is_not_resumed(tmp_path: Path) -> None:
     keep(tmp_path, {party: [8, 9] for party in range(5)})
+    write_json(tmp_path / SUMMARY, {"status": "completed"})
     with pytest.raises(MdlError, match="is complete"):
         resume_epochs(parse(TABLES), tmp_path)
+
+
+@pytest.mark.parametrize("status", ["interrupted", "failed", None])
+def test_a_run_that_was_broken_off_after_its_last_epoch_is_taken_up_there(
+    tmp_path: Path, status: str | None
+) -> None:
+    keep(tmp_path, {party: [8, 9] for party in range(5)})
+    if status is not None:  # a launcher that was killed leaves no summary
+        write_json(tmp_path / SUMMARY, {"status": status})
+    assert resume_epochs(parse(TABLES), tmp_path) == dict.fromkeys(range(5), 9)
 
 
 def test_each_party_is_given_the_secrets_of_its_own_links_and_no_other() -> None:

@@ -34,21 +34,16 @@ async def scored(party: Party, learner: Learner, parameters: Floats, *, epoch: i
     return metrics
 
 
-async def checkpoint(party: Party, task: Task, like: Floats) -> Arrays:
-    """Give a manager's record of the epoch that the run goes on from.
-
-    Args:
-        party: the manager.
-        task: its part, resumed.
-        like: parameters of the model, shape (t,).
+async def checkpoint(party: Party, task: Task) -> Arrays:
+    """Give a party's record of the epoch that the run goes on from.
 
     Raises:
-        MdlError: there is none, or it is one of another model.
+        MdlError: there is none.
     """
     kept = await party.to_thread("record", task.journal.read, "model", task.resume)
     if kept is None:
         raise MdlError(f"there is no checkpoint of epoch {task.resume}")
-    return fitting(kept, like)
+    return kept
 
 
 class Keeper:

@@ -18,7 +18,7 @@ from mdl.party import MANAGER, Message, Party, PartyId, broadcast
 from mdl.protocols.attendance import attendance
 from mdl.protocols.convergence import Convergence
 from mdl.protocols.gathering import each
-from mdl.protocols.local import Keeper, checkpoint, scored, train_from
+from mdl.protocols.local import Keeper, checkpoint, fitting, scored, train_from
 from mdl.protocols.pieces import Piece, receive_whole, send_whole
 from mdl.settings import Settings
 from mdl.system import Crypto, Learner, Outcome, Randomness, Task, Traits, star
@@ -138,7 +138,7 @@ async def _work(party: Party, learner: Learner, task: Task) -> Outcome:
 async def _manage(system: FedAvg, party: Party, learner: Learner, task: Task) -> Outcome:
     parameters, progress = learner.parameters(), Convergence(task.stop)
     if task.resume:
-        kept = await checkpoint(party, task, parameters)
+        kept = fitting(await checkpoint(party, task), parameters)
         parameters, progress = kept["parameters"], Convergence.restored(task.stop, kept["progress"])
     epoch, reason = task.resume, "all epochs done"
     try:

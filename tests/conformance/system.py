@@ -121,6 +121,14 @@ def a_run_that_is_taken_up_ends_like_one_that_was_not_broken_off(case: Case) -> 
     assert weights(rest) == weights(case.run())
 
 
+def a_run_that_was_broken_off_after_its_last_epoch_comes_to_its_end(case: Case) -> None:
+    first = case.run()
+    kept = {party: max(first.journals[party].epochs("model"), default=0) for party in case.roster}
+    rest = case.run(resume=kept if case.system.own_pace else EPOCHS, journals=first.journals)
+    assert weights(rest) == weights(first)
+    assert not [event for event in rest.records if event["kind"] == "trained"]
+
+
 def whoever_is_lost_the_others_end_and_say_why(case: Case) -> None:
     network = Network(latency_seconds=0.1)
     for lost in case.roster:
@@ -139,6 +147,7 @@ SCENARIOS: Final[Sequence[Scenario]] = (
     everybody_ends_with_a_model_and_has_sent_nothing_unannounced,
     one_seed_is_one_run_whatever_keys_are_drawn,
     a_run_that_is_taken_up_ends_like_one_that_was_not_broken_off,
+    a_run_that_was_broken_off_after_its_last_epoch_comes_to_its_end,
     whoever_is_lost_the_others_end_and_say_why,
 )
 

@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 
 from mdl.config import load
 from mdl.errors import party_name
+from mdl.folder import SUMMARY, write_json
 from mdl.rehearsal import cast
 from mdl.simulator import simulate
 from mdl.vectors import fingerprint
@@ -72,8 +73,16 @@ async def test_after_ctrl_c_it_goes_on_from_the_shares_to_the_same_weights(
     rest = await resumed.end()
     assert rest.code == 0, rest.output
     assert rest.summary["weights"] == whole.summary["weights"]
-    assert (rest.folder / "model-1.safetensors").exists()
-    assert await all_gone(whole.pids | cut.pids | rest.pids) == set()
+    model = rest.folder / "model-1.safetensors"
+    model.unlink()
+    write_json(
+        rest.folder / SUMMARY, {**rest.summary, "status": "interrupted"}
+    )  # as between score and opening
+    end = await (await start(tmp_path / "x", "--resume", str(cut.folder), folder=cut.folder)).end()
+    assert end.code == 0, end.output
+    assert end.summary["weights"] == whole.summary["weights"]
+    assert model.exists()
+    assert await all_gone(whole.pids | cut.pids | rest.pids | end.pids) == set()
 
 
 async def test_a_killed_party_ends_it_and_is_named(tmp_path: Path) -> None:

@@ -211,6 +211,14 @@ def test_a_resumed_run_goes_on_with_the_opinions_that_were_kept() -> None:
     assert int(fresh.sum()) == 15
 
 
+def test_a_run_that_was_broken_off_after_its_last_epoch_comes_to_its_end() -> None:
+    first = run(experiment(), epochs=2)
+    rest = run(experiment(), epochs=2, resume=2, journals=first.journals)
+    assert not rest.errors
+    assert {event["party"] for event in events(rest, "evaluated")} == {1, 2}
+    assert not events(rest, "trained")
+
+
 def test_a_checkpoint_of_other_examples_is_refused() -> None:
     first = run(experiment(), epochs=2)
     other = run(experiment(train_limit=100), resume=2, journals=first.journals)

@@ -330,6 +330,23 @@ def test_a_resumed_run_goes_on_from_the_shares(rounding: str) -> None:
         np.testing.assert_allclose(rest.outcomes[2].parameters, whole().outcomes[2].parameters, atol=1e-3)
 
 
+def test_a_run_that_was_broken_off_after_its_last_epoch_is_scored_and_opened() -> None:
+    rest = run(experiment(), epochs=2, resume=2, journals=whole().journals)
+    assert weights(rest) == weights(whole())
+    (scored,) = [event for event in rest.records if event["kind"] == "evaluated"]
+    assert scored["epoch"] == 2
+    assert (
+        scored["accuracy"]
+        == [event for event in whole().records if event["kind"] == "evaluated"][-1]["accuracy"]
+    )
+    assert not [event for event in rest.records if event["kind"] == "trained"]
+
+
+def test_where_there_is_no_checkpoint_it_says_so() -> None:
+    ended = run(experiment(), epochs=2, resume=1)
+    assert {str(error) for error in ended.errors.values()} == {"there is no checkpoint of epoch 1"}
+
+
 @pytest.mark.parametrize("optimiser", [pytest.param("adam", marks=pytest.mark.exhaustive), "amsgrad"])
 def test_moments_are_resumed_too(optimiser: str) -> None:
     found = experiment(optimiser=optimiser, learning_rate=0.01, momentum=None)

@@ -13,7 +13,7 @@ from mdl.protocols import sets as active
 from mdl.protocols.attendance import attendance
 from mdl.protocols.convergence import Convergence
 from mdl.protocols.gathering import each, gather
-from mdl.protocols.local import checkpoint, scored
+from mdl.protocols.local import checkpoint, fitting, scored
 from mdl.protocols.opening import Answer, earlier_sets, keep_sets
 from mdl.protocols.rows import parts, rows
 from mdl.protocols.summing import Contribution, Desk, announce, open_sums
@@ -75,7 +75,7 @@ class Manager:
         return Outcome(epoch, reason, self._global.astype(np.float32))
 
     async def _restore(self) -> None:
-        kept = await checkpoint(self._party, self._task, self._global)
+        kept = fitting(await checkpoint(self._party, self._task), self._global)
         self._global = kept["parameters"]
         self._accepted = kept["accepted"]
         self._progress = Convergence.restored(self._task.stop, kept["progress"])

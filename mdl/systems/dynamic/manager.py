@@ -16,7 +16,7 @@ from mdl.protocols import sets as active
 from mdl.protocols.aggregate import Aggregate
 from mdl.protocols.convergence import Convergence
 from mdl.protocols.gathering import each, leaf
-from mdl.protocols.local import fitting, scored
+from mdl.protocols.local import checkpoint, fitting, scored
 from mdl.protocols.on_arrival import Arrivals, Raise, Raised, RaisedOwn, RaiseOwn
 from mdl.protocols.opening import Answer
 from mdl.protocols.outbox import Outbox
@@ -115,6 +115,8 @@ class Manager:
 
     async def _serve(self) -> _Snapshot:
         """Serve until the last epoch is scored."""
+        if self._epoch == self._task.epochs or self._progress.done:  # the run was broken off at its end
+            return _Snapshot(self._epoch, self._model.parameters(), {})
         try:
             async with asyncio.TaskGroup() as self._tasks:
                 self._expect(self._epoch + 1)
@@ -152,10 +154,7 @@ class Manager:
     async def _restore(self) -> None:
         if not self._task.resume:
             return
-        kept = await self._party.to_thread("record", self._task.journal.read, "model", self._task.resume)
-        if kept is None:
-            raise MdlError(f"there is no checkpoint of epoch {self._task.resume}")
-        fitting(kept, self._learner.parameters())
+        kept = fitting(await checkpoint(self._party, self._task), self._learner.parameters())
         self._model.restore(kept)
         self._seats = self._new_seats(kept)
         self._progress = Convergence.restored(self._task.stop, kept["progress"])

@@ -14,6 +14,7 @@ from mdl.mpc.optimisers import chosen
 from mdl.mpc.session import Session
 from mdl.mpc.tally import Cost
 from mdl.party import Party, PartyId
+from mdl.protocols.local import checkpoint
 from mdl.schemes.randomness import SystemRandomness
 from mdl.system import Arrays, Learner, OpenLearner, Outcome, Randomness, Task
 from mdl.systems.meeting import meet
@@ -47,12 +48,14 @@ class MpcParty:
     ) -> None:
         assert isinstance(learner, OpenLearner)
         self._system, self._party, self._learner, self._task, self._rng = system, party, learner, task, rng
+        self._accuracy: float | None = None
 
     async def run(self) -> Outcome:
         """Take part from the first step to the last; see `mdl.system.System.run`.
 
         Raises:
             ConfigError: the network has a layer that cannot be computed in secret.
+            MdlError: there is no checkpoint to go on from, or it is not of this network.
         """
         if found := problems(self._learner.network):
             raise ConfigError(found)
@@ -60,6 +63,8 @@ class MpcParty:
         session = await self._begin(tested)
         for epoch in range(self._task.resume + 1, self._task.epochs + 1):
             await self._epoch(session, epoch)
+        if self._accuracy is None:  # the run was broken off after its last epoch
+            await self._score(session, self._task.epochs)
         return Outcome(self._task.epochs, "all epochs done", await self._opened(session))
 
     async def answer(self, asker: PartyId, images: Floats | None) -> Floats | None:
@@ -135,11 +140,7 @@ class MpcParty:
 
     async def _kept(self) -> Arrays:
         """Read the record to go on from; none, if the run begins."""
-        if not self._task.resume:
-            return {}
-        kept = await self._party.to_thread("record", self._task.journal.read, _MODEL, self._task.resume)
-        assert kept is not None, "a run is resumed where all parties have a record"
-        return kept
+        return await checkpoint(self._party, self._task) if self._task.resume else {}
 
     # -------------------------------------------------------------------------------------- training
 
@@ -167,7 +168,6 @@ class MpcParty:
         every = self._task.evaluate_every
         if epoch == self._task.epochs or (every and epoch % every == 0):
             await self._score(session, epoch)
-            self._tell_costs(epoch, 0)
         self._party.record("done", epoch)
 
     def _tell_costs(self, epoch: int, steps: int) -> None:
@@ -198,6 +198,7 @@ class MpcParty:
         self._accuracy = await session.right_answers() / tested
         if session.number == 0:  # all holders have the same
             self._party.record("evaluated", epoch, model="global", accuracy=self._accuracy)
+        self._tell_costs(epoch, 0)
 
     async def _keep(self, epoch: int, arrays: Arrays) -> None:
         record = {**arrays, _START: np.frombuffer(self._task.run, np.uint8)}

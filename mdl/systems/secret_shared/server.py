@@ -13,7 +13,7 @@ from mdl.party import Message, Party, PartyId, broadcast
 from mdl.protocols.attendance import attendance
 from mdl.protocols.convergence import Convergence
 from mdl.protocols.gathering import each, gather
-from mdl.protocols.local import checkpoint, scored
+from mdl.protocols.local import checkpoint, fitting, scored
 from mdl.protocols.pieces import receive_whole, send_whole
 from mdl.schemes.vector_sharing import Additive, VectorSharing
 from mdl.system import Learner, Outcome, Task
@@ -106,7 +106,7 @@ class Server:
             self._epoch_done += 1
 
     async def _restore(self) -> None:
-        kept = await checkpoint(self._party, self._task, self._global)
+        kept = fitting(await checkpoint(self._party, self._task), self._global)
         self._global = kept["parameters"]
         self._progress = Convergence.restored(self._task.stop, kept["progress"])
         self._previous = tuple(kept["previous"].tolist())
