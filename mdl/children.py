@@ -27,9 +27,12 @@ class Child:
         party: whose it is.
         process: it.
         pipe: orders go down it, and reports come up.
+        epochs: of the run.
+        done: the last one that it has done.
         linked: whether it is linked with the others.
         epoch: the last one that it has told anything of.
-        last: the kind of what it has told last.
+        trained: the last one whose training it has done.
+        heard: when it has last told anything, of the clock that `reports` goes by; None before it was linked.
         failure: what it has told of its failure.
         finished: what it has told at its end.
         cut: whether the launcher has killed it.
@@ -39,9 +42,12 @@ class Child:
     party: PartyId
     process: ForkServerProcess
     pipe: Connection
+    epochs: int
+    done: int = 0
     linked: bool = False
     epoch: int = 0
-    last: str = ""
+    trained: int = 0
+    heard: float | None = None
     failure: Mapping[str, Any] | None = None
     finished: Mapping[str, Any] | None = None
     cut: bool = False
@@ -52,11 +58,24 @@ class Child:
         """Where in the run it is, as far as its reports tell."""
         if not self.linked:
             return "before it was linked with the others"
-        if self.last in ("trained", "noised"):
-            return f"in epoch {self.epoch}, after its training"
+        if self.done >= self.epochs:
+            return "after its last epoch"
+        now = f"in epoch {self.done + 1}"
         if self.party == MANAGER:
-            return f"in epoch {self.epoch + 1}"
-        return f"in epoch {self.epoch + 1}, before its training was done"
+            return now
+        return (
+            f"{now}, {'after its training' if self.trained > self.done else 'before its training was done'}"
+        )
+
+    def reports(self, kind: str, epoch: int, now: float) -> float:
+        """Take note of a report, and give the seconds since the one before."""
+        self.epoch = epoch
+        if kind in ("done", "epoch"):
+            self.done = max(self.done, epoch)
+        elif kind in ("trained", "noised", "updated"):
+            self.trained = max(self.trained, epoch)
+        since, self.heard = now - (now if self.heard is None else self.heard), now
+        return since
 
 
 class _Bereaved(MdlError):

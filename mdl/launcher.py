@@ -110,6 +110,7 @@ class _Launcher:
         self._children: dict[PartyId, Child] = {}
         self._account = Account(experiment, resuming=resuming)
         self._began = time.monotonic()
+        self._longest = 0.0  # seconds between two reports of a party
         self._error: MdlError | None = None
         self._first_loss: MdlError | None = None
         self._interrupted = 0
@@ -178,7 +179,7 @@ class _Launcher:
         sockets = self._private / "sockets"
         sockets.mkdir(mode=0o700)
         for party, mine in keys.items():
-            child = self._start(party)
+            child = self._start(party, resume.get(party, 0))
             self._children[party] = child
             orders = Orders(
                 experiment=self._experiment.model_dump(exclude_none=True),
@@ -195,12 +196,12 @@ class _Launcher:
             )
             child.pipe.send_bytes(msgspec.msgpack.encode(orders))
 
-    def _start(self, party: PartyId) -> Child:
+    def _start(self, party: PartyId, done: int) -> Child:
         ours, theirs = multiprocessing.Pipe()
         process = self._context.Process(target=enter, args=(theirs,), name=f"mdl-{party}")
         process.start()
         theirs.close()
-        return Child(party, process, ours)
+        return Child(party, process, ours, self._experiment.epochs, done)
 
     # ------------------------------------------------------------------------------------------------
     # watching
@@ -250,7 +251,7 @@ class _Launcher:
                 self._account.spent(event["entry"])
                 self._watch(event)
             case "linked":
-                child.linked = True
+                child.linked, child.heard = True, time.monotonic()
             case "finished":
                 child.finished = event
                 self._account.finished(child.party, event)
@@ -261,16 +262,18 @@ class _Launcher:
             case "stopped":
                 self._account.cpu_seconds += event["cpu_seconds"]
             case _:
-                child.epoch, child.last = event["epoch"], event["kind"]
+                since = child.reports(event["kind"], event["epoch"], time.monotonic())
+                self._longest = max(self._longest, since)
                 self._note(event)
 
     def _allowance(self) -> float:
         """How many seconds others have to finish when the manager has, or the first where nobody leads.
 
-        More if they still train alone.
+        They may still be in an epoch, which `timeout_seconds` need not cover: so long as one has been silent
+        before. More if they still train alone.
         """
         patience: float = getattr(self._experiment.system, "timeout_seconds", 300.0)
-        return patience * (1 + self._experiment.epochs if self._experiment.alone else 1)
+        return (patience + self._longest) * (1 + self._experiment.epochs if self._experiment.alone else 1)
 
     def _end_stragglers(self) -> None:
         for child in self._children.values():

@@ -1,6 +1,6 @@
 """Why a party has ended: what it said itself, or what its log and its exit say."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from multiprocessing import Pipe
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
@@ -13,7 +13,7 @@ from mdl.errors import MdlError
 
 
 def child(party: int, failure: Mapping[str, Any] | None = None) -> Child:
-    return Child(party, ForkServerProcess(), Pipe()[0], linked=True, failure=failure)
+    return Child(party, ForkServerProcess(), Pipe()[0], 9, linked=True, failure=failure)
 
 
 def said(error: str, message: str) -> Mapping[str, Any]:
@@ -26,12 +26,41 @@ def test_of_one_that_was_killed_its_state_and_last_words_are_told(
     monkeypatch.setattr(ForkServerProcess, "exitcode", -9)
     (tmp_path / "log-2.txt").write_text("".join(f"line {number}\n" for number in range(9)))
     killed = child(2)
-    killed.epoch, killed.last = 4, "trained"
+    killed.reports("done", 3, 0.0)
+    killed.reports("trained", 4, 1.0)
     text = str(why_ended(killed, [killed], tmp_path, "manager"))
     assert "worker 2" in text
     assert "was killed by SIGKILL in epoch 4, after its training" in text
     assert "line 8" in text
     assert "line 3" not in text
+
+
+@pytest.mark.parametrize(
+    ("party", "told", "state"),
+    [
+        (1, [], "in epoch 1, before its training was done"),
+        (1, [("step", 1)], "in epoch 1, before its training was done"),
+        (1, [("trained", 1), ("cost", 1)], "in epoch 1, after its training"),
+        (1, [("trained", 1), ("done", 1), ("evaluated", 1)], "in epoch 2, before its training was done"),
+        (1, [("trained", 1), ("done", 1), ("cost", 2)], "in epoch 2, before its training was done"),
+        (1, [("trained", 9), ("updated", 9), ("done", 9), ("evaluated", 9)], "after its last epoch"),
+        (0, [("evaluated", 2)], "in epoch 1"),
+        (0, [("epoch", 1), ("accepted", 1)], "in epoch 2"),
+        (0, [("epoch", 9)], "after its last epoch"),
+    ],
+)
+def test_how_far_a_party_has_come_is_what_it_has_told(
+    party: int, told: Sequence[tuple[str, int]], state: str
+) -> None:
+    found = child(party)
+    for kind, epoch in told:
+        found.reports(kind, epoch, 0.0)
+    assert found.state == state
+
+
+def test_seconds_between_reports_begin_with_the_first_that_is_heard_of() -> None:
+    found = child(1)
+    assert [found.reports("trained", 1, now) for now in (5.0, 7.5, 7.5)] == [0.0, 2.5, 0.0]
 
 
 def test_what_several_say_is_told_once_and_that_they_lost_another_not_at_all(tmp_path: Path) -> None:

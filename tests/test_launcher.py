@@ -65,7 +65,7 @@ def test_what_workers_reported_before_the_manager_did_is_on_record_before(tmp_pa
     with (tmp_path / "metrics").open("wb", buffering=0) as launcher._metrics:
         for party in range(5):
             ours, theirs[party] = Pipe()
-            launcher._children[party] = Child(party, ForkServerProcess(), ours)
+            launcher._children[party] = Child(party, ForkServerProcess(), ours, 9)
         for worker in (3, 1, 4, 2):
             theirs[worker].send_bytes(report("trained", worker, loss=1.0, examples=9))
         theirs[MANAGER].send_bytes(report("evaluated", MANAGER, model="global", loss=1.0, accuracy=0.5))
@@ -90,7 +90,7 @@ def ended(
     launcher = _Launcher(parse(MUTUAL), place, place, data_dir=None, watch=lambda _: None, resuming=False)
     launcher._stopping = True  # there are no processes to stop
     with (place / "metrics.jsonl").open("wb", buffering=0) as launcher._metrics:
-        launcher._children = {party: Child(party, ForkServerProcess(), Pipe()[0]) for party in range(3)}
+        launcher._children = {party: Child(party, ForkServerProcess(), Pipe()[0], 2) for party in range(3)}
         for child in launcher._children.values():
             child.linked, child.failure = True, failures[child.party]
             if child.failure is None:
@@ -126,6 +126,26 @@ def test_who_was_killed_is_named_before_those_whom_it_has_left(
     reason = ended(tmp_path, {0: LOSS, 1: LOSS, 2: None}, killed=2, cut=cut)["reason"]
     assert ("worker 2 was killed by SIGKILL" in reason) == (not cut)
     assert ("the link is gone" in reason) == cut
+
+
+def test_who_trains_yet_when_the_dealer_is_done_has_as_long_as_an_epoch_took(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A dealer is done before the last epoch is trained, and `timeout_seconds` need not cover an epoch."""
+    launcher = _Launcher(
+        parse({**MUTUAL, "system": {"type": "mutual", "timeout_seconds": 4.0}}),
+        tmp_path,
+        tmp_path,
+        data_dir=None,
+        watch=lambda _: None,
+        resuming=False,
+    )
+    owner = Child(1, ForkServerProcess(), Pipe()[0], 2)
+    with (tmp_path / "metrics.jsonl").open("wb", buffering=0) as launcher._metrics:
+        for seconds, kind in ((0.0, "linked"), (20.0, "trained"), (21.0, "done")):
+            monkeypatch.setattr("mdl.launcher.time.monotonic", lambda seconds=seconds: seconds)
+            launcher._take(owner, json.loads(report(kind, 1, loss=1.0, examples=9)))
+    assert launcher._allowance() == 24.0
 
 
 def test_a_dealer_alone_completes_nothing(tmp_path: Path) -> None:
