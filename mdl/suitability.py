@@ -47,7 +47,7 @@ def _problems(experiment: Experiment, networks: "Mapping[str, Sized]") -> Iterat
     system = experiment.system
     for name, sized in networks.items():
         if isinstance(system, QuantisedMpc):
-            yield from in_secret.problems(sized.network)
+            yield from in_secret.problems(sized.network, sized.shape)
         if isinstance(system, Mutual):
             place = _place(experiment.learning, name)
             found = fitness.problems(sized.network, tuple(sized.shape), dealt=system.dealt)

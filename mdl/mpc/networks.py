@@ -7,6 +7,7 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
+from mdl.mpc.chains import layers, oddities
 from mdl.mpc.engine import Engine
 from mdl.mpc.fixed import PARAMETER_BITS, decoded, encoded
 from mdl.mpc.layers import (
@@ -33,17 +34,14 @@ KNOWN: Final = (
 """Layers that can be computed in secret."""
 
 
-def problems(network: nn.Module) -> list[str]:
-    """Say which of a network's layers cannot be computed in secret; nothing if all can."""
-    if not isinstance(network, nn.Sequential):
-        return [
-            f"learning.model: it is a {type(network).__name__}, and what is trained in secret is a Sequential"
-        ]
-    return [
-        f"learning.model: its layer {name} is a {type(layer).__name__}, {why}"
-        for name, layer in _leaves(network)
-        if (why := _why_not(layer))
-    ]
+def problems(network: nn.Module, shape: Sequence[int]) -> list[str]:
+    """Say why a network cannot be trained in secret; nothing if it can.
+
+    Args:
+        network: with all its layers.
+        shape: of an example.
+    """
+    return [f"learning.model: {problem}" for problem in _problems(network, shape)]
 
 
 @dataclass
@@ -135,27 +133,45 @@ def secretly(engine: Engine, network: nn.Module) -> Network:
 
 
 def _translatable(network: nn.Module) -> Mapping[str, nn.Module]:
-    return {place: layer for place, layer in _leaves(network) if not isinstance(layer, nn.Identity)}
+    assert isinstance(network, nn.Sequential), "see problems"
+    return {place: layer for place, layer in layers(network) if not isinstance(layer, nn.Identity)}
 
 
-def _leaves(network: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-    """Give the layers with their names, those of nested sequences too."""
-    for name, layer in network.named_children():
-        if isinstance(layer, nn.Sequential):
-            yield from ((f"{name}.{inner}", leaf) for inner, leaf in _leaves(layer))
-        else:
-            yield name, layer
+def _problems(network: nn.Module, shape: Sequence[int]) -> Iterator[str]:
+    if not isinstance(network, nn.Sequential):
+        yield f"it is a {type(network).__name__}, and what is trained in secret is a Sequential"
+        return
+    yield from (f"{oddity}: in secret it would be another network" for oddity in oddities(network))
+    found: dict[nn.Parameter, str] = {}
+    for name, parameter in network.named_parameters(remove_duplicate=False):
+        if parameter in found:
+            both = f"its parameters {found[parameter]} and {name} are one"
+            yield f"{both}, and each is trained by itself in secret"
+        elif not parameter.requires_grad:
+            yield f"its parameter {name} is frozen (requires_grad is False), and all are trained in secret"
+        found.setdefault(parameter, name)
+    axes = 1 + len(shape)
+    for name, layer in layers(network):
+        if why := _why_not(layer, axes):
+            yield f"its layer {name} is a {type(layer).__name__}, {why}"
+        axes = 2 if isinstance(layer, nn.Flatten) else axes
 
 
-def _why_not(layer: nn.Module) -> str:
+def _why_not(layer: nn.Module, axes: int) -> str:
+    """Say why a layer cannot be computed in secret, of values of so many axes."""
     match layer:
         case nn.Linear() | nn.Conv2d() if layer.bias is None:
             return "and layers without bias are not supported"
+        case nn.Linear() if axes != 2:
+            return "and takes vectors: a Flatten is missing before it"
         case nn.Linear() | nn.ReLU() | nn.Identity() | nn.ZeroPad2d():
             return ""
-        case nn.Flatten(start_dim=1, end_dim=-1):
-            return ""
+        case nn.Flatten():
+            usual = (layer.start_dim, layer.end_dim) == (1, -1)
+            return "" if usual else "and flattens other axes than all of an example"
         case nn.Conv2d(groups=1, dilation=(1, 1), padding_mode="zeros"):
+            if isinstance(layer.padding, str):
+                return "and its padding is a word, not a number"
             return "" if _square(layer.kernel_size, layer.stride, layer.padding) else "and is not square"
         case nn.Conv2d():
             return "and groups, dilation and padding other than by zeros are not supported"
@@ -163,10 +179,14 @@ def _why_not(layer: nn.Module) -> str:
             return "" if _square(_both(layer.kernel_size), _both(layer.stride)) else "and is not square"
         case nn.AvgPool2d(padding=0, ceil_mode=False, divisor_override=None):
             return "" if _square(_both(layer.kernel_size), _both(layer.stride)) else "and is not square"
+        case nn.MaxPool2d() | nn.AvgPool2d():
+            return "and padding, dilation, ceil_mode and divisors of its own are not supported"
         case nn.Dropout():
             return "" if _coins(layer.p) else "and its p is not 1/2, 1/4, 1/8... down to 2^-16"
         case nn.BatchNorm1d() | nn.BatchNorm2d():
-            usual = layer.affine and layer.track_running_stats and layer.momentum is not None
+            if layer.track_running_stats and layer.momentum is None:
+                return "and its running averages are over all batches (momentum is None)"
+            usual = layer.affine and layer.track_running_stats
             return "" if usual else "and has no parameters of its own, or no running averages"
     return f"which is not computed in secret; there are {KNOWN}"
 

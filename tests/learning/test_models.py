@@ -110,7 +110,7 @@ def test_networks_for_images_of_one_size_refuse_others(model: str, side: int) ->
 def test_networks_of_secure_training_are_computed_in_secret_and_begin_as_glorot_has_it(model: str) -> None:
     shape = (3, 32, 32) if model.startswith("alexnet") else (1, 28, 28)
     network = build(LearningSettings(model=model), shape, 10, seed=0)
-    assert problems(network) == []
+    assert problems(network, shape) == []
     for layer in network.modules():
         if isinstance(layer, torch.nn.Linear | torch.nn.Conv2d):
             window = layer.weight[0, 0].numel()

@@ -67,10 +67,13 @@ class Twice(nn.Module):
         (nn.Dropout(0.3), "layer 1 is a Dropout, and its p is not 1/2"),
         (nn.Dropout(0.0), "layer 1 is a Dropout"),
         (nn.BatchNorm2d(3, affine=False), "layer 1 is a BatchNorm2d, and has no parameters of its own"),
-        (nn.BatchNorm1d(3, momentum=None), "no running averages"),
+        (nn.BatchNorm1d(3, momentum=None), "momentum is None"),
         (nn.BatchNorm1d(3, track_running_stats=False), "no running averages"),
         (nn.AvgPool2d((2, 3)), "not square"),
-        (nn.AvgPool2d(2, padding=1), "layer 1 is a AvgPool2d"),
+        (nn.AvgPool2d(2, padding=1), "layer 1 is a AvgPool2d, and padding"),
+        (nn.MaxPool2d(3, ceil_mode=True), "layer 1 is a MaxPool2d, and padding, dilation, ceil_mode"),
+        (nn.Conv2d(1, 2, 3, padding="same"), "its padding is a word"),
+        (nn.Flatten(2), "layer 1 is a Flatten, and flattens other axes"),
         (nn.Conv2d(1, 2, 3, groups=1, dilation=2), "layer 1 is a Conv2d"),
         (nn.Conv2d(1, 2, (3, 5)), "not square"),
         (nn.MaxPool2d(3, padding=1), "layer 1 is a MaxPool2d"),
@@ -78,20 +81,28 @@ class Twice(nn.Module):
     ],
 )
 def test_what_is_not_computed_in_secret_is_named(layer: nn.Module, said: str) -> None:
-    (found,) = problems(nn.Sequential(nn.Flatten(), layer))
+    (found,) = problems(nn.Sequential(nn.Flatten(), layer), (3,))
     assert said in found
 
 
 def test_what_is_no_sequence_of_layers_is_named() -> None:
-    assert problems(Twice()) == [
+    assert problems(Twice(), (3,)) == [
         "learning.model: it is a Twice, and what is trained in secret is a Sequential"
     ]
 
 
 @pytest.mark.parametrize("make", NETWORKS)
 def test_what_is_computed_in_secret_is_not(make: Make) -> None:
-    network, _ = make()
-    assert problems(network) == []
+    network, batches = make()
+    assert problems(network, batches[0][0].shape[1:]) == []
+
+
+def test_a_layer_that_stands_twice_is_computed_twice() -> None:
+    _, batches = dense()
+    relu, size = nn.ReLU(), batches[0][0][0].numel()
+    network = nn.Sequential(nn.Flatten(), nn.Linear(size, 5), relu, nn.Linear(5, 6), relu, nn.Linear(6, 10))
+    expected = in_floats(network, batches, 0.1)
+    torch.testing.assert_close(plainly(training(network, batches, 0.1)), expected, rtol=0, atol=2e-4)
 
 
 @pytest.mark.parametrize(("model", "within"), [(alexnet, 0.02), (alexnet_falcon, 0.1)])

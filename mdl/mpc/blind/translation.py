@@ -1,6 +1,6 @@
 """Networks of torch as plans, which both parties know, and weights, which their owner alone knows."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -25,6 +25,7 @@ from mdl.mpc.blind.plan import (
     Stage,
     Sums,
 )
+from mdl.mpc.chains import layers, oddities
 
 KNOWN: Final = (
     "Linear, Conv2d, AvgPool2d, BatchNorm1d and BatchNorm2d after these, Flatten, Dropout, Quadratic, ReLU, "
@@ -95,7 +96,9 @@ def _folded(network: nn.Module) -> list["_Weighted | Stage"]:
         raise _Refused(f"it is a {type(network).__name__}, and what is asked blindly is a Sequential")
     found: list[_Weighted | Stage] = []
     divisor = 1
-    for name, layer in _leaves(network):
+    if odd := next(oddities(network), None):
+        raise _Refused(f"{odd}: asked blindly it would be another network")
+    for name, layer in layers(network):
         last = found[-1] if found else None
         match layer:
             case nn.Identity() | nn.Dropout():
@@ -125,14 +128,6 @@ def _folded(network: nn.Module) -> list["_Weighted | Stage"]:
     if not found or not isinstance(found[-1], _Weighted):
         raise _Refused("it does not end with a Linear")
     return found
-
-
-def _leaves(network: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-    for name, layer in network.named_children():
-        if isinstance(layer, nn.Sequential):
-            yield from ((f"{name}.{inner}", leaf) for inner, leaf in _leaves(layer))
-        else:
-            yield name, layer
 
 
 def _weighted(name: str, layer: nn.Linear | nn.Conv2d, divisor: int) -> _Weighted:

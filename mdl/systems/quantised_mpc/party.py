@@ -57,7 +57,7 @@ class MpcParty:
             ConfigError: the network has a layer that cannot be computed in secret.
             MdlError: there is no checkpoint to go on from, or it is not of this network.
         """
-        if found := problems(self._learner.network):
+        if found := problems(self._learner.network, self._shape()):
             raise ConfigError(found)
         tested = sum(len(labels) for _, labels in self._learner.test_batches(_TESTED_AT_ONCE))
         session = await self._begin(tested)
@@ -130,13 +130,17 @@ class MpcParty:
         network = await self._party.to_thread("training", secretly, engine, self._learner.network)
         self._tested = [announced[worker].tested for worker in workers]
         examples = [announced[worker].examples for worker in workers]
-        shape = next(self._learner.test_batches(1))[0].shape[1:]
+        shape = self._shape()
         session = Session(
             self._links, engine, network, optimiser, recipe, examples, shape, reveals_loss=self._system.loss
         )
         if kept:
             await session.restore(kept)
         return session
+
+    def _shape(self) -> tuple[int, ...]:
+        """Give the shape of an example."""
+        return tuple(next(self._learner.test_batches(1))[0].shape[1:])
 
     async def _kept(self) -> Arrays:
         """Read the record to go on from; none, if the run begins."""
