@@ -1,5 +1,7 @@
 """Federated averaging, and everybody alone."""
 
+import asyncio
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,10 +9,11 @@ from hypothesis import strategies as st
 
 from mdl.errors import TooFewWorkers
 from mdl.party import MANAGER
-from mdl.simulator import Network, simulate
-from mdl.system import Stop
-from mdl.systems.fedavg import FedAvg
+from mdl.simulator import MemoryJournal, Network, simulate
+from mdl.system import Stop, Task
+from mdl.systems.fedavg import FedAvg, Finish, Global, Local
 from mdl.systems.standalone import Standalone
+from tests.protocols.parties import play, star_of
 from tests.tiny import TinyLearner, tiny
 
 
@@ -36,6 +39,56 @@ def test_federated_averaging_without_anybody_ends_by_name() -> None:
         FedAvg(), tiny(), workers=2, epochs=9, leave={1: 0.15, 2: 0.15}, network=Network(latency_seconds=0.1)
     )
     assert isinstance(simulation.errors[MANAGER], TooFewWorkers)
+
+
+def test_workers_are_told_that_the_manager_gave_up() -> None:
+    """Two workers train for longer than it waits; one of them finds it gone when it has trained."""
+    simulation = simulate(
+        FedAvg(timeout_seconds=1.0),
+        tiny(),
+        workers=2,
+        epochs=3,
+        delays=lambda _party: [0.5, 9.0],
+        network=Network(latency_seconds=0.1),
+    )
+    assert isinstance(simulation.errors[MANAGER], TooFewWorkers)
+    for worker in (1, 2):
+        assert simulation.outcomes[worker].reason.startswith(
+            "the manager gave up: epoch 2: no worker answered"
+        )
+        assert simulation.outcomes[worker].epochs == 1
+
+
+def part() -> Task:
+    """A party's part in a run of one worker."""
+    return Task(
+        run=b"run",
+        seed=1,
+        workers=1,
+        epochs=9,
+        evaluate_every=0,
+        stop=None,
+        delay_seconds=[1.0],
+        resume=0,
+        credentials=b"",
+        journal=MemoryJournal(),
+    )
+
+
+def test_workers_are_told_that_the_manager_was_stopped() -> None:
+    async def story() -> None:
+        system = FedAvg()
+        parties = star_of(1, [Global, Local, Finish])
+        manager, worker = (
+            asyncio.ensure_future(system.run(actor, TinyLearner(actor.id), part()))
+            for actor in parties.values()
+        )
+        await asyncio.sleep(2.5)
+        manager.cancel()
+        outcome = await worker
+        assert (outcome.epochs, outcome.reason) == (3, "the manager was stopped")
+
+    play(story)
 
 
 @pytest.mark.parametrize("system", [FedAvg(), Standalone(), Standalone(pooled=True)])
