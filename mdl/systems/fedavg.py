@@ -19,7 +19,7 @@ from mdl.protocols.attendance import attendance
 from mdl.protocols.convergence import Convergence
 from mdl.protocols.gathering import each
 from mdl.protocols.local import Keeper, checkpoint, fitting, scored, train_from
-from mdl.protocols.pieces import Piece, receive_whole, send_whole
+from mdl.protocols.pieces import Piece, receive_latest, receive_whole, send_whole
 from mdl.settings import Settings
 from mdl.system import Crypto, Learner, Outcome, Randomness, Task, Traits, star
 from mdl.vectors import Floats
@@ -118,27 +118,21 @@ async def _work(party: Party, learner: Learner, task: Task) -> Outcome:
     keeper = Keeper(party, learner, task)
     local, epoch = await keeper.restored(learner.parameters()), task.resume
     try:
-        while not isinstance(message := await _next(party), Finish):
-            start = await receive_whole(
-                party, Global, sender=MANAGER, epoch=message.epoch, entries=len(local), first=message
-            )
-            assert isinstance(start, bytes)  # it waits for no other kind
-            trained = await train_from(party, learner, np.frombuffer(start, "<f4"), task, message.epoch)
-            await send_whole(party, MANAGER, Local, message.epoch, trained.astype("<f4").tobytes())
-            local, epoch = trained, message.epoch
+        while True:
+            told = await receive_latest(party, Global, Finish, sender=MANAGER, entries=len(local))
+            if isinstance(told, Finish):
+                break
+            begun, start = told
+            trained = await train_from(party, learner, np.frombuffer(start, "<f4"), task, begun)
+            await send_whole(party, MANAGER, Local, begun, trained.astype("<f4").tobytes())
+            local, epoch = trained, begun
             await keeper.epoch_done(epoch, local)
     except PeerLeft:
         # A worker that was too late finds the manager gone. If it said why, all is well; if not, this fails
         # again.
-        message = (await party.receive(Finish, sender=MANAGER)).message
+        told = (await party.receive(Finish, sender=MANAGER)).message
     await keeper.finish(epoch, local)
-    return Outcome(epoch, message.reason, local)
-
-
-async def _next(party: Party) -> Global | Finish:
-    message = (await party.receive(Global, Finish, sender=MANAGER)).message
-    assert isinstance(message, Global | Finish)
-    return message
+    return Outcome(epoch, told.reason, local)
 
 
 async def _manage(system: FedAvg, party: Party, learner: Learner, task: Task) -> Outcome:

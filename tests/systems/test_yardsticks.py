@@ -1,6 +1,7 @@
 """Federated averaging, and everybody alone."""
 
 import asyncio
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -9,6 +10,8 @@ from hypothesis import strategies as st
 
 from mdl.errors import TooFewWorkers
 from mdl.party import MANAGER
+from mdl.protocols.pieces import receive_whole
+from mdl.protocols.rows import parts
 from mdl.simulator import MemoryJournal, Network, simulate
 from mdl.system import Stop, Task
 from mdl.systems.fedavg import FedAvg, Finish, Global, Local
@@ -87,6 +90,32 @@ def test_workers_are_told_that_the_manager_was_stopped() -> None:
         manager.cancel()
         outcome = await worker
         assert (outcome.epochs, outcome.reason) == (3, "the manager was stopped")
+
+    play(story)
+
+
+def test_a_worker_recovers_from_a_vector_that_was_broken_off() -> None:
+    """The manager gives up an epoch between two pieces of the model, begins another, and ends in a third."""
+
+    async def story() -> None:
+        learner = TinyLearner(1, 270_000)  # two parts
+        pieces = list(parts(270_000, 4))
+        manager, worker = star_of(1, [Global, Local, Finish]).values()
+        working = asyncio.ensure_future(FedAvg().run(worker, learner, part()))
+        start = np.zeros(270_000, "<f4")
+
+        async def hand_out(epoch: int, pieces: Sequence[slice]) -> None:
+            for piece in pieces:
+                await manager.send(1, Global(epoch, piece.start, start[piece].tobytes()))
+
+        await hand_out(1, pieces[:1])
+        await hand_out(2, pieces)
+        answer = await receive_whole(manager, Local, sender=1, epoch=2, entries=270_000)
+        await hand_out(3, pieces[:1])
+        await manager.send(1, Finish("enough"))
+        outcome = await working
+        assert (outcome.epochs, outcome.reason) == (2, "enough")
+        assert answer == outcome.parameters.tobytes()
 
     play(story)
 
