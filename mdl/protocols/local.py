@@ -51,7 +51,7 @@ class Keeper:
 
     def __init__(self, party: Party, learner: Learner, task: Task, *, model: str = "own") -> None:
         self._party, self._learner, self._task, self._model = party, learner, task, model
-        self._scored_in = 0
+        self._scored: tuple[int, Metrics] | None = None
 
     async def restored(self, start: Floats) -> Floats:
         """Give the parameters to begin with: those of the checkpoint in a resumed run, else `start`."""
@@ -76,16 +76,18 @@ class Keeper:
         self._party.record("done", epoch)
         every = self._task.evaluate_every
         if every and epoch % every == 0:
-            await self._score(epoch, parameters)
+            await self.score(epoch, parameters)
+
+    async def score(self, epoch: int, parameters: Floats) -> Metrics:
+        """Score the model of an epoch and record the result; once, however often this is asked."""
+        if self._scored is None or self._scored[0] != epoch:
+            metrics = await scored(self._party, self._learner, parameters, epoch=epoch, model=self._model)
+            self._scored = epoch, metrics
+        return self._scored[1]
 
     async def finish(self, epoch: int, parameters: Floats) -> None:
         """Score the model if the last epoch's was not."""
-        if self._scored_in != epoch or not epoch:
-            await self._score(epoch, parameters)
-
-    async def _score(self, epoch: int, parameters: Floats) -> None:
-        await scored(self._party, self._learner, parameters, epoch=epoch, model=self._model)
-        self._scored_in = epoch
+        await self.score(epoch, parameters)
 
 
 def fitting(kept: Arrays, start: Floats) -> Arrays:

@@ -9,7 +9,7 @@ from typing import Literal
 
 from mdl.party import MANAGER, Message, Party, PartyId
 from mdl.protocols.convergence import Convergence
-from mdl.protocols.local import Keeper, scored, train_from
+from mdl.protocols.local import Keeper, train_from
 from mdl.settings import Settings
 from mdl.system import Crypto, Learner, Outcome, Randomness, Task, Traits
 
@@ -109,6 +109,6 @@ class Standalone(Settings):
             local = await train_from(party, learner, local, task, epoch)
             await keeper.epoch_done(epoch, local)
             if task.stop:
-                progress.note(await scored(party, learner, local, epoch=epoch, model="own"))
+                progress.note(await keeper.score(epoch, local))
         await keeper.finish(epoch, local)
         return Outcome(epoch, progress.reason or "all epochs done", local)

@@ -151,6 +151,23 @@ def test_alone_each_stops_when_it_no_longer_improves() -> None:
     assert all(outcome.epochs < 60 for outcome in simulation.outcomes.values())
 
 
+@pytest.mark.parametrize("every", [0, 1, 2])
+def test_alone_each_scores_its_own_model_and_that_once_an_epoch(every: int) -> None:
+    simulation = simulate(
+        Standalone(pooled=True), tiny(), workers=2, epochs=60, stop=Stop(2), evaluate_every=every
+    )
+    scored = [
+        (record["party"], record["model"], record["epoch"])
+        for record in simulation.records
+        if record["kind"] == "evaluated"
+    ]
+    assert sorted(scored) == [
+        (party, "own" if party else "pooled", epoch)
+        for party, outcome in sorted(simulation.outcomes.items())
+        for epoch in range(1, outcome.epochs + 1)
+    ]
+
+
 @settings(deadline=None, max_examples=8)
 @given(leaves=st.floats(0.01, 3), away=st.floats(0.01, 2.5), schedule=st.integers(0, 2**32))
 def test_a_worker_that_comes_back_takes_part_in_averaging_again(
