@@ -168,6 +168,29 @@ def test_alone_each_scores_its_own_model_and_that_once_an_epoch(every: int) -> N
     ]
 
 
+@pytest.mark.parametrize("cut", [1, 2, 4, 5])
+def test_alone_a_resumed_run_stops_where_an_uninterrupted_one_does(cut: int) -> None:
+    whole, first = (
+        simulate(Standalone(), tiny(), workers=3, epochs=epochs, stop=Stop(2)) for epochs in (60, cut)
+    )
+    done = {worker: outcome.epochs for worker, outcome in first.outcomes.items()}
+    rest = simulate(
+        Standalone(), tiny(), workers=3, epochs=60, stop=Stop(2), resume=done, journals=first.journals
+    )
+    for worker, outcome in whole.outcomes.items():
+        again = rest.outcomes[worker]
+        assert (again.epochs, again.reason) == (outcome.epochs, outcome.reason)
+
+
+def test_alone_a_record_that_says_nothing_of_when_to_stop_is_taken_up_all_the_same() -> None:
+    whole = simulate(Standalone(), tiny(), workers=1, epochs=3)
+    journal = MemoryJournal()
+    first = simulate(Standalone(), tiny(), workers=1, epochs=2).outcomes[1]
+    journal.write("model", 2, {"parameters": first.parameters})
+    rest = simulate(Standalone(), tiny(), workers=1, epochs=3, stop=Stop(2), resume=2, journals={1: journal})
+    np.testing.assert_array_equal(rest.outcomes[1].parameters, whole.outcomes[1].parameters)
+
+
 @settings(deadline=None, max_examples=8)
 @given(leaves=st.floats(0.01, 3), away=st.floats(0.01, 2.5), schedule=st.integers(0, 2**32))
 def test_a_worker_that_comes_back_takes_part_in_averaging_again(
