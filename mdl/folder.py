@@ -17,13 +17,7 @@ from safetensors.numpy import load_file, save
 from mdl import __version__
 from mdl.errors import MdlError
 from mdl.party import PartyId
-from mdl.system import Arrays
-
-KEPT: Final = 2
-"""Records kept of each name.
-
-Parties end an epoch one after the other, so the last but one may be the last that all have.
-"""
+from mdl.system import KEPT, Arrays
 
 EXPERIMENT: Final = "experiment.toml"
 SUMMARY: Final = "summary.json"
@@ -154,7 +148,7 @@ class FileJournal:
         self._folder = run / "checkpoints" / str(party)
 
     def write(self, name: str, epoch: int, arrays: Arrays) -> None:
-        """See `Journal`. Records of the name that lie `KEPT` epochs back go; later ones never do.
+        """See `Journal`.
 
         It is on the disk itself when this returns: what it allows to be opened must not be forgotten in a
         power cut.

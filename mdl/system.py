@@ -8,7 +8,7 @@ runs over real links and on the simulator's virtual clock.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
+from typing import Any, Final, Literal, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -178,11 +178,21 @@ class Stop:
     metric: str = "accuracy"
 
 
+KEPT: Final = 2
+"""Epochs of which a journal keeps the record of a name.
+
+Parties end an epoch one after the other, so the last but one may be the last that all have.
+"""
+
+
 class Journal(Protocol):
     """What a party keeps on disk, so that a run can be resumed. All methods block and write atomically."""
 
     def write(self, name: str, epoch: int, arrays: Arrays) -> None:
-        """Keep `arrays` as the record `name` of `epoch`."""
+        """Keep `arrays` as the record `name` of `epoch`.
+
+        Records of the name that lie `KEPT` epochs back go; later ones never do.
+        """
 
     def read(self, name: str, epoch: int) -> Arrays | None:
         """Give back the record `name` of `epoch`, or None if there is none."""

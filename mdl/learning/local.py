@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from types import MappingProxyType
 
 import numpy as np
@@ -62,6 +63,9 @@ class LocalLearner:
     the parameters, and a velocity or a moment that belongs to others would push them astray. Buffers of a
     model (batch normalisation) are no parameters: they stay as the party's own training left them.
 
+    A model with batch normalisation takes no single example in a step: one that remains at the end of a pass
+    goes with the batch before.
+
     Where it trains privately (`mdl.learning.private`), which examples a step takes, the noise on it and the
     masks of dropout come from secret randomness, so no epoch is like another. All else follows from the seed.
 
@@ -97,6 +101,7 @@ class LocalLearner:
         self._train, self._test = train, test
         self._seed, self._party = seed, party
         self._plan, self._rng = plan, rng
+        self._normalises = any(isinstance(layer, private.MIXES_EXAMPLES) for layer in model.modules())
 
     @property
     def learning_rate(self) -> float:
@@ -156,7 +161,7 @@ class LocalLearner:
         Raises:
             DataUnavailable: this party has no training data.
             ConfigError: training diverged, so that parameters are no longer numbers; nothing downstream could
-                encode them.
+                encode them. Or the model normalises over a batch, and is given one example at a time.
         """
         return self._one_epoch(epoch, cross_entropy)
 
@@ -165,7 +170,7 @@ class LocalLearner:
 
         Raises:
             DataUnavailable: this party has no training data.
-            ConfigError: training is private, or diverged.
+            ConfigError: training is private, or as in `train`.
         """
         if self._plan is not None:
             raise ConfigError(
@@ -186,7 +191,7 @@ class LocalLearner:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self._torch_seed(epoch))
             if self._plan is None:
-                mean, seen = descend(self._model, self._settings, self._steps(epoch), loss)
+                mean, seen = self._descend(epoch, loss)
             else:
                 self._descend_privately(self._plan)
                 seen, noise = self.examples, self._plan.noise_multiplier
@@ -264,10 +269,14 @@ class LocalLearner:
             raise DataUnavailable(f"the {party_name(self._party)} has no training data")
 
     def _steps(self, epoch: int) -> Iterator[Numbered]:
-        """Each step's batch: one pass, ending with what remains; or `local_steps` full ones."""
+        """Each step's batch: one pass, ending with what remains; or `local_steps` full ones.
+
+        What remains is more than one example, or goes with the batch before, where a batch is normalised.
+        """
         steps, batch = self._settings.local_steps, self._settings.batch
         count = self.examples if steps is None else steps * batch
-        for numbers in _slices(self._passes(epoch, count), batch):
+        least = min(batch, 2) if self._normalises else 1
+        for numbers in _slices(self._passes(epoch, count), batch, least=least):
             yield *self._train.batch(self._train.rows[numbers]), numbers
 
     def _passes(self, epoch: int, count: int) -> Rows:
@@ -275,6 +284,21 @@ class LocalLearner:
         rng = generator(self._seed, Purpose.DATA_ORDER, self._party, epoch)
         passes = -(-count // self.examples)
         return np.concatenate([rng.permutation(self.examples) for _ in range(passes)])[:count]
+
+    def _descend(self, epoch: int, loss: Loss) -> tuple[float, int]:
+        """Take a step per batch; give the mean loss and the number of examples seen."""
+        try:
+            return descend(self._model, self._settings, self._steps(epoch), loss)
+        except ValueError as error:
+            if not self._normalises or min(self._settings.batch, self.examples) > 1:
+                raise
+            who = party_name(self._party)
+            raise ConfigError(
+                [
+                    f"learning.batch: the model of {who} normalises over a batch, and one example is none"
+                    f" ({self.examples} examples, {self._settings.batch} a step)"
+                ]
+            ) from error
 
     def _descend_privately(self, plan: private.Plan) -> None:
         """Take a step per noisy gradient."""
@@ -376,5 +400,7 @@ def _as_numpy(images: torch.Tensor, labels: torch.Tensor) -> Batch:
     return images.numpy(), labels.numpy()
 
 
-def _slices(rows: Rows, size: int) -> Iterator[Rows]:
-    return (rows[start : start + size] for start in range(0, len(rows), size))
+def _slices(rows: Rows, size: int, *, least: int = 1) -> Iterator[Rows]:
+    """Cut rows into slices of a size, and one of what remains; fewer than `least` go with the one before."""
+    starts = [start for start in range(0, len(rows), size) if not start or len(rows) - start >= least]
+    return (rows[start:end] for start, end in pairwise([*starts, len(rows)]))

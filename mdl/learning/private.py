@@ -46,7 +46,8 @@ Gradients: TypeAlias = Callable[[torch.Tensor, torch.Tensor], list[torch.Tensor]
 """Takes images, shape (b, ...), and labels, shape (b,); gives for each trainable parameter the gradients of
 the examples' losses, flat, of shape (b, size)."""
 
-_MIXES_EXAMPLES: Final = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
+MIXES_EXAMPLES: Final = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
+"""Layers whose answer to one example depends on the others in the batch, and which take none alone."""
 
 Batches: TypeAlias = Callable[[Rows], tuple[torch.Tensor, torch.Tensor]]
 """Makes the batch of some rows: images and labels."""
@@ -159,7 +160,7 @@ def check(model: nn.Module, name: str, shape: tuple[int, ...]) -> None:
     Raises:
         ConfigError: a layer mixes the examples of a batch, or `torch.func` cannot take the model's gradients.
     """
-    mixing = [type(layer).__name__ for layer in model.modules() if isinstance(layer, _MIXES_EXAMPLES)]
+    mixing = [type(layer).__name__ for layer in model.modules() if isinstance(layer, MIXES_EXAMPLES)]
     try:
         if not mixing:
             per_example(model)(torch.zeros(2, *shape), torch.zeros(2, dtype=torch.int64))

@@ -57,7 +57,8 @@ class LearningSettings(Settings):
         models: instead, a list of such names, one for each worker, which then also begins with parameters of
             its own; only in systems whose parties do not train one network together.
         learning_rate: λ.
-        batch: examples per step.
+        batch: examples per step. What remains at the end of an epoch is a smaller batch; a single example
+            goes with the batch before where the model has batch normalisation.
         split: how the training set is shared out. ``sample``: each worker draws its own random samples,
             which overlap those of others; ``disjoint``: equal parts at random; ``dirichlet``: disjoint
             parts with skewed labels; ``shards``: disjoint parts of few labels each; ``classes``: disjoint

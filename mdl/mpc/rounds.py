@@ -77,28 +77,35 @@ async def together(*protocols: Protocol[Any]) -> list[Any]:
 
     Returns:
         Their results, in order.
+
+    Raises:
+        Exception: whatever a protocol raises; the others are closed.
     """
     results: list[Any] = [None] * len(protocols)
     running: list[tuple[int, Received | None]] = [(index, None) for index in range(len(protocols))]
-    while True:
-        asked: list[tuple[int, Exchange]] = []
-        for index, received in running:
-            try:
-                # What a coroutine is first sent is None.
-                asked.append((index, protocols[index].send(received)))  # type: ignore[arg-type]
-            except StopIteration as end:
-                results[index] = end.value
-        if not asked:
-            return results
-        found = await Exchange(
-            [send for _, exchange in asked for send in exchange.sends],
-            [want for _, exchange in asked for want in exchange.wants],
-        )
-        running, first = [], 0
-        for index, exchange in asked:
-            count = len(exchange.wants)
-            running.append((index, found[first : first + count]))
-            first += count
+    try:
+        while True:
+            asked: list[tuple[int, Exchange]] = []
+            for index, received in running:
+                try:
+                    # What a coroutine is first sent is None.
+                    asked.append((index, protocols[index].send(received)))  # type: ignore[arg-type]
+                except StopIteration as end:
+                    results[index] = end.value
+            if not asked:
+                return results
+            found = await Exchange(
+                [send for _, exchange in asked for send in exchange.sends],
+                [want for _, exchange in asked for want in exchange.wants],
+            )
+            running, first = [], 0
+            for index, exchange in asked:
+                count = len(exchange.wants)
+                running.append((index, found[first : first + count]))
+                first += count
+    finally:
+        for protocol in protocols:
+            protocol.close()  # of those that an error ends, some are under way, and some were never begun
 
 
 async def phase(name: str, protocol: Protocol[T]) -> T:

@@ -1,6 +1,9 @@
 """A party's steps with its own learner and journal, off the event loop and on the record."""
 
 import asyncio
+from typing import Any
+
+from numpy.typing import NDArray
 
 from mdl.errors import MdlError
 from mdl.party import Party
@@ -51,14 +54,19 @@ class Keeper:
 
     def __init__(self, party: Party, learner: Learner, task: Task, *, model: str = "own") -> None:
         self._party, self._learner, self._task, self._model = party, learner, task, model
-        self._scored_in = 0
+        self._scored: tuple[int, Metrics] | None = None
 
     async def restored(self, start: Floats) -> Floats:
         """Give the parameters to begin with: those of the checkpoint in a resumed run, else `start`."""
+        kept = await self.kept(start)
+        return start if kept is None else kept["parameters"]
+
+    async def kept(self, start: Floats) -> Arrays | None:
+        """Give the checkpoint that a resumed run goes on from, of a model like `start`; None without one."""
         if not self._task.resume:
-            return start
+            return None
         kept = await self._party.to_thread("record", self._task.journal.newest, "model", self._task.resume)
-        return fitting(kept, start)["parameters"] if kept else start
+        return fitting(kept, start) if kept else None
 
     async def is_behind(self) -> bool:
         """Whether the model here may be an older one: this party comes back, or lacks a checkpoint."""
@@ -69,23 +77,25 @@ class Keeper:
         kept = await self._party.to_thread("record", self._task.journal.read, "model", self._task.resume)
         return kept is None
 
-    async def epoch_done(self, epoch: int, parameters: Floats) -> None:
-        """Write the checkpoint; score the model if it is due."""
-        state = {"parameters": parameters}
+    async def epoch_done(self, epoch: int, parameters: Floats, **more: NDArray[Any]) -> None:
+        """Write the checkpoint, and into it whatever `more` is to be kept; score the model if it is due."""
+        state = {"parameters": parameters, **more}
         await self._party.to_thread("record", self._task.journal.write, "model", epoch, state)
         self._party.record("done", epoch)
         every = self._task.evaluate_every
         if every and epoch % every == 0:
-            await self._score(epoch, parameters)
+            await self.score(epoch, parameters)
+
+    async def score(self, epoch: int, parameters: Floats) -> Metrics:
+        """Score the model of an epoch and record the result; once, however often this is asked."""
+        if self._scored is None or self._scored[0] != epoch:
+            metrics = await scored(self._party, self._learner, parameters, epoch=epoch, model=self._model)
+            self._scored = epoch, metrics
+        return self._scored[1]
 
     async def finish(self, epoch: int, parameters: Floats) -> None:
         """Score the model if the last epoch's was not."""
-        if self._scored_in != epoch or not epoch:
-            await self._score(epoch, parameters)
-
-    async def _score(self, epoch: int, parameters: Floats) -> None:
-        await scored(self._party, self._learner, parameters, epoch=epoch, model=self._model)
-        self._scored_in = epoch
+        await self.score(epoch, parameters)
 
 
 def fitting(kept: Arrays, start: Floats) -> Arrays:

@@ -36,17 +36,11 @@ async def send_whole(
 
 
 async def receive_whole(
-    party: Party,
-    kind: type[K],
-    *stops: type[S],
-    sender: PartyId,
-    epoch: int,
-    entries: int,
-    first: K | None = None,
+    party: Party, kind: type[K], *stops: type[S], sender: PartyId, epoch: int, entries: int
 ) -> bytes | S:
     """Put a vector together; or give the message of another kind in `stops` that comes instead.
 
-    Messages of earlier epochs are late, and dropped. Whoever has taken the first piece gives it as `first`.
+    Messages of earlier epochs are late, and dropped.
 
     Raises:
         PeerLeft: the sender left before it was complete.
@@ -54,15 +48,56 @@ async def receive_whole(
     """
     whole = bytearray()
     while len(whole) < entries * ENTRY_BYTES:
-        message = first or (await party.receive(kind, *stops, sender=sender)).message
-        first = None
+        message = (await party.receive(kind, *stops, sender=sender)).message
         if getattr(message, "epoch", epoch) < epoch:
             continue
         if not isinstance(message, kind):
             assert isinstance(message, stops)
             return message
-        fits = 0 < len(message.values) <= entries * ENTRY_BYTES - len(whole)
-        if message.epoch != epoch or message.first * ENTRY_BYTES != len(whole) or not fits:
-            raise ProtocolError("a piece of a vector in the wrong place", [sender])
-        whole += message.values
+        if message.epoch != epoch:
+            raise _misplaced(sender)
+        _append(whole, message, entries, sender)
     return bytes(whole)
+
+
+async def receive_latest(
+    party: Party, kind: type[K], *stops: type[S], sender: PartyId, entries: int
+) -> tuple[int, bytes] | S:
+    """Put together the vector of whichever epoch the sender begins; give the epoch too.
+
+    A later epoch's first piece begins it anew: whoever is cancelled between two pieces breaks off a vector.
+    A message of another kind in `stops` is given instead.
+
+    Raises:
+        PeerLeft: the sender left before it was complete.
+        ProtocolError: a piece does not fit.
+    """
+    epoch, whole = 0, bytearray()
+    while True:
+        message = (await party.receive(kind, *stops, sender=sender)).message
+        if not isinstance(message, kind):
+            assert isinstance(message, stops)
+            return message
+        if message.epoch > epoch:
+            epoch, whole = message.epoch, bytearray()
+        if message.epoch != epoch:
+            raise _misplaced(sender)
+        _append(whole, message, entries, sender)
+        if len(whole) == entries * ENTRY_BYTES:
+            return epoch, bytes(whole)
+
+
+def _append(whole: bytearray, piece: Piece, entries: int, sender: PartyId) -> None:
+    """Put a piece behind what is there of a vector of so many entries.
+
+    Raises:
+        ProtocolError: it belongs elsewhere.
+    """
+    fits = 0 < len(piece.values) <= entries * ENTRY_BYTES - len(whole)
+    if piece.first * ENTRY_BYTES != len(whole) or not fits:
+        raise _misplaced(sender)
+    whole += piece.values
+
+
+def _misplaced(sender: PartyId) -> ProtocolError:
+    return ProtocolError("a piece of a vector in the wrong place", [sender])

@@ -18,7 +18,7 @@ from mdl.schemes.randomness import SystemRandomness
 from mdl.simulator.loop import Deadlock, VirtualLoop
 from mdl.simulator.network import Network, Wire
 from mdl.simulator.party import Sent, SimulatedParty, no_charge
-from mdl.system import Arrays, Learner, Outcome, Randomness, Stop, System, Task
+from mdl.system import KEPT, Arrays, Learner, Outcome, Randomness, Stop, System, Task
 from mdl.transport.codec import Codec
 
 Absence: TypeAlias = tuple[float, float | None]
@@ -34,6 +34,9 @@ class MemoryJournal:
     def write(self, name: str, epoch: int, arrays: Arrays) -> None:
         """See `Journal`."""
         self._records[name, epoch] = {key: np.array(value) for key, value in arrays.items()}
+        for old in self.epochs(name):
+            if old <= epoch - KEPT:
+                del self._records[name, old]
 
     def read(self, name: str, epoch: int) -> Arrays | None:
         """See `Journal`."""

@@ -13,13 +13,13 @@ import numpy as np
 from annotated_types import Gt
 from numpy.typing import NDArray
 
-from mdl.errors import TooFewWorkers
+from mdl.errors import MdlError, PeerLeft, TooFewWorkers
 from mdl.party import MANAGER, Message, Party, PartyId, broadcast
 from mdl.protocols.attendance import attendance
 from mdl.protocols.convergence import Convergence
 from mdl.protocols.gathering import each
 from mdl.protocols.local import Keeper, checkpoint, fitting, scored, train_from
-from mdl.protocols.pieces import Piece, receive_whole, send_whole
+from mdl.protocols.pieces import Piece, receive_latest, receive_whole, send_whole
 from mdl.settings import Settings
 from mdl.system import Crypto, Learner, Outcome, Randomness, Task, Traits, star
 from mdl.vectors import Floats
@@ -115,24 +115,24 @@ class FedAvg(Settings):
 
 
 async def _work(party: Party, learner: Learner, task: Task) -> Outcome:
-    keeper, local = Keeper(party, learner, task), learner.parameters()
-    local = await keeper.restored(local)
-    epoch = task.resume
-    while True:
-        envelope = await party.receive(Global, Finish, sender=MANAGER)
-        match envelope.message:
-            case Global() as message:
-                epoch = message.epoch
-                start = await receive_whole(
-                    party, Global, sender=MANAGER, epoch=epoch, entries=len(local), first=message
-                )
-                assert isinstance(start, bytes)  # it waits for no other kind
-                local = await train_from(party, learner, np.frombuffer(start, "<f4"), task, epoch)
-                await send_whole(party, MANAGER, Local, epoch, local.astype("<f4").tobytes())
-                await keeper.epoch_done(epoch, local)
-            case Finish(reason):
-                await keeper.finish(epoch, local)
-                return Outcome(epoch, reason, local)
+    keeper = Keeper(party, learner, task)
+    local, epoch = await keeper.restored(learner.parameters()), task.resume
+    try:
+        while True:
+            told = await receive_latest(party, Global, Finish, sender=MANAGER, entries=len(local))
+            if isinstance(told, Finish):
+                break
+            begun, start = told
+            trained = await train_from(party, learner, np.frombuffer(start, "<f4"), task, begun)
+            await send_whole(party, MANAGER, Local, begun, trained.astype("<f4").tobytes())
+            local, epoch = trained, begun
+            await keeper.epoch_done(epoch, local)
+    except PeerLeft:
+        # A worker that was too late finds the manager gone. If it said why, all is well; if not, this fails
+        # again.
+        told = (await party.receive(Finish, sender=MANAGER)).message
+    await keeper.finish(epoch, local)
+    return Outcome(epoch, told.reason, local)
 
 
 async def _manage(system: FedAvg, party: Party, learner: Learner, task: Task) -> Outcome:
@@ -140,7 +140,7 @@ async def _manage(system: FedAvg, party: Party, learner: Learner, task: Task) ->
     if task.resume:
         kept = fitting(await checkpoint(party, task), parameters)
         parameters, progress = kept["parameters"], Convergence.restored(task.stop, kept["progress"])
-    epoch, reason = task.resume, "all epochs done"
+    epoch, reason = task.resume, "the manager was stopped"
     try:
         while epoch < task.epochs and not progress.done:
             epoch += 1
@@ -149,7 +149,10 @@ async def _manage(system: FedAvg, party: Party, learner: Learner, task: Task) ->
             progress.note(await scored(party, learner, parameters, epoch=epoch, model="global"))
             state = {"parameters": parameters, "progress": progress.state()}
             await party.to_thread("record", task.journal.write, "model", epoch, state)
-        reason = progress.reason or reason
+        reason = progress.reason or "all epochs done"
+    except MdlError as error:
+        reason = f"the manager gave up: {error}"
+        raise
     finally:
         await broadcast(party, party.peers, Finish(reason), within=system.timeout_seconds)
     return Outcome(epoch, reason, parameters)

@@ -9,7 +9,7 @@ from typing import Literal
 
 from mdl.party import MANAGER, Message, Party, PartyId
 from mdl.protocols.convergence import Convergence
-from mdl.protocols.local import Keeper, scored, train_from
+from mdl.protocols.local import Keeper, train_from
 from mdl.settings import Settings
 from mdl.system import Crypto, Learner, Outcome, Randomness, Task, Traits
 
@@ -99,16 +99,16 @@ class Standalone(Settings):
         """Train alone."""
         pooled = party.id == MANAGER
         keeper = Keeper(party, learner, task, model="pooled" if pooled else "own")
-        local, progress, epoch = (
-            await keeper.restored(learner.parameters()),
-            Convergence(task.stop),
-            task.resume,
-        )
+        local, epoch, progress = learner.parameters(), task.resume, Convergence(task.stop)
+        if kept := await keeper.kept(local):
+            local = kept["parameters"]
+            if "progress" in kept:  # records had none once
+                progress = Convergence.restored(task.stop, kept["progress"])
         while epoch < task.epochs and not progress.done:
             epoch += 1
             local = await train_from(party, learner, local, task, epoch)
-            await keeper.epoch_done(epoch, local)
             if task.stop:
-                progress.note(await scored(party, learner, local, epoch=epoch, model="own"))
+                progress.note(await keeper.score(epoch, local))
+            await keeper.epoch_done(epoch, local, progress=progress.state())
         await keeper.finish(epoch, local)
         return Outcome(epoch, progress.reason or "all epochs done", local)

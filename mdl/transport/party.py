@@ -182,8 +182,8 @@ class StreamParty:
     ) -> None:
         link = await dial(path, patience_seconds=patience_seconds)
         try:
-            if self._peers.keep_place(link, peer):
-                raise HandshakeRefused(f"{party_name(peer, self._beside)} is linked already")
+            if why := self._peers.keep_place(link, peer):
+                raise HandshakeRefused(f"{party_name(peer, self._beside)} was not called: {why}")
             await shake_hands(link, conversation, self._ledger, timeout_seconds)
             self._peers.attach(peer, link, call_for_lane)
         finally:

@@ -23,6 +23,20 @@ class Normalised(nn.Module):
         return scores
 
 
+class Sulking(nn.Module):
+    """For 8x8 digits, with batch normalisation; does not train."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(nn.Flatten(), nn.BatchNorm1d(64), nn.Linear(64, 10))
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        if self.training:
+            raise ValueError("of its own")
+        scores: torch.Tensor = self.layers(images)
+        return scores
+
+
 class Dropping(nn.Module):
     """For 8x8 digits, with dropout; the same at the start whenever it is made."""
 

@@ -128,6 +128,37 @@ def test_an_epoch_of_local_steps_takes_full_batches(steps: int, examples: int) -
     assert learner.train(1).examples == examples
 
 
+def batches_of(learner: LocalLearner) -> list[int]:
+    """How many examples each step of an epoch takes."""
+    return [len(numbers) for _, _, numbers in learner._steps(1)]
+
+
+@pytest.mark.parametrize(
+    ("examples", "usual", "normalised"),
+    [(32, [16, 16], [16, 16]), (33, [16, 16, 1], [16, 17]), (34, [16, 16, 2], [16, 16, 2])],
+)
+def test_where_a_batch_is_normalised_no_example_is_left_to_itself(
+    examples: int, usual: list[int], normalised: list[int]
+) -> None:
+    few = {"train_limit": 8 * examples}
+    plain, normal = (learner_of(1, {**changes, **few}) for changes in (DISJOINT, NORMALISED))
+    assert batches_of(plain) == usual
+    assert batches_of(normal) == normalised
+    assert normal.train(1).examples == examples
+
+
+@pytest.mark.parametrize("changes", [{"batch": 1}, {"train_limit": 8}], ids=["a step", "at all"])
+def test_one_example_is_nothing_to_normalise_and_that_is_said(changes: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match="the model of worker 2 normalises over a batch"):
+        learner_of(2, {**NORMALISED, **changes}).train(1)
+    assert learner_of(2, {**DISJOINT, **changes}).train(1).examples
+
+
+def test_an_error_of_a_normalised_model_is_its_own() -> None:
+    with pytest.raises(ValueError, match="of its own"):
+        learner_of(1, {**DISJOINT, "model": "tests.learning.networks:Sulking"}).train(1)
+
+
 @pytest.mark.parametrize("optimiser", ["sgd", "momentum", "adam", "amsgrad"])
 def test_every_optimiser_learns(optimiser: str) -> None:
     learner = learner_of(0, {**DISJOINT, "optimiser": optimiser, "learning_rate": 0.01}, pooled=True)

@@ -1,5 +1,7 @@
 """Rounds: what runs side by side is exchanged at once; what nobody waits for is an error."""
 
+import gc
+
 import pytest
 import torch
 from torch import Tensor
@@ -80,6 +82,49 @@ def test_an_error_of_one_ends_all_that_runs_with_it() -> None:
 
     with pytest.raises(RuntimeError, match="of its own"):
         play({party: program(party) for party in (0, 1)})
+
+
+@pytest.mark.parametrize("swaps", [0, 1, 2])
+def test_an_error_of_one_closes_those_under_way_and_those_not_begun(swaps: int) -> None:
+    """A protocol that was never begun, and is dropped, is a warning of Python's, and so an error here."""
+    ended: list[int] = []
+
+    async def goes_on(party: int) -> None:
+        try:
+            await swap(party, 1, 9)
+        finally:
+            ended.append(party)
+
+    async def fails(party: int) -> None:
+        await swap(party, 1, swaps)
+        raise RuntimeError("of its own")
+
+    async def program(party: int) -> None:
+        await together(goes_on(party), fails(party), goes_on(party))
+
+    parties = {party: program(party) for party in (0, 1)}
+    with pytest.raises(RuntimeError, match="of its own") as caught:
+        play(parties)
+    parties[1].close()
+    # Of the second, one that was not begun has nothing to end.
+    assert ended == ([0] if not swaps else [0, 0, 1, 1])
+    del caught
+    gc.collect()
+
+
+def test_what_is_closed_from_outside_closes_all_that_runs_together() -> None:
+    ended: list[int] = []
+
+    async def goes_on(number: int) -> None:
+        try:
+            await swap(0, 1, 9)
+        finally:
+            ended.append(number)
+
+    protocol = together(goes_on(1), goes_on(2))
+    protocol.send(None)
+    protocol.close()
+    assert ended == [1, 2]
 
 
 def test_a_phase_is_told_of_every_exchange_and_changes_nothing_else() -> None:

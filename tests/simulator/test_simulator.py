@@ -4,12 +4,15 @@ import asyncio
 import builtins
 import random
 import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mdl.folder import FileJournal
 from mdl.party import Message, Party
 from mdl.simulator import Deadlock, MemoryJournal, Network, Simulation, simulate
 from mdl.simulator.loop import VirtualLoop
@@ -246,6 +249,19 @@ def test_a_journal_gives_back_copies_of_the_newest_records() -> None:
     assert found is not None
     assert found["epoch"][0] == 2
     assert journal.read("model", 4) is None
+
+
+@given(written=st.lists(st.tuples(st.sampled_from(["model", "sets"]), st.integers(0, 6)), max_size=20))
+def test_a_journal_keeps_what_one_on_disk_keeps(written: list[tuple[str, int]]) -> None:
+    with TemporaryDirectory() as folder:
+        here, on_disk = MemoryJournal(), FileJournal(Path(folder), 1)
+        for number, (name, epoch) in enumerate(written):
+            for journal in (here, on_disk):
+                journal.write(name, epoch, {"number": np.array([number])})
+        for name in ("model", "sets"):
+            assert here.epochs(name) == on_disk.epochs(name)
+            for epoch in here.epochs(name):
+                assert here.read(name, epoch) == on_disk.read(name, epoch)
 
 
 def test_time_waited_for_several_messages_at_once_counts_once() -> None:

@@ -283,9 +283,9 @@ def test_a_worker_restored_from_an_older_model_takes_part_only_after_an_epoch() 
     """Its gradient there may have been opened before, in another epoch and over another set."""
     before = simulate(TOY, tiny(40), workers=5, epochs=3)
     stale = MemoryJournal()
-    model = before.journals[3].read("model", 1)
+    model = before.journals[3].read("model", 2)
     assert model is not None
-    stale.write("model", 1, model)
+    stale.write("model", 2, model)
     again = simulate(TOY, tiny(40), workers=5, epochs=5, resume=3, journals={**before.journals, 3: stale})
     assert not again.errors
     uploaded = {

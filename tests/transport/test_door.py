@@ -136,8 +136,24 @@ def test_of_two_callers_at_once_one_is_linked() -> None:
 def test_nobody_calls_a_peer_twice() -> None:
     async def check(_manager: StreamParty, worker: StreamParty, path: Path) -> None:
         await worker.connect(path, peer=0, secret=SECRETS[1], terms=TERMS)
-        with pytest.raises(HandshakeRefused, match="manager is linked already"):
+        with pytest.raises(HandshakeRefused, match="manager was not called: you are linked already"):
             await worker.connect(path, peer=0, secret=SECRETS[1], terms=TERMS)
+
+    meeting(check)
+
+
+def test_nobody_calls_a_peer_that_has_left_a_run_that_goes_on_without_it() -> None:
+    async def check(manager: StreamParty, _worker: StreamParty, path: Path) -> None:
+        async with StreamParty(2, Codec(KINDS), Ledger(2), None, lambda _fact: None, relink=False) as strict:
+            await strict.connect(path, peer=0, secret=SECRETS[2], terms=TERMS)
+            await manager.close()
+            await until_peers(strict, [])
+            async with party(0) as again:
+                await again.listen(path, secrets=SECRETS, terms=TERMS)
+                with pytest.raises(
+                    HandshakeRefused, match="manager was not called: this run goes on without"
+                ):
+                    await strict.connect(path, peer=0, secret=SECRETS[2], terms=TERMS)
 
     meeting(check)
 

@@ -373,7 +373,7 @@ def test_closing_does_not_wait_long_for_a_peer_that_does_not_read(
 def test_a_closed_party_links_nobody() -> None:
     async def check(_manager: StreamParty, worker: StreamParty, path: Path) -> None:
         await worker.close()
-        with pytest.raises(HandshakeRefused):
+        with pytest.raises(HandshakeRefused, match="manager was not called: worker 1 has left"):
             await worker.connect(path, peer=0, secret=SECRETS[1], terms=TERMS)
 
     meeting(check)

@@ -2,6 +2,7 @@
 
 from mdl.errors import ProtocolError
 from mdl.party import Message, PartyId
+from mdl.protocols import sets as active
 from mdl.vectors import Flags, unpack_flags
 
 
@@ -66,3 +67,16 @@ def flags_from(bitmap: bytes, count: int, sender: PartyId) -> Flags:
         return unpack_flags(bitmap, count)
     except ValueError as error:
         raise ProtocolError(str(error), [sender]) from error
+
+
+def present_from(data: bytes, workers: int, sender: PartyId) -> tuple[PartyId, ...]:
+    """Read who is present in an epoch; in ascending order.
+
+    Raises:
+        ProtocolError: it is no set of workers of this run.
+    """
+    try:
+        (mask,) = active.from_bytes(data, workers).tolist()
+    except ValueError as error:  # more sets than one, or none, as well
+        raise ProtocolError(f"workers present that are none: {error}", [sender]) from error
+    return active.members(mask)

@@ -26,6 +26,7 @@ from mdl.systems.coordinated.messages import (
     Register,
     Upload,
     flags_from,
+    present_from,
 )
 from mdl.systems.coordinated.settings import CoordinatedSettings
 from mdl.systems.credentials import Credentials
@@ -158,7 +159,9 @@ class Worker:
         if system.selection == "random":
             take = system.blocks_each(task.workers, blocks)
             return select.random(task.seed, epoch, worker=self._party.id, blocks=blocks, take=take)
-        here = active.members(int(active.from_bytes(present, task.workers)[0]))
+        here = present_from(present, task.workers, MANAGER)
+        if self._party.id not in here:
+            raise ProtocolError(f"epoch {epoch} begins here without worker {self._party.id}", [MANAGER])
         each = system.contributors(task.workers)
         flags = select.balanced(task.seed, epoch, present=here, blocks=blocks, each=each)
         return flags[:, here.index(self._party.id)]
@@ -229,7 +232,10 @@ class Worker:
             assert isinstance(message, Download)
             if message.epoch < epoch:
                 continue
-            values = rows(message.values, width)
+            try:
+                values = rows(message.values, width)
+            except ValueError as error:
+                raise ProtocolError(f"a download that does not fit: {error}", [MANAGER]) from error
             if message.epoch != epoch or not 0 < len(values) <= missing:
                 raise ProtocolError("a download that does not fit what was announced", [MANAGER])
             missing -= len(values)

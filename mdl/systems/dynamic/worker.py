@@ -106,11 +106,15 @@ class Worker:
         missing = self._blocks.count
         while missing:
             message = (await self._party.receive(Welcome, sender=MANAGER)).message
-            found = np.frombuffer(message.versions, "<u4").astype(np.int64)
+            try:
+                found = np.frombuffer(message.versions, "<u4").astype(np.int64)
+                seats = unpack_flags(message.seated, len(found))
+            except ValueError as error:
+                raise ProtocolError(f"a welcome that is none: {error}", [MANAGER]) from error
             if message.first != self._blocks.count - missing or not 0 < len(found) <= missing:
                 raise ProtocolError("a welcome that does not fit the model", [MANAGER])
             versions.append(found)
-            seated.append(unpack_flags(message.seated, len(found)))
+            seated.append(seats)
             missing -= len(found)
         self._opener = VersionOpener(
             self._scheme,
@@ -291,9 +295,9 @@ class Worker:
             await self._party.send(MANAGER, await answer())
 
     def _receive_values(self, blocks: BlockIds, values: bytes) -> None:
-        found = np.frombuffer(values, "<f4")
-        if len(found) != len(blocks) * self._system.block:
+        if len(values) != 4 * len(blocks) * self._system.block:
             raise ProtocolError("a download that does not fit its blocks", [MANAGER])
+        found = np.frombuffer(values, "<f4")
         self._new_values[blocks] = found.reshape(len(blocks), -1)
         self._has_new[blocks] = True
         self._received += len(blocks)
