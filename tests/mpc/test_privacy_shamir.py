@@ -25,6 +25,8 @@ from mdl.mpc.ring import Ring
 from mdl.mpc.secret import Bits, Secret
 from mdl.mpc.shamir.circle import Circle, Streams
 from mdl.mpc.shamir.engine import Shamir
+from mdl.mpc.shamir.masks import words_below
+from tests.mpc.fair import is_fair
 from tests.mpc.polynomials import (
     Key,
     Kind,
@@ -389,6 +391,14 @@ def test_the_real_masks_are_of_as_many_bits_as_is_said() -> None:
         bits[holders] = Shamir(0, holders, Streams(stream, {}, {}))._maker.summand_bits
         assert dealers * (1 << bits[holders]) + 2 * TRUNCATED_LIMIT < FIELD_89.modulus
     assert bits == {holders: 87 if holders < 7 else 86 for holders in bits}
+
+
+@pytest.mark.parametrize("bits", [86, 87])
+def test_the_real_masks_fill_as_many_bits_as_is_said(bits: int) -> None:
+    low, high = words_below(Keystream(b"masks of so many"), 10_000, bits)
+    assert all(is_fair(low >> place & 1) for place in range(64))
+    assert all(is_fair(high >> place & 1) for place in range(bits - 64))
+    assert not (high >> bits - 64).any()
 
 
 UNDER_BITS: dict[str, Setting] = {

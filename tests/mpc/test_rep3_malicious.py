@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from mdl.mpc.engine import TRUNCATED_LIMIT, Engine, multiply
 from mdl.mpc.keystream import Keystream
+from mdl.mpc.rep3_malicious import conjunctions
 from mdl.mpc.rep3_malicious.conjunctions import prime_from
 from mdl.mpc.rep3_malicious.engine import dealt
 from mdl.mpc.rep3_malicious.setup import begun
@@ -320,6 +321,7 @@ def test_parties_that_begin_have_the_keys_they_should() -> None:
         {party: begun(party, "probabilistic", insecure_seeded(party)) for party in range(3)}
     )
     assert traffic.rounds == 2
+    assert {engine._conjunctions._units for engine in found.values()} == {conjunctions.UNITS}, "2^-40"
     words: dict[int, set[tuple[int, ...]]] = {number: set() for number in range(4)}
 
     def note(number: int, stream: Keystream) -> None:

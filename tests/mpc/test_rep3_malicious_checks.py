@@ -156,6 +156,29 @@ def test_a_wrong_bit_in_what_a_single_party_is_told_is_found_out() -> None:
         assert all(torch.equal(found, EDGES * party) for party, found in outcome.results.items())
 
 
+def test_a_product_that_is_opened_to_one_party_is_verified_before() -> None:
+    async def program(engine: Engine) -> Tensor:
+        one, two = await shared(engine, EDGES), await shared(engine, EDGES, 1)
+        found = await engine.open_to(2, await product(engine, one, two))
+        return EDGES * EDGES if found is None else found
+
+    results, traffic = play(repeated(program))
+    assert torch.equal(results[2], EDGES * EDGES)
+    assert traffic.rounds == INPUTS + 1 + CHECK + OPENING
+    zeros = traffic.rounds - OPENING - 1
+    for number, (at, _, receiver, message) in enumerate(traffic.messages):
+        if at < INPUTS:
+            continue
+        outcome = tampered(repeated(program), number, that_counts(number, message))
+        assert outcome.detected
+        assert outcome.cheat == 2 or 2 not in outcome.results
+        if at < zeros:
+            assert not outcome.results
+            assert outcome.rounds <= zeros + 1, "no honest party has sent anything of the result"
+        elif at > zeros:
+            assert list(outcome.detected) == [receiver] == [2]
+
+
 def test_what_is_opened_side_by_side_waits_for_the_verification_of_all() -> None:
     """The second opening has nothing to verify, when the first has begun to: it must not go ahead."""
 

@@ -14,12 +14,18 @@ from numpy.typing import NDArray
 from scipy import stats
 from torch import Tensor, nn
 
+from mdl.learning.networks_a_to_d import network_a, network_c
 from mdl.mpc.engine import TRUNCATED_LIMIT, Engine, multiply
 from mdl.mpc.layers.window import Window
+from mdl.mpc.networks import secretly
+from mdl.mpc.optimisers import chosen
+from mdl.mpc.plain import Plain
 from mdl.mpc.rounds import Traffic, play
-from mdl.mpc.secret import Secret
+from mdl.mpc.secret import Bits, Secret
+from mdl.mpc.shamir.masks import Maker, Mask
 from mdl.mpc.shamir.setup import begun
 from mdl.mpc.shamir.sharing import SHORT
+from mdl.mpc.training import one_hot, step
 from tests.mpc.fair import is_fair
 from tests.mpc.operations import (
     EDGES,
@@ -233,6 +239,68 @@ def test_sizes_and_order_are_the_same_for_all_data(operation: Operation) -> None
         return [(*message[:3], message[3].shape, message[3].dtype) for message in traffic.messages]
 
     assert schedule(1) == schedule(7)
+
+
+class Counting(Plain):
+    """Counts what `Shamir` would open under masks that hide but statistically."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.opened = 0
+
+    async def truncate(self, secret: Secret, drop: int) -> Secret:
+        self.opened += secret.shape.numel()
+        return await super().truncate(secret, drop)
+
+    async def negative(self, secret: Secret) -> Bits:
+        self.opened += secret.shape.numel()
+        return await super().negative(secret)
+
+    async def bits(self, secret: Secret) -> Bits:
+        self.opened += secret.shape.numel()
+        return await super().bits(secret)
+
+
+@pytest.mark.parametrize(
+    ("network", "optimiser", "expected"),
+    [
+        (network_a, "momentum", 238_986),
+        (network_a, "amsgrad", 1_421_806),
+        (network_c, "momentum", 4_910_340),
+        (network_c, "amsgrad", 9_221_140),
+    ],
+)
+def test_a_step_opens_as_many_masked_values_as_is_said(
+    network: Callable[..., nn.Module], optimiser: Any, expected: int
+) -> None:
+    """The distances up to which these are hidden add up."""
+    torch.manual_seed(3)
+    engine, batch = Counting(), 128
+
+    async def program() -> None:
+        secret = secretly(engine, network((1, 28, 28), 10))
+        images = engine.public(torch.randint(1 << 16, (batch, 1, 28, 28)))
+        labels = engine.public(one_hot(torch.randint(10, (batch,)), 10))
+        await step(engine, secret, chosen(optimiser, rate=0.01, batch=batch, momentum=0.9), images, labels)
+
+    play({0: program()})
+    assert engine.opened == expected
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_so_many_are_counted_as_are_opened(operation: Operation, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = opened(operation, compared(12), compared(12, seed=1))
+    counting, masked, before = Counting(), 0, Maker.mask
+
+    async def mask(self: Maker, count: int, digits: int, *, divided: bool) -> Mask:
+        nonlocal masked
+        masked += count * (self.circle.party == 0)
+        return await before(self, count, digits, divided=divided)
+
+    monkeypatch.setattr(Maker, "mask", mask)
+    everybody(program, 3)
+    play({0: program(counting)})
+    assert counting.opened == masked
 
 
 def bits_of(data: Tensor) -> NDArray[np.uint8]:

@@ -1,7 +1,8 @@
 """Holders that verify compute what one would in the clear; lies are found out before anything is opened."""
 
-from collections.abc import Callable
-from functools import cache
+from collections.abc import Callable, Mapping
+from functools import cache, reduce
+from operator import and_, or_
 from typing import Any, TypeVar
 
 import numpy as np
@@ -19,8 +20,9 @@ from mdl.mpc.residues import RING_104
 from mdl.mpc.rounds import Traffic, play, together
 from mdl.mpc.secret import Secret, wide_parts
 from mdl.mpc.spdz2k import AuthenticatedHolder, AuthenticatingDealer, begun
-from mdl.mpc.spdz2k.checks import STEPS
+from mdl.mpc.spdz2k.checks import STEPS, Opened
 from mdl.mpc.spdz2k.fingerprints import fingerprint
+from mdl.mpc.spdz2k.macs import Key
 from mdl.mpc.wide import Wide
 from mdl.schemes.randomness import SystemRandomness
 from tests.mpc.dealt import dealt_bytes, online
@@ -202,6 +204,81 @@ def lying(holder: Engine, which: int, error: int) -> list[int]:
     return seen
 
 
+def multiplied(receiver: int | None) -> Program[Tensor | None]:
+    """Open a product that was rounded: to all, or to one holder."""
+
+    async def program(engine: Engine) -> Tensor | None:
+        one, two = (
+            await shared(engine, torch.tensor([3, 70_000])),
+            await shared(engine, torch.tensor([5, 9]), 1),
+        )
+        found = await engine.scaled_product(multiply, one, two, 4)
+        return await (engine.open(found) if receiver is None else engine.open_to(receiver, found))
+
+    return program
+
+
+@pytest.mark.parametrize("receiver", [None, 0, 1])
+@pytest.mark.parametrize("liar", [0, 1])
+def test_of_what_comes_of_a_lie_no_share_is_sent(liar: int, receiver: int | None) -> None:
+    """A liar that was told a false result first would not mind what the others say of it afterwards."""
+    program = multiplied(receiver)
+    honest = engines(2)
+    openings = lying(honest[1 - liar], -1, 0)
+    play({party: program(engine) for party, engine in honest.items()})
+    *before, result = openings
+    assert len(before) >= 5
+    for which in before:
+        parties = engines(2)
+        lying(parties[liar], which, 1)
+        openings = lying(parties[1 - liar], -1, 0)
+        with pytest.raises(CheatingDetected):
+            play({party: program(engine) for party, engine in parties.items()})
+        assert result not in openings
+
+
+@pytest.mark.parametrize("receiver", [None, 0])
+def test_nor_of_what_comes_of_a_message_that_was_changed(receiver: int | None) -> None:
+    program = multiplied(receiver)
+    parties = engines(2)
+    openings = lying(parties[0], -1, 0)
+    _, traffic = play({party: program(engine) for party, engine in parties.items()})
+    result, told = openings[-1], traffic.rounds - STEPS - 1
+    for index, (at, sender, _, _) in enumerate(traffic.messages):
+        if sender == 2 or at >= told:
+            continue
+        parties = engines(2)
+        openings = lying(parties[1 - sender], -1, 0)
+        outcome = tampered({party: program(each) for party, each in parties.items()}, index, index)
+        assert outcome.cheat == sender
+        assert outcome.detected
+        assert result not in openings
+
+
+@pytest.mark.parametrize(
+    "errors", [{0: torch.tensor([1, -1])}, {0: torch.tensor([1, 0]), 1: torch.tensor([-1, 0])}]
+)
+def test_errors_that_cancel_are_found_out(errors: Mapping[int, Tensor]) -> None:
+    """MACs of different entries are added up: each with a factor of its own."""
+
+    async def program(engine: Engine) -> Tensor:
+        one, two = await shared(engine, torch.tensor([3, 4])), await shared(engine, torch.tensor([5, 6]), 1)
+        return await engine.open(await product(engine, await product(engine, one, two), two))
+
+    parties = engines(2)
+    liar = parties[0]
+    assert isinstance(liar, AuthenticatedHolder)
+    summed, before = liar._summed, iter(range(10))
+
+    async def false_sum(own: Wide, mac: Wide) -> Wide:
+        return await summed(own + errors.get(next(before), torch.zeros(2, dtype=torch.int64)), mac)
+
+    liar._summed = false_sum  # type: ignore[method-assign]
+    with pytest.raises(CheatingDetected, match="what was opened is not what was shared"):
+        play({party: program(engine) for party, engine in parties.items()})
+    assert next(before) == 2, "the result is not opened"
+
+
 @pytest.mark.parametrize(("liar", "error"), [(0, 1), (1, 2**63 - 1)])
 def test_who_lies_to_all_alike_is_found_out_by_the_macs(liar: int, error: int) -> None:
     """All have seen the same then; only MACs tell that it is wrong."""
@@ -254,6 +331,109 @@ def test_a_long_program_is_verified_on_the_way(monkeypatch: pytest.MonkeyPatch) 
     program = training(network, batches[:1], 0.1)
     found, _ = authenticated(program, 2)
     assert torch.equal(found, plainly(program))
+
+
+# ------------------------------------------------------------------------------------------------
+# keys and factors
+
+
+class Constant:
+    """Randomness that is a byte, again and again."""
+
+    def __init__(self, byte: int) -> None:
+        self._byte = byte
+
+    def bytes(self, count: int, /) -> bytes:
+        return bytes([self._byte]) * count
+
+    def below(self, bound: int, /) -> int:
+        return self._byte % bound
+
+
+def test_factors_are_of_every_holders_seed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So whoever is honest makes them unknown to all others, until all is opened."""
+
+    def factors(*seeds: int) -> bytes:
+        made = []
+
+        def noted(key: bytes) -> Keystream:
+            made.append(key)
+            return Keystream(key)
+
+        monkeypatch.setattr("mdl.mpc.spdz2k.checks.Keystream", noted)
+        key = Key.drawn(Keystream(bytes(16)))
+        play(
+            {
+                party: Opened(key).verified(party, len(seeds), Constant(seed))
+                for party, seed in enumerate(seeds)
+            }
+        )
+        (found,) = set(made)
+        return found
+
+    assert len({factors(1, 2, 3), factors(4, 2, 3), factors(1, 4, 3), factors(1, 2, 4)}) == 4
+    assert factors(1, 2, 3) == factors(1, 2, 3)
+
+
+def test_key_shares_are_of_forty_bits() -> None:
+    shares = [Key.drawn(Keystream(bytes([number]) * 16)) for number in range(100)]
+    numbers = [int.from_bytes(bytes(share.number.packed().tolist()), "little") for share in shares]
+    words = [sum(int(-bit) << place for place, bit in enumerate(share.word)) for share in shares]
+    for drawn in (numbers, words):
+        assert reduce(or_, drawn) == (1 << 40) - 1
+        assert reduce(and_, drawn) == 0
+        assert len(set(drawn)) == len(shares)
+    assert len(shares[0].word) == 40
+    assert not set(numbers) & set(words)
+
+
+GUESSED_BITS, TRIALS = 4, 300
+
+
+def guessed(word: bool, stream: Keystream) -> bool:
+    """Let holder 0 add one to what is opened, and to its share of the MAC what a guessed key makes of it.
+
+    Returns:
+        Whether nobody notices.
+    """
+    keys = [Key.drawn(stream) for _ in range(2)]
+    whole, guess = Key.joined(keys), Key.drawn(stream)
+    opened = [Opened(key) for key in keys]
+    rng = SystemRandomness()
+    if word:
+        value = stream.draw(torch.Size([1]), torch.int32)
+        error = torch.tensor([1], dtype=torch.int32)
+        rest = stream.draw(torch.Size([GUESSED_BITS, 1]), torch.int32)
+        known = Key.joined([keys[0], guess]).of_words(error)
+        for each, mac in zip(opened, (rest ^ known, rest ^ whole.of_words(value)), strict=True):
+            each.words(value ^ error, mac)
+    else:
+        number = Wide.drawn(stream, torch.Size([3]), RING_104)
+        one = Wide.constants([1, 0, 0], RING_104)
+        mask = Wide.drawn(stream, torch.Size([3]), RING_104)
+        made_up = Key.joined([keys[0], guess]).of_number(one)
+        for each, share in zip(opened, (mask + made_up, whole.of_number(number) - mask), strict=True):
+            each.number(number + one, share)
+    try:
+        play({party: each.verified(party, 2, rng) for party, each in enumerate(opened)})
+    except CheatingDetected:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    # The other one's share is guessed; or the factor of a number is zero, of as many bits.
+    [(False, 1 - (1 - 1 / 16) ** 2), (True, 1 / 16)],
+)
+def test_who_guesses_the_key_is_found_out_as_often_as_keys_are_many(
+    word: bool, expected: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("checks", "macs"):
+        monkeypatch.setattr(f"mdl.mpc.spdz2k.{module}.MAC_BITS", GUESSED_BITS)
+    stream = Keystream(SystemRandomness().bytes(16))
+    accepted = sum(guessed(word, stream) for _ in range(TRIALS))
+    assert stats.binomtest(accepted, TRIALS, expected).pvalue > 1e-7
 
 
 # ------------------------------------------------------------------------------------------------

@@ -1,17 +1,18 @@
 """Secure quantised training as a system: as one party would train on all data; resumed; ended by name."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 import torch
 from scipy import stats
 
 from mdl.config import Experiment, parse
-from mdl.errors import CheatingDetected, ConfigError, PeerLeft, PeerTimeout
+from mdl.errors import CheatingDetected, ConfigError, MalformedMessage, PeerLeft, PeerTimeout
 from mdl.learning.datasets import load
 from mdl.learning.local import LocalLearner, build_learner
 from mdl.mpc.fixed import PARAMETER_BITS, decoded, encoded
@@ -25,11 +26,14 @@ from mdl.mpc.session import Session
 from mdl.mpc.spdz2k import AuthenticatedHolder
 from mdl.mpc.training import one_hot, step
 from mdl.mpc.wide import Wide
-from mdl.party import PartyId
+from mdl.party import Message, PartyId
 from mdl.rehearsal import cast
 from mdl.simulator import Network, Simulation, simulate
+from mdl.simulator.party import SimulatedParty
 from mdl.simulator.run import MemoryJournal
 from mdl.systems import QuantisedMpc
+from mdl.systems.quantised_mpc.messages import Announcement
+from mdl.transport.codec import Codec
 from mdl.vectors import fingerprint
 from tests.mpc.parties import plainly
 
@@ -477,6 +481,45 @@ def test_layers_that_are_not_computed_in_secret_are_refused_by_name() -> None:
     simulation = simulate(found.system, learners.__getitem__, workers=3, epochs=1)
     assert all(isinstance(error, ConfigError) for error in simulation.errors.values())
     assert "its layer 1 is a Tanh" in str(simulation.errors[1])
+
+
+@pytest.mark.parametrize(
+    "counts", [{"examples": -(10**6)}, {"examples": 1 << 60}, {"tested": -30}, {"tested": 1 << 60}]
+)
+def test_announcements_that_cannot_be_do_not_arrive(counts: Mapping[str, int]) -> None:
+    codec = Codec([Announcement])
+    said = Announcement(b"", examples=1, tested=0, start=b"")
+    assert codec.decode(codec.encode(said)) == said
+    with pytest.raises(MalformedMessage):
+        codec.decode(codec.encode(msgspec.structs.replace(said, **counts)))
+
+
+def announcing(monkeypatch: pytest.MonkeyPatch, workers: Collection[PartyId], **counts: int) -> Simulation:
+    """Let some workers announce other counts than they have; the dealer is honest."""
+    before = SimulatedParty.send
+
+    async def send(self: SimulatedParty, to: PartyId, message: Message) -> None:
+        if isinstance(message, Announcement) and self.id in workers:
+            message = msgspec.structs.replace(message, **counts)
+        await before(self, to, message)
+
+    monkeypatch.setattr(SimulatedParty, "send", send)
+    return ends("dealer", 3)
+
+
+def test_a_worker_that_announces_no_examples_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = announcing(monkeypatch, {2}, examples=0)
+    assert not found.outcomes.keys() - {2}
+    for party in (0, 1, 3):
+        assert str(found.errors[party]) == "announced no examples to train on (worker 2)"
+
+
+def test_where_nobody_announces_what_to_test_with_no_accuracy_is_made_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = announcing(monkeypatch, {1, 2, 3}, tested=0)
+    assert not found.outcomes
+    assert str(found.errors[0]) == "nobody has announced an example to test with, or to ask about"
 
 
 @pytest.mark.parametrize(

@@ -118,6 +118,7 @@ class MpcParty:
             raise ProtocolError("checkpoints are not of the same start of the run", other)
         self._told: Mapping[str, Cost] = {}
         number, workers = self._order.index(self._party.id), range(1, task.workers + 1)
+        _check_counts({worker: announced[worker] for worker in workers})
         engine = await self._links.drive(
             begun(self._system.security, number, task.workers, self._system.rounding, self._rng)
         )
@@ -207,3 +208,15 @@ class MpcParty:
     async def _keep(self, epoch: int, arrays: Arrays) -> None:
         record = {**arrays, _START: np.frombuffer(self._task.run, np.uint8)}
         await self._party.to_thread("record", self._task.journal.write, _MODEL, epoch, record)
+
+
+def _check_counts(announced: Mapping[PartyId, Announcement]) -> None:
+    """Make sure that with what workers have announced there is something to train on, and to score.
+
+    Raises:
+        ProtocolError: there is not.
+    """
+    if without := [worker for worker, each in announced.items() if not each.examples]:
+        raise ProtocolError("announced no examples to train on", without)
+    if not any(each.tested for each in announced.values()):
+        raise ProtocolError("nobody has announced an example to test with, or to ask about")
