@@ -58,7 +58,7 @@ def launch(
 
     Args:
         experiment: what to run.
-        run: the run's folder; exists already.
+        run: the run's folder; exists already, and is kept from others by the caller (`mdl.folder.locked`).
         data_dir: where named data sets lie, if known.
         watch: is shown every event.
         resuming: go on from the checkpoints in `run`.
@@ -68,7 +68,7 @@ def launch(
         The summary, as it stands in ``summary.json``; ``exit_code`` and ``status`` say how the run ended.
     """
     start_forkserver(["mdl.node", *also_preloaded(experiment.learning)])  # every party is a fork
-    with files.locked(run), _private_folder() as private:
+    with _private_folder() as private:
         launcher = _Launcher(
             experiment,
             run,

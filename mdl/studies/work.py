@@ -72,7 +72,8 @@ def _run(
 
     with Board(run) as board:
         if not isinstance(mode, Simulated):
-            return launch(experiment, run, data_dir=data_dir, watch=watch)
+            with files.locked(run):
+                return launch(experiment, run, data_dir=data_dir, watch=watch)
         network = Network(mode.latency_seconds, mode.bandwidth_bytes_per_second)
         conditions = Conditions(network, mode.schedule, mode.training_seconds)
         return rehearse(experiment, cast(experiment, data_dir), run, conditions, watch)
