@@ -525,3 +525,4 @@ def test_what_a_run_will_do_is_said() -> None:
     said = " ".join(QuantisedMpc().explain(3, 118_282))
     assert "Any two together know everything" in said
     assert "semi-honest" in said
+    assert "whoever reads those of all, which mdl run keeps in one folder, has it" in said
