@@ -18,6 +18,7 @@ from mdl.config import load
 from mdl.learning.privacy import DpSgd
 from mdl.schemes.settings import AnyScheme
 from mdl.studies.several import Several
+from mdl.systems import AnySystem
 from mdl.systems.mutual.settings import MutualSettings
 from mdl.systems.visibility import VisibilitySettings
 
@@ -65,6 +66,17 @@ def anchors(page: Path) -> set[str]:
 
 def options(words: Sequence[str], option: str) -> list[str]:
     return [value for flag, value in pairwise(words) if flag == option]
+
+
+def test_the_doors_name_all_who_implement_them() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `(System|ThresholdEncryption)` .* \| (.+?) \|$", page, re.MULTILINE))
+    systems = [system.__name__ for system in get_args(get_args(AnySystem)[0])]
+    schemes = sorted(table.__name__.removesuffix("Settings") for table in SCHEMES)
+    assert [re.findall(r"`(\w+)`", rows[door]) for door in ("System", "ThresholdEncryption")] == [
+        systems,
+        schemes,
+    ]
 
 
 @pytest.mark.parametrize(("file", "function"), named_tests())
