@@ -4,6 +4,7 @@ import json
 import re
 import runpy
 import shlex
+import tomllib
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -105,6 +106,20 @@ def test_the_tree_of_the_readme_names_files_that_exist() -> None:
     paths = list(tree())
     assert len(paths) > 50
     assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
+def test_the_tree_of_the_readme_has_every_module_of_the_package() -> None:
+    there = {f"mdl/{path.name}" for path in (ROOT / "mdl").iterdir() if path.suffix == ".py" or path.is_dir()}
+    assert there - set(tree()) <= {"mdl/__init__.py", "mdl/__main__.py", "mdl/__pycache__"}
+
+
+def test_the_layers_of_the_architecture_are_those_of_the_contract() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rows = page.partition("| layer |")[2].partition("\n\n")[0].splitlines()[2:]
+    named = [name for row in rows for name in re.findall(r"`mdl\.(\w+)`", row.split("|")[1])]
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
+    layers = contracts["contracts"][0]["layers"]
+    assert named == [name for layer in layers for name in layer.split(" | ")]
 
 
 def test_every_make_target_of_the_readme_exists() -> None:
