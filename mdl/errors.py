@@ -8,6 +8,7 @@
     ├── ProtocolError            a party said or did what the protocol forbids (culprits)
     │   ├── UnexpectedMessage
     │   ├── InvalidShare
+    │   ├── CheatingDetected     a check that honest parties always pass has failed
     │   ├── PeerLeft             a party's link is gone
     │   ├── PeerTimeout          a party is there, but silent
     │   └── TooFewWorkers        fewer workers remain than the system needs
