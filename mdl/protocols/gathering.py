@@ -62,8 +62,7 @@ async def gather(
     """Collect one `wanted` message of `kind` from each sender.
 
     Messages of the kind that are not wanted, and all of the kinds in `stale`, are late answers to questions
-    already given
-    up: they are dropped, so that they do not fill the mailbox.
+    already given up: they are dropped, so that they do not fill the mailbox.
 
     Returns:
         By sender. Senders that left, or stayed silent for `within` seconds, are absent.
