@@ -152,7 +152,7 @@ def _new_folder(experiment: "Experiment", out: Path) -> Path:
 
     target = folder.new_folder(out, experiment.name, datetime.now().astimezone())
     folder.write_atomically(target / folder.EXPERIMENT, experiment.to_toml().encode())
-    folder.write_json(target / "environment.json", folder.environment())
+    folder.write_json(target / folder.ENVIRONMENT, folder.environment())
     return target
 
 

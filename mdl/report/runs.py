@@ -10,21 +10,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
 from mdl.config import Experiment, parse
 from mdl.errors import ConfigError, MdlError, party_name
+from mdl.folder import ENVIRONMENT, EXPERIMENT, LEDGER, METRICS, SUMMARY
 from mdl.ledger import LedgerEntry
 from mdl.party import MANAGER, PartyId
 from mdl.system import Traits
-
-EXPERIMENT: Final = "experiment.toml"
-ENVIRONMENT: Final = "environment.json"
-METRICS: Final = "metrics.jsonl"
-LEDGER: Final = "ledger.jsonl"
-SUMMARY: Final = "summary.json"
 
 T = TypeVar("T")
 

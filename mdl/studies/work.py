@@ -50,7 +50,7 @@ def work(
     with _alone(run):
         _clear(run)
         files.write_json(run / POINT, record)
-        files.write_json(run / "environment.json", files.environment())
+        files.write_json(run / files.ENVIRONMENT, files.environment())
         files.write_atomically(run / files.EXPERIMENT, experiment.to_toml().encode())
         summary = _run(experiment, run, mode, data_dir, report)
     match summary["status"]:
