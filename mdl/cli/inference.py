@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mdl.cli.options import Quiet
-from mdl.cli.shared import EXIT_INTERRUPTED, data_dir, experiment_of, load_experiment, refuse_file, tell
+from mdl.cli.shared import data_dir, experiment_of, load_experiment, refuse_file, tell
 from mdl.errors import ConfigError
+from mdl.exits import EXIT_INTERRUPTED
 
 if TYPE_CHECKING:
     from mdl.config import Experiment
