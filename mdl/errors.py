@@ -149,6 +149,14 @@ class WorkerDied(MdlError):
         return f"{party_name(self.party, self.beside)} {self.how}{tail}"
 
 
+def leaf(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Give the first error in a group of groups."""
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
 _LOG_BEGINS = "\nThe end of its log:"
 
 

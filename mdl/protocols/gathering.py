@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from mdl.errors import PeerLeft
+from mdl.errors import PeerLeft, leaf
 from mdl.party import Message, Party, PartyId
 
 M = TypeVar("M", bound=Message)
@@ -40,14 +40,6 @@ async def each(
         for errand in errands.values():
             errand.close()  # cancelled before its first step, one was never begun
     return results
-
-
-def leaf(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """Give the first error in a group of groups."""
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
 
 
 async def gather(
