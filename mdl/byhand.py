@@ -204,6 +204,6 @@ def write_keys(keys: Mapping[PartyId, Keys], out: Path) -> list[Path]:
     paths = []
     for party, mine in keys.items():
         path = out / f"party-{party}.key"
-        files.write_atomically(path, msgspec.msgpack.encode(mine))  # mkstemp's mode is 0600
+        files.write_atomically(path, msgspec.msgpack.encode(mine))  # for the owner alone
         paths.append(path)
     return paths

@@ -8,6 +8,7 @@
     ├── ProtocolError            a party said or did what the protocol forbids (culprits)
     │   ├── UnexpectedMessage
     │   ├── InvalidShare
+    │   ├── CheatingDetected     a check that honest parties always pass has failed
     │   ├── PeerLeft             a party's link is gone
     │   ├── PeerTimeout          a party is there, but silent
     │   └── TooFewWorkers        fewer workers remain than the system needs
@@ -146,6 +147,14 @@ class WorkerDied(MdlError):
     def __str__(self) -> str:
         tail = f"{_LOG_BEGINS}\n{self.last_words}" if self.last_words else ""
         return f"{party_name(self.party, self.beside)} {self.how}{tail}"
+
+
+def leaf(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Give the first error in a group of groups."""
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 _LOG_BEGINS = "\nThe end of its log:"

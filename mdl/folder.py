@@ -4,7 +4,7 @@ import fcntl
 import json
 import os
 import platform
-import tempfile
+import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
@@ -20,6 +20,7 @@ from mdl.party import PartyId
 from mdl.system import KEPT, Arrays
 
 EXPERIMENT: Final = "experiment.toml"
+ENVIRONMENT: Final = "environment.json"
 SUMMARY: Final = "summary.json"
 METRICS: Final = "metrics.jsonl"
 LEDGER: Final = "ledger.jsonl"
@@ -50,20 +51,28 @@ def file_in_the_way(folder: Path) -> Path | None:
     return next((place for place in (folder, *folder.parents) if os.path.isfile(place)), None)  # noqa: PTH113
 
 
-def write_atomically(path: Path, data: bytes, *, durable: bool = False) -> None:
-    """Write a file wholly or not at all; if `durable`, return only when it would survive a power cut."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+def write_atomically(path: Path, data: bytes, *, durable: bool = False, shared: bool = False) -> None:
+    """Write a file wholly or not at all.
+
+    Args:
+        path: of the file.
+        data: what is to be in it.
+        durable: return only when it would survive a power cut.
+        shared: let others read it as the user's mask says; otherwise it is for the owner alone.
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666 if shared else 0o600)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
             if durable:
                 file.flush()
                 os.fsync(file.fileno())
-        Path(temporary).replace(path)
+        temporary.replace(path)
         if durable:
             _sync_folder(path.parent)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
 
 

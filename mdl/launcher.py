@@ -28,6 +28,7 @@ from mdl.config import Experiment
 from mdl.curves import write_curves
 from mdl.entry import enter
 from mdl.errors import MdlError
+from mdl.exits import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK
 from mdl.forks import start_forkserver
 from mdl.orders import Orders, Question
 from mdl.party import MANAGER, PartyId
@@ -38,8 +39,6 @@ from mdl.summary import Account, summarise
 
 GRACE_SECONDS: Final = 5.0
 """How long a party has to stop when told to, before it is killed."""
-
-EXIT_OK, EXIT_FAILED, EXIT_CONFIG, EXIT_INTERRUPTED = 0, 1, 2, 130
 
 Watcher = Callable[[Mapping[str, Any]], None]
 """Shown every event of the run as it comes, for progress. Must not raise."""
@@ -58,7 +57,7 @@ def launch(
 
     Args:
         experiment: what to run.
-        run: the run's folder; exists already.
+        run: the run's folder; exists already, and is kept from others by the caller (`mdl.folder.locked`).
         data_dir: where named data sets lie, if known.
         watch: is shown every event.
         resuming: go on from the checkpoints in `run`.
@@ -68,7 +67,7 @@ def launch(
         The summary, as it stands in ``summary.json``; ``exit_code`` and ``status`` say how the run ended.
     """
     start_forkserver(["mdl.node", *also_preloaded(experiment.learning)])  # every party is a fork
-    with files.locked(run), _private_folder() as private:
+    with _private_folder() as private:
         launcher = _Launcher(
             experiment,
             run,

@@ -24,7 +24,7 @@ import uvloop
 from mdl import __version__
 from mdl.answers import asked, write_answers
 from mdl.config import Experiment, agreed, parse
-from mdl.errors import ConfigError, MdlError, ProtocolError, TransportError, party_name
+from mdl.errors import ConfigError, MdlError, ProtocolError, TransportError, leaf, party_name
 from mdl.folder import FileJournal
 from mdl.learning.archives import MORE_CLASSES, silo_file
 from mdl.learning.dataset import Dataset, open_spool
@@ -75,7 +75,7 @@ def perform(orders: Orders, report: Report, pipe: Connection | None = None) -> i
     except MdlError as error:
         return _fail(error, report, orders)
     except BaseExceptionGroup as group:
-        return _fail(_first(group), report, orders)
+        return _fail(leaf(group.subgroup(MdlError) or group), report, orders)
     except Exception as error:
         return _fail(error, report, orders)
     return 0
@@ -97,15 +97,6 @@ def _fail(error: BaseException, report: Report, orders: Orders) -> int:
         }
     )
     return 1
-
-
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The error that a group is about: one of ours if there is one."""
-    ours = group.subgroup(MdlError)
-    error: BaseException = ours or group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
 
 
 async def _until_stopped(work: Any, pipe: Connection | None) -> None:

@@ -23,6 +23,7 @@ from mdl import folder as files
 from mdl.config import Experiment
 from mdl.curves import write_curves
 from mdl.errors import MdlError, party_name
+from mdl.exits import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK
 from mdl.learning.datasets import load
 from mdl.learning.local import LocalLearner, build_learner
 from mdl.learning.sizes import made
@@ -35,8 +36,6 @@ from mdl.suitability import check_networks
 from mdl.summary import Account, summarise
 from mdl.trained import Trained
 from mdl.vectors import fingerprint
-
-EXIT_OK, EXIT_FAILED, EXIT_INTERRUPTED = 0, 1, 130
 
 Watcher = Callable[[Mapping[str, Any]], None]
 """Shown every event as it comes. Must not raise."""

@@ -41,13 +41,19 @@ def check_learner(
 
 
 def _problems(experiment: Experiment, networks: "Mapping[str, Sized]") -> Iterator[str]:
-    from mdl.mpc import networks as in_secret  # both bring in torch
+    from mdl.mpc import networks as in_secret  # all bring in torch
     from mdl.mpc.blind import fitness
+    from mdl.mpc.functions.quotients import MOST_BELOW
 
     system = experiment.system
     for name, sized in networks.items():
         if isinstance(system, QuantisedMpc):
             yield from in_secret.problems(sized.network, sized.shape)
+            if sized.classes > MOST_BELOW:
+                yield (
+                    f"learning.dataset: it has {sized.classes:,} classes, and a softmax in secret "
+                    f"takes {MOST_BELOW:,} at most"
+                )
         if isinstance(system, Mutual):
             place = _place(experiment.learning, name)
             found = fitness.problems(sized.network, tuple(sized.shape), dealt=system.dealt)

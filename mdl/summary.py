@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from statistics import fmean
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from mdl.budget import Budget
 from mdl.config import Experiment
@@ -16,7 +16,8 @@ Clock: TypeAlias = Literal["wall", "virtual"]
 GAIN, GAIN_OVER = "gain by joining", "over the mean worker alone"
 """What `gain` is called wherever it is shown, and what it means."""
 
-ACTIVITIES = ("training", "cryptography", "evaluation", "waiting")
+ACTIVITIES: Final = ("training", "cryptography", "evaluation", "waiting")
+"""The order in which activities are shown; others follow."""
 
 SATURATION_WARNED = 0.001
 """Above this share of saturated values, what is cut off may be felt in the accuracy."""

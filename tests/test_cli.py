@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from mdl.cli import main
 from mdl.cli.commands import unwrap
+from mdl.folder import FileJournal, locked
 
 QUICKSTART = str(Path(__file__).parent.parent / "configs" / "quickstart.toml")
 SMULE = str(Path(__file__).parent.parent / "configs" / "smule-quickstart.toml")
@@ -146,7 +148,22 @@ def test_resuming_what_has_no_checkpoint_leaves_the_folder_as_it_was(
     ended = Ended(capsys, "run", "--resume", str(tmp_path))
     assert ended.code == 1
     assert "nothing to resume" in ended.err
-    assert [path.name for path in tmp_path.iterdir()] == ["experiment.toml"]
+    assert {path.name for path in tmp_path.iterdir()} == {"experiment.toml", ".lock"}
+    assert (tmp_path / "experiment.toml").read_text() == text
+
+
+def test_a_run_that_goes_on_is_not_touched_by_who_would_resume_it(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    text = Path(QUICKSTART).read_text()
+    (tmp_path / "experiment.toml").write_text(text)
+    for party in range(9):
+        FileJournal(tmp_path, party).write("model", 1, {"parameters": np.zeros(1)})
+    with locked(tmp_path):
+        ended = Ended(capsys, "run", "--resume", str(tmp_path), "--set", "epochs=50")
+    assert ended.code == 1
+    assert "in use by another process" in ended.err
+    assert {path.name for path in tmp_path.iterdir()} == {"experiment.toml", ".lock", "checkpoints"}
     assert (tmp_path / "experiment.toml").read_text() == text
 
 

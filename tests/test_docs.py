@@ -4,6 +4,7 @@ import json
 import re
 import runpy
 import shlex
+import tomllib
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -18,6 +19,7 @@ from mdl.config import load
 from mdl.learning.privacy import DpSgd
 from mdl.schemes.settings import AnyScheme
 from mdl.studies.several import Several
+from mdl.systems import AnySystem
 from mdl.systems.mutual.settings import MutualSettings
 from mdl.systems.visibility import VisibilitySettings
 
@@ -67,6 +69,17 @@ def options(words: Sequence[str], option: str) -> list[str]:
     return [value for flag, value in pairwise(words) if flag == option]
 
 
+def test_the_doors_name_all_who_implement_them() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `(System|ThresholdEncryption)` .* \| (.+?) \|$", page, re.MULTILINE))
+    systems = [system.__name__ for system in get_args(get_args(AnySystem)[0])]
+    schemes = sorted(table.__name__.removesuffix("Settings") for table in SCHEMES)
+    assert [re.findall(r"`(\w+)`", rows[door]) for door in ("System", "ThresholdEncryption")] == [
+        systems,
+        schemes,
+    ]
+
+
 @pytest.mark.parametrize(("file", "function"), named_tests())
 def test_every_test_that_the_security_page_names_exists(file: str, function: str) -> None:
     assert re.search(rf"^(async )?def {function}\(", (ROOT / file).read_text(encoding="utf-8"), re.MULTILINE)
@@ -93,6 +106,20 @@ def test_the_tree_of_the_readme_names_files_that_exist() -> None:
     paths = list(tree())
     assert len(paths) > 50
     assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
+def test_the_tree_of_the_readme_has_every_module_of_the_package() -> None:
+    there = {f"mdl/{path.name}" for path in (ROOT / "mdl").iterdir() if path.suffix == ".py" or path.is_dir()}
+    assert there - set(tree()) <= {"mdl/__init__.py", "mdl/__main__.py", "mdl/__pycache__"}
+
+
+def test_the_layers_of_the_architecture_are_those_of_the_contract() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rows = page.partition("| layer |")[2].partition("\n\n")[0].splitlines()[2:]
+    named = [name for row in rows for name in re.findall(r"`mdl\.(\w+)`", row.split("|")[1])]
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
+    layers = contracts["contracts"][0]["layers"]
+    assert named == [name for layer in layers for name in layer.split(" | ")]
 
 
 def test_every_make_target_of_the_readme_exists() -> None:

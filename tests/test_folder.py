@@ -87,6 +87,13 @@ def test_a_written_file_is_for_its_owner_alone(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "secret").stat().st_mode) == 0o600
 
 
+def test_a_shared_file_is_as_others_that_the_user_makes(tmp_path: Path) -> None:
+    (tmp_path / "other").touch()
+    write_atomically(tmp_path / "page", b"p", shared=True)
+    modes = {stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("other", "page")}
+    assert len(modes) == 1
+
+
 def test_the_environment_names_versions_and_is_json() -> None:
     found = json.loads(json.dumps(environment()))
     assert {"mdl", "python", "packages", "cores"} <= set(found)

@@ -74,3 +74,10 @@ def test_first_weights_that_are_too_large_are_refused(weight: float, randomness:
 def test_dp_sgd_is_refused_where_opinions_are_learnt_from() -> None:
     with pytest.raises(ConfigError, match="accounts for none on another"):
         experiment({}, privacy={"type": "dp-sgd", "epsilon": 8.0})
+
+
+def test_more_classes_than_a_softmax_in_secret_takes_are_refused() -> None:
+    found = experiment({"type": "quantised-mpc", "security": "dealer"})
+    with pytest.raises(ConfigError, match="1,001 classes, and a softmax in secret takes 1,000 at most"):
+        check_networks(found, {"own": Sized(linear(0.1), SHAPE, 1001)})
+    check_networks(found, {"own": Sized(linear(0.1), SHAPE, 1000)})

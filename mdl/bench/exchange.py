@@ -12,6 +12,7 @@ from mdl.bench.processes import Reading, parties
 from mdl.bench.schemes import Refused, Size
 from mdl.config import Experiment, parse
 from mdl.errors import ConfigError, MdlError, SchemeError
+from mdl.folder import locked
 from mdl.launcher import launch
 from mdl.party import MANAGER, PartyId
 
@@ -253,7 +254,7 @@ class Meter:
 
 def _one_more(line: Line | None, name: str, planned: Experiment) -> Line:
     meter = Meter()
-    with TemporaryDirectory(prefix="mdl-bench-") as run:
+    with TemporaryDirectory(prefix="mdl-bench-") as run, locked(Path(run)):
         summary = launch(planned, Path(run), data_dir=None, watch=meter)
     if summary["status"] == "interrupted":
         raise KeyboardInterrupt

@@ -8,8 +8,6 @@ from rich.console import Console
 
 from mdl.cli.options import File, Overrides, Seed
 from mdl.cli.shared import (
-    EXIT_FAILED,
-    EXIT_INTERRUPTED,
     blaming,
     data_dir,
     experiment_of,
@@ -17,6 +15,7 @@ from mdl.cli.shared import (
     refuse_file,
     warn_if_insecure,
 )
+from mdl.exits import EXIT_FAILED, EXIT_INTERRUPTED
 
 if TYPE_CHECKING:
     from mdl.config import Experiment

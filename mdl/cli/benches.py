@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
-from mdl.cli.shared import EXIT_INTERRUPTED, refuse_file, use_one_thread
+from mdl.cli.shared import refuse_file, use_one_thread
 from mdl.errors import ConfigError
+from mdl.exits import EXIT_INTERRUPTED
 
 bench_app = typer.Typer(help="What hiding costs on this machine.", no_args_is_help=True)
 

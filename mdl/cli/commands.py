@@ -16,9 +16,10 @@ from mdl.cli.parties import keys_app, node
 from mdl.cli.reproduction import reproduce
 from mdl.cli.results import list_, report
 from mdl.cli.runs import check, run, simulate
-from mdl.cli.shared import EXIT_CONFIG, EXIT_FAILED, tell
+from mdl.cli.shared import tell
 from mdl.cli.studies import compare, sweep
 from mdl.errors import ConfigError, MdlError
+from mdl.exits import EXIT_CONFIG, EXIT_FAILED
 
 app = typer.Typer(
     name="mdl",

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mdl.cli.options import Quiet
-from mdl.cli.shared import EXIT_INTERRUPTED, data_dir, experiment_of, load_experiment, refuse_file, tell
+from mdl.cli.shared import data_dir, experiment_of, load_experiment, refuse_file, tell
 from mdl.errors import ConfigError
+from mdl.exits import EXIT_INTERRUPTED
 
 if TYPE_CHECKING:
     from mdl.config import Experiment
@@ -87,7 +88,7 @@ def _ask(run: Path, asker: int, images: Path | None, limit: int, out: Path | Non
         if event["kind"] == "starting" and not quiet:
             tell(event["what"])
 
-    with _answers_folder(out or run) as target:
+    with _answers_folder(out or run) as target, locked(target):
         summary = launch(experiment, target, data_dir=data_dir(), watch=watch, question=question)
         if summary["status"] == "interrupted":
             raise KeyboardInterrupt

@@ -134,16 +134,16 @@ def _train(
     from mdl.resumption import resume_epochs
 
     check_data(experiment.learning, data_dir(), workers=experiment.workers)
-    sent = 0
-    if resume is not None:
-        # Both raise before anything in the folder is touched.
-        check_resumable(load(resume / folder.EXPERIMENT)[0], experiment)
-        sent = sent_before(resume, resume_epochs(experiment, resume))
-        folder.write_atomically(resume / folder.EXPERIMENT, experiment.to_toml().encode())
     target = resume or _new_folder(experiment, out)
-    with _watching(experiment, target, quiet=quiet, sent=sent) as watch:
-        resuming = resume is not None
-        summary = launch(experiment, target, data_dir=data_dir(), watch=watch, resuming=resuming)
+    with folder.locked(target):  # a run that goes on is not touched: neither its file nor its curves
+        sent, resuming = 0, resume is not None
+        if resuming:
+            # Both raise before anything in the folder is touched.
+            check_resumable(load(target / folder.EXPERIMENT)[0], experiment)
+            sent = sent_before(target, resume_epochs(experiment, target))
+            folder.write_atomically(target / folder.EXPERIMENT, experiment.to_toml().encode())
+        with _watching(experiment, target, quiet=quiet, sent=sent) as watch:
+            summary = launch(experiment, target, data_dir=data_dir(), watch=watch, resuming=resuming)
     return summary, target
 
 
@@ -152,7 +152,7 @@ def _new_folder(experiment: "Experiment", out: Path) -> Path:
 
     target = folder.new_folder(out, experiment.name, datetime.now().astimezone())
     folder.write_atomically(target / folder.EXPERIMENT, experiment.to_toml().encode())
-    folder.write_json(target / "environment.json", folder.environment())
+    folder.write_json(target / folder.ENVIRONMENT, folder.environment())
     return target
 
 

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -12,10 +12,6 @@ from mdl.errors import ConfigError, MdlError
 
 if TYPE_CHECKING:
     from mdl.config import Experiment
-
-EXIT_FAILED: Final = 1
-EXIT_CONFIG: Final = 2
-EXIT_INTERRUPTED: Final = 130
 
 
 def tell(what: str, style: str = "") -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from mdl.errors import PeerLeft
+from mdl.errors import PeerLeft, leaf
 from mdl.party import Message, Party, PartyId
 
 M = TypeVar("M", bound=Message)
@@ -42,14 +42,6 @@ async def each(
     return results
 
 
-def leaf(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """Give the first error in a group of groups."""
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
-
-
 async def gather(
     party: Party,
     kind: type[M],
@@ -62,8 +54,7 @@ async def gather(
     """Collect one `wanted` message of `kind` from each sender.
 
     Messages of the kind that are not wanted, and all of the kinds in `stale`, are late answers to questions
-    already given
-    up: they are dropped, so that they do not fill the mailbox.
+    already given up: they are dropped, so that they do not fill the mailbox.
 
     Returns:
         By sender. Senders that left, or stayed silent for `within` seconds, are absent.

@@ -14,10 +14,10 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from mdl.errors import InvalidShare, PeerLeft
+from mdl.errors import InvalidShare, PeerLeft, leaf
 from mdl.party import Message, Party, PartyId
 from mdl.protocols import sets as active
-from mdl.protocols.gathering import each, leaf
+from mdl.protocols.gathering import each
 from mdl.protocols.opening import Answer, Closed, Group, Open
 from mdl.protocols.pooled import Opening, combined
 from mdl.protocols.rows import parts

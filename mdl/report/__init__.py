@@ -23,6 +23,7 @@ def write_report(runs: Sequence[Path], out: Path) -> list[Path]:
         NotARun: one of the folders is none that a run has left, nor a study's. Nothing is written then.
     """
     # Drawing takes half a second to import, which whoever only imports this package should not pay.
+    from mdl.folder import write_atomically
     from mdl.report.comparing import as_csv, as_json
     from mdl.report.finding import find_runs
     from mdl.report.page import render
@@ -40,15 +41,6 @@ def write_report(runs: Sequence[Path], out: Path) -> list[Path]:
     if compares_systems(read):
         files["comparison.md"] = as_markdown(read)
     out.mkdir(parents=True, exist_ok=True)
-    return [_write(out / name, content) for name, content in files.items()]
-
-
-def _write(path: Path, content: bytes) -> Path:
-    """Write a file so that a reader sees the old one or the new one, never a part."""
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.write_bytes(content)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-    return path
+    for name, content in files.items():
+        write_atomically(out / name, content, shared=True)
+    return [out / name for name in files]

@@ -7,7 +7,7 @@ from typing import Final, TypeAlias
 from mdl.errors import party_name, without_log
 from mdl.report import naming, opinions, privacy, series, units
 from mdl.report.runs import Metric, Run
-from mdl.summary import GAIN, GAIN_OVER, gain
+from mdl.summary import ACTIVITIES, GAIN, GAIN_OVER, gain
 
 ESTIMATED: Final = "†"
 """Marks a figure that the summary lacks and that was taken from the metrics or the ledger instead."""
@@ -51,7 +51,7 @@ def text(value: object) -> str:
 def _times(runs: Sequence[Run]) -> Mapping[str, Figure]:
     whole = ("total", "start")
     named = {name for run in runs for name in run.summary.seconds}
-    parts = [*series.ACTIVITIES, *sorted(named.difference(whole, series.ACTIVITIES))]
+    parts = [*ACTIVITIES, *sorted(named.difference(whole, ACTIVITIES))]
     return {
         **{name: _seconds(name) for name in whole},
         **{f"{name}, mean of the workers": _seconds(name) for name in parts},

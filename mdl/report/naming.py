@@ -76,6 +76,12 @@ def flatten(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, A
             yield f"{prefix}{key}", value
 
 
+def short_keys(keys: Sequence[str]) -> Sequence[str]:
+    """Call keys by their last parts, or wholly where two would be called alike."""
+    short = [_last(key) for key in keys]
+    return [key if short.count(call) > 1 else call for key, call in zip(keys, short, strict=True)]
+
+
 def rank(key: str) -> tuple[int, str]:
     """Give the place of a setting in the order in which a reader looks at them."""
     known = "noise" if key in _NOISE else key
@@ -188,5 +194,10 @@ def called(key: str) -> str:
     """Give the word for a setting."""
     if key in _NOISE:
         return "noise"
-    table, _, last = key.rpartition(".")
-    return table.rpartition(".")[2] if last == "type" else _SYMBOLS.get(last, last)
+    last = _last(key)
+    return _SYMBOLS.get(last, last)
+
+
+def _last(key: str) -> str:
+    *tables, last = key.split(".")
+    return tables[-1] if last == "type" and tables else last

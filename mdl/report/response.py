@@ -59,7 +59,8 @@ def curves(groups: Sequence[Group], key: str) -> Sequence[Curve]:
 
 def accuracy_against(groups: Sequence[Group], key: str) -> Picture | None:
     """Draw the last accuracy against a varied number, a line for each combination of the other settings."""
-    word = key.rpartition(".")[2]
+    keys = list(groups[0].settings)
+    word = naming.short_keys(keys)[keys.index(key)]
     title = f"Accuracy against {word}"
     found = curves(groups, key)
     places = sorted({place for curve in found for place, _ in curve.points})

@@ -10,21 +10,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
 from mdl.config import Experiment, parse
 from mdl.errors import ConfigError, MdlError, party_name
+from mdl.folder import ENVIRONMENT, EXPERIMENT, LEDGER, METRICS, SUMMARY
 from mdl.ledger import LedgerEntry
 from mdl.party import MANAGER, PartyId
 from mdl.system import Traits
-
-EXPERIMENT: Final = "experiment.toml"
-ENVIRONMENT: Final = "environment.json"
-METRICS: Final = "metrics.jsonl"
-LEDGER: Final = "ledger.jsonl"
-SUMMARY: Final = "summary.json"
 
 T = TypeVar("T")
 
@@ -267,7 +262,7 @@ def read_run(folder: Path) -> Run:
         experiment=experiment,
         settings=_parse_settings(experiment, faults),
         environment=_read_object(folder / ENVIRONMENT, dict[str, Any], faults) or {},
-        metrics=_unwind(_read_lines(folder / METRICS, Metric, faults)),
+        metrics=_read_lines(folder / METRICS, Metric, faults),
         ledger=_read_lines(folder / LEDGER, LedgerEntry, faults),
         faults=tuple(faults),
     )
@@ -322,21 +317,6 @@ def _read_lines(path: Path, kind: type[T], faults: list[str]) -> tuple[T, ...]:
         except ValueError as error:
             faults.append(_bad_line(path.name, number, len(lines), error))
     return tuple(values)
-
-
-def _unwind(metrics: Sequence[Metric]) -> tuple[Metric, ...]:
-    """Let one clock run through a run that was resumed.
-
-    Lines are written in the order of their seconds, and a resumed run writes on in the same file with a clock
-    that starts anew. Where seconds drop, the run was resumed, and what it had taken is added from there on.
-    """
-    unwound, before, last = [], 0.0, 0.0
-    for metric in metrics:
-        if metric.seconds < last:
-            before += last
-        last = metric.seconds
-        unwound.append(msgspec.structs.replace(metric, seconds=before + last))
-    return tuple(unwound)
 
 
 def _bad_line(name: str, number: int, count: int, error: ValueError) -> str:

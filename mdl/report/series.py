@@ -3,14 +3,11 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from mdl.ledger import LedgerEntry, Traffic
 from mdl.party import MANAGER, PartyId
 from mdl.report.runs import Metric, Run
-
-ACTIVITIES: Final = ("training", "cryptography", "evaluation", "waiting")
-"""The order in which activities are shown; others follow."""
+from mdl.summary import ACTIVITIES
 
 
 @dataclass(frozen=True)

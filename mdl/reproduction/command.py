@@ -12,12 +12,11 @@ from rich.text import Text
 
 from mdl import folder as files
 from mdl.errors import MdlError
+from mdl.exits import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK
 from mdl.reproduction import page
 from mdl.reproduction.catalogue import FIGURES, QUICK_MINUTES
 from mdl.reproduction.figure import Figure, Setting
 from mdl.reproduction.results import Result, keep, read
-
-EXIT_OK, EXIT_FAILED, EXIT_INTERRUPTED = 0, 1, 130
 
 LOCK: Final = "reproduction.lock"
 

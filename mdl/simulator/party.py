@@ -11,14 +11,12 @@ from mdl.ledger import Ledger
 from mdl.party import Envelope, Message, PartyId
 from mdl.simulator.network import Wire
 from mdl.transport.codec import Codec
+from mdl.transport.frames import PREFIX_BYTES
 from mdl.transport.mailbox import Mailbox
 
 M = TypeVar("M", bound=Message)
 P = ParamSpec("P")
 R = TypeVar("R")
-
-FRAME_PREFIX_BYTES = 4
-"""What a real link adds to a message (`mdl.transport.frames`)."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +109,7 @@ class SimulatedParty:
             raise PeerLeft("cannot send to a party that is not there", [to])
         wire, peer = self._wires[to]
         data = self._codec.encode(message)
-        size_bytes = len(data) + FRAME_PREFIX_BYTES
+        size_bytes = len(data) + PREFIX_BYTES
         self._transcript.append(Sent(asyncio.get_running_loop().time(), self._id, to, message, size_bytes))
         self.ledger.count_sent(type(message).__name__, size_bytes)
         await wire.carry(size_bytes, lambda: peer.deliver(self, data))
@@ -121,7 +119,7 @@ class SimulatedParty:
         if not self._is_linked(sender):
             return
         message = self._codec.decode(data)
-        size_bytes = len(data) + FRAME_PREFIX_BYTES
+        size_bytes = len(data) + PREFIX_BYTES
         self.ledger.count_received(type(message).__name__, size_bytes)
         self._mailbox.deliver(Envelope(sender.id, message), size_bytes)
 

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from mdl.errors import MdlError, party_name
+from mdl.errors import MdlError, leaf, party_name
 from mdl.ledger import Ledger, LedgerEntry
 from mdl.party import PartyId
 from mdl.schemes.randomness import SystemRandomness
@@ -300,7 +300,9 @@ class _Stage:
             known, unknown = group.split(MdlError)
             if unknown is not None or known is None:
                 raise
-            self._errors[party] = _first(known)
+            first = leaf(known)
+            assert isinstance(first, MdlError)
+            self._errors[party] = first
         finally:
             self._there.pop(party, None)
             actor.hang_up()
@@ -323,11 +325,3 @@ class _Stage:
             seconds=seconds,
             journals=self.journals,
         )
-
-
-def _first(group: BaseExceptionGroup[MdlError]) -> MdlError:
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    assert isinstance(error, MdlError)
-    return error

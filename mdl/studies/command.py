@@ -10,10 +10,10 @@ from rich.table import Table
 
 from mdl.config import Experiment
 from mdl.errors import ConfigError, DataUnavailable, MdlError
+from mdl.exits import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK
 from mdl.learning.sizes import check_data
 from mdl.report import write_report
 from mdl.studies.engine import PointResult, default_jobs, interrupted, run_points
-from mdl.studies.entry import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK
 from mdl.studies.modes import Mode
 from mdl.studies.points import Point
 from mdl.studies.processes import Watcher

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
 from mdl.errors import MdlError
+from mdl.exits import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK
 
 COMPLETED: Final = "completed"
 
@@ -30,8 +31,6 @@ Report: TypeAlias = Callable[..., None]
 
 ORPHAN_SECONDS: Final = 15.0
 """How long a call whose parent died has to end in order before it is interrupted again, and then killed."""
-
-EXIT_OK, EXIT_FAILED, EXIT_INTERRUPTED = 0, 1, 130
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,12 @@
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from mdl.config import Experiment
+from mdl.report.naming import short_keys
 
 LONGEST_VALUE: Final = 32
 """Characters of a value that go into a name; a longer one is cut, and told apart by its hash."""
@@ -47,22 +48,11 @@ def point_name(settings: Mapping[str, Any]) -> str:
     return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 9]}-{_hash(name)}"
 
 
-def short_keys(keys: Sequence[str]) -> Sequence[str]:
-    """Call keys by their last parts, or wholly where two would be called alike."""
-    short = [_last(key) for key in keys]
-    return [key if short.count(call) > 1 else call for key, call in zip(keys, short, strict=True)]
-
-
 def written(value: Any) -> str:
     """Write a value as a person would."""
     if isinstance(value, str):
         return value
     return json.dumps(value, ensure_ascii=False, default=str)
-
-
-def _last(key: str) -> str:
-    *tables, last = key.split(".")
-    return tables[-1] if last == "type" and tables else last
 
 
 def _safe(value: Any) -> str:

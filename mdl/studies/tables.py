@@ -9,10 +9,11 @@ from rich.text import Text
 
 from mdl.progress import human_bytes, human_seconds
 from mdl.report import tables as report
+from mdl.report.naming import short_keys
 from mdl.report.runs import is_run, read_run
 from mdl.report.systems import compares_systems, figures_table, traits_table
 from mdl.studies.engine import PointResult
-from mdl.studies.points import Point, short_keys, written
+from mdl.studies.points import Point, written
 from mdl.studies.standing import Standing
 
 _FIGURES: Final = ("epochs", "accuracy", "bytes", "time")

@@ -50,7 +50,7 @@ def work(
     with _alone(run):
         _clear(run)
         files.write_json(run / POINT, record)
-        files.write_json(run / "environment.json", files.environment())
+        files.write_json(run / files.ENVIRONMENT, files.environment())
         files.write_atomically(run / files.EXPERIMENT, experiment.to_toml().encode())
         summary = _run(experiment, run, mode, data_dir, report)
     match summary["status"]:
@@ -72,7 +72,8 @@ def _run(
 
     with Board(run) as board:
         if not isinstance(mode, Simulated):
-            return launch(experiment, run, data_dir=data_dir, watch=watch)
+            with files.locked(run):
+                return launch(experiment, run, data_dir=data_dir, watch=watch)
         network = Network(mode.latency_seconds, mode.bandwidth_bytes_per_second)
         conditions = Conditions(network, mode.schedule, mode.training_seconds)
         return rehearse(experiment, cast(experiment, data_dir), run, conditions, watch)

@@ -1,13 +1,13 @@
 """How parties that compute on secrets come to sealed links: each with each, in one exchange."""
 
 import hmac
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 import msgspec
 
-from mdl.errors import PeerTimeout
+from mdl.errors import PeerLeft, PeerTimeout
 from mdl.mpc.links import Links
 from mdl.mpc.messages import Sealed, Signed
 from mdl.mpc.seals import Seal
@@ -41,21 +41,22 @@ async def meet(
     """Tell all others who one is, hear the same of them, and agree on a secret with each.
 
     Args:
-        party: with links to all others.
-        task: its part, with an `Identity` as credentials.
+        party: with links to all others that are there.
+        task: its part, with an `Identity` as credentials, which names who must be there.
         announce: makes what is told of a signed key.
         within: seconds to wait for a message, now and later.
         rng: of the key.
 
     Raises:
-        PeerTimeout: somebody has said nothing.
+        PeerLeft: somebody is gone, whether or not it had said something.
+        PeerTimeout: somebody is there and has said nothing.
         InvalidShare: a key is not signed by whom it should be. Where anything else that was announced has
             been changed, or is not the same for all, the first sealed message does not open.
     """
     identity = msgspec.msgpack.decode(task.credentials, type=Identity)
     agreement = Agreement(identity, task.run, 1, rng=rng)
     mine = announce(agreement.announcement)
-    announced = {party.id: mine, **await _announced(party, mine, within)}
+    announced = {party.id: mine, **await _announced(party, identity.public.keys() - {party.id}, mine, within)}
     secrets = await party.to_thread(
         "cryptography", agreement.agree, {peer: each.signed for peer, each in announced.items()}
     )
@@ -72,15 +73,17 @@ def _bound(secret: bytes, said: bytes) -> bytes:
     return hmac.digest(secret, said, "sha256")
 
 
-async def _announced(party: Party, mine: M, within: float) -> dict[PartyId, M]:
+async def _announced(party: Party, others: Set[PartyId], mine: M, within: float) -> dict[PartyId, M]:
     """Tell all others what one has to say, and hear the same of them."""
-    peers = list(party.peers)
 
     async def swap(peer: PartyId) -> M:
         await party.send(peer, mine)
         return (await party.receive(type(mine), sender=peer)).message
 
-    found = await each({peer: swap(peer) for peer in peers}, within=within)
-    if silent := [peer for peer in peers if peer not in found]:
-        raise PeerTimeout(f"no announcement within timeout_seconds = {within:g}", silent)
+    found = await each({peer: swap(peer) for peer in sorted(others)}, within=within)
+    missing = sorted(others - found.keys())
+    if gone := [peer for peer in missing if peer not in party.peers]:
+        raise PeerLeft("left before all had announced themselves", gone)
+    if missing:
+        raise PeerTimeout(f"no announcement within timeout_seconds = {within:g}", missing)
     return found

@@ -27,9 +27,10 @@ from mdl.systems.grids import grids
 from mdl.vectors import Blocks
 
 _NARROW: Final = FixedPoint(1.0, 1)
+"""A grid on which no sum is too large: what is wrong with a scheme there has nothing to do with the grid."""
 
 _ROOMY: Final = ("prss", "rlwe", "paillier")
-"""A grid on which no sum is too large: what is wrong with a scheme there has nothing to do with the grid."""
+"""Schemes with room for large sums, by `type`: who needs it is told of them."""
 
 
 class VisibilitySettings(Settings):

@@ -11,10 +11,9 @@
 
 The secret is the link's: known to both of its ends, and to nobody else. Each MAC covers both nonces, both
 ids, the terms, what the connection is for and the role of who made it, so none can be replayed, reflected or
-moved to another link. The
-caller proves itself first: until then the listener answers the same way whatever it knows of that caller. The
-proof authenticates the ends, not the bytes that follow; those are protected by where the link runs (a socket
-in a directory of mode 0700).
+moved to another link. The caller proves itself first: until then the listener answers the same way whatever
+it knows of that caller. The proof authenticates the ends, not the bytes that follow; those are protected by
+where the link runs (a socket in a directory of mode 0700).
 
 Either side is a generator without I/O: it yields bytes to send, or None to be sent the next body that
 arrives.

@@ -135,7 +135,7 @@ class LaneRounds:
 
     Attributes:
         waited_seconds: in all.
-        sent: messages and their bytes on the way, since it was last emptied.
+        sent: the bytes of each message on the way, since the computation began.
         received: likewise.
     """
 

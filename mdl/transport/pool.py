@@ -25,8 +25,7 @@ def crypto_pool(processes: int) -> ProcessPoolExecutor:
     """Make a pool of one party's own; a process starts when there is work for it.
 
     A party never shares its pool: that would mix its secrets with another's. Functions are found by their
-        module's
-    name, so one defined in a main module cannot be run.
+    module's name, so one defined in a main module cannot be run.
     """
     assert processes > 0
     return ProcessPoolExecutor(processes, mp_context=_CleanContext(), initializer=_settle)
@@ -43,8 +42,7 @@ class _CleanProcess(SpawnProcess):
     """A spawned process that is not told of our main module.
 
     Otherwise it would import it again, and with it what only the party needs: torch, most of all, which would
-        cost each
-    process seconds and hundreds of megabytes.
+    cost each process seconds and hundreds of megabytes.
     """
 
     @staticmethod

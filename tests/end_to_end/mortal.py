@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from mdl import entry, launcher, node
 from mdl.config import parse
+from mdl.folder import locked
 from mdl.party import Envelope, Message, PartyId
 from mdl.transport.party import StreamParty
 
@@ -78,7 +79,8 @@ def run(tables: Mapping[str, Any], place: Path, patch: "pytest.MonkeyPatch", *mo
     """Launch an experiment in which these moments are the last of their parties."""
     patch.setattr(launcher, "enter", partial(enter, moments))
     events: list[Mapping[str, Any]] = []
-    summary = launcher.launch(parse(tables), place, data_dir=None, watch=events.append)
+    with locked(place):
+        summary = launcher.launch(parse(tables), place, data_dir=None, watch=events.append)
     for moment in moments:
         assert f"dies: {moment}\n" in (place / f"log-{moment.party}.txt").read_text(), "it never came to that"
     return Ended(summary, events, place)

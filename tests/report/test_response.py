@@ -1,9 +1,11 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mdl.report import drawing
 from mdl.report.groups import group_runs
+from mdl.report.plots import draw_all
 from mdl.report.response import accuracy_against, curves, numeric_keys
 from tests.report.study_folder import make_study
 
@@ -49,3 +51,10 @@ def test_a_number_alone_makes_one_curve_without_a_name(tmp_path: Path) -> None:
         picture = accuracy_against(group_runs(runs), "learning.rate")
     assert picture is not None
     assert picture.name == "accuracy-by-rate"
+
+
+def test_numbers_of_one_name_in_two_tables_make_two_plots(tmp_path: Path) -> None:
+    clips: dict[str, list[Any]] = {"clip": RATES, "privacy": [{"clip": rate} for rate in RATES]}
+    runs = make_study(tmp_path, clips, lambda at: at["clip"] / 2)
+    names = [picture.name for picture in draw_all(runs) if picture.name.startswith("accuracy-by")]
+    assert names == ["accuracy-by-learning.clip", "accuracy-by-learning.privacy.clip"]

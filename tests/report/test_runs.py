@@ -97,24 +97,6 @@ def test_a_run_that_left_no_summary_is_unfinished(tmp_path: Path) -> None:
     assert run.faults == ("summary.json is missing.",)
 
 
-def test_the_clock_of_a_resumed_run_goes_on(tmp_path: Path) -> None:
-    folder = make_run(tmp_path / "run")
-    line = {"party": 1, "kind": "trained", "epoch": 1}
-    write_lines(
-        folder / "metrics.jsonl", [{**line, "seconds": seconds} for seconds in (2.0, 5.0, 1.0, 4.0, 0.5)]
-    )
-    assert [metric.seconds for metric in read_run(folder).metrics] == [2.0, 5.0, 6.0, 9.0, 9.5]
-
-
-@given(st.lists(st.floats(0, 1e6)))
-def test_time_never_runs_backwards(tmp_path_factory: pytest.TempPathFactory, clock: list[float]) -> None:
-    folder = make_run(tmp_path_factory.mktemp("runs") / "run", epochs=1, workers=1)
-    lines = [{"party": 1, "kind": "trained", "epoch": 1, "seconds": seconds} for seconds in clock]
-    write_lines(folder / "metrics.jsonl", lines)
-    seconds = [metric.seconds for metric in read_run(folder).metrics]
-    assert seconds == sorted(seconds)
-
-
 def test_an_empty_summary_is_no_fault(tmp_path: Path) -> None:
     folder = make_run(tmp_path / "run")
     (folder / "summary.json").write_text("{}")

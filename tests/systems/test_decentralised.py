@@ -182,7 +182,7 @@ def test_a_resumed_run_ends_like_an_uninterrupted_one(mode: Literal["bfv", "plai
     [
         ({}, 2, "a graph needs 3 to 64"),
         ({"graph": {"type": "edges", "edges": [[1, 2], [3, 4], [4, 5], [3, 5]]}}, 5, "not connected"),
-        ({"graph": {"type": "edges", "edges": [[1, 2], [2, 3], [1, 3], [3, 4]]}}, 4, "nodes [4] have one"),
+        ({"graph": {"type": "edges", "edges": [[1, 2], [2, 3], [1, 3], [3, 4]]}}, 4, "workers [4] have one"),
         ({"graph": {"type": "edges", "edges": [[1, 2], [2, 9]]}}, 3, "2-9 is no edge"),
         ({"graph": {"type": "complete"}, "weight_bits": 2}, 8, "is zero"),
         ({"graph": {"type": "random", "probability": 0.01}}, 30, "take a larger one"),

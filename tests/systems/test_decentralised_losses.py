@@ -180,7 +180,7 @@ def test_one_more_ends_the_run_and_all_are_named(mode: Mode) -> None:
     for node, error in played.found.errors.items():
         assert isinstance(error, TooFewWorkers)
         assert {1, 3, 4} <= set(error.culprits)
-        assert f"node {node} cannot go on: of the 5 in its neighbourhood 2 remain" in str(error)
+        assert f"worker {node} cannot go on: of the 5 in its neighbourhood 2 remain" in str(error)
 
 
 @pytest.mark.parametrize("graph", [CompleteSettings(), GroupSettings()])
@@ -325,7 +325,7 @@ def answers_nonsense(message: Message) -> Message:
     ("instead", "leave", "said"),
     [
         (deals_too_few, {}, "no share of its secret for [1]"),
-        (answers_for_another, {3: 2.0}, "a share of another secret than that of node 3"),
+        (answers_for_another, {3: 2.0}, "a share of another secret than that of worker 3"),
         (answers_nonsense, {3: 2.0}, "shares that make no ternary secret"),
     ],
 )
@@ -450,7 +450,7 @@ def test_of_two_whose_link_breaks_one_goes_for_all(
         delays=seconds_each,
     )
     assert set(found.outcomes) == {1, 2, 3, 4, 6, 7}
-    assert str(found.errors[5]) == "node 4 has lost node 5, whose part ends so for all (worker 4)"
+    assert str(found.errors[5]) == "worker 4 has lost worker 5, whose part ends so for all (worker 4)"
     played = Played(system, 7, found, trainings)
     neighbours = system.neighbourhoods(7)[5].neighbours
     apart = []
@@ -486,7 +486,7 @@ def test_an_epoch_that_was_opened_without_a_node_is_not_opened_again_with_it() -
     rest = simulate(system, tiny(), workers=5, epochs=4, resume=1, journals=first.journals)
     assert not rest.outcomes
     for node in (1, 2, 4, 5):
-        assert "was opened without a node that was lost, node 3" in str(rest.errors[node])
+        assert "was opened without a worker that was lost, worker 3" in str(rest.errors[node])
         assert "begin a new run with another seed" in str(rest.errors[node])
     assert not any(isinstance(sent.message, say.Weighted) for sent in rest.transcript)
 
@@ -523,10 +523,10 @@ def test_who_was_lost_does_not_come_back() -> None:
 @pytest.mark.parametrize(
     ("keys", "problem"),
     [
-        ({"threshold": 4}, "the smallest neighbourhood has 3 nodes"),
+        ({"threshold": 4}, "the smallest neighbourhood has 3 workers"),
         ({"threshold": 2}, "use at least 3"),
         ({"graph": {"type": "complete"}, "threshold": 3}, "half of it or fewer"),
-        ({"graph": {"type": "group"}, "threshold": 7}, "the smallest neighbourhood has 6 nodes"),
+        ({"graph": {"type": "group"}, "threshold": 7}, "the smallest neighbourhood has 6 workers"),
         ({"graph": {"type": "group"}, "threshold": 3}, "use at least 4"),
         ({"graph": {"type": "group"}, "weight_bits": 2}, "sums of 6 models do not fit in 2 bits"),
         ({"threshold": 1}, "system.threshold"),

@@ -29,7 +29,7 @@ from mdl.mpc.wide import Wide
 from mdl.party import Message, PartyId
 from mdl.rehearsal import cast
 from mdl.simulator import Network, Simulation, simulate
-from mdl.simulator.party import SimulatedParty
+from mdl.simulator.party import SimulatedParty, from_table
 from mdl.simulator.run import MemoryJournal
 from mdl.systems import QuantisedMpc
 from mdl.systems.quantised_mpc.messages import Announcement
@@ -418,13 +418,23 @@ def test_shares_that_another_version_has_written_are_refused(bits: int | None) -
     assert len(other.errors) == 3
 
 
-@pytest.mark.parametrize("leaves", [0.15, 0.6, 2.0])
+@pytest.mark.parametrize("leaves", [0.0, 0.01, 0.15, 0.6, 2.0])
 def test_without_one_the_others_end_by_name(leaves: float) -> None:
     found = run(experiment(), leave={2: leaves}, network=Network(latency_seconds=0.05))
     for party in (1, 3):
         error = found.errors[party]
         assert isinstance(error, PeerLeft)
         assert 2 in error.culprits or error.culprits == (4 - party,)
+
+
+def test_one_that_has_left_before_the_others_look_who_is_there_is_missed() -> None:
+    """Two do not compute what needs three."""
+    journals, costs = run(experiment(), epochs=1).journals, from_table({"record": 1.0})
+    found = run(experiment(), resume=1, journals=journals, charge=costs, leave={2: 0.5})
+    for party in (1, 3):
+        error = found.errors[party]
+        assert isinstance(error, PeerLeft)
+        assert error.culprits == (2,)
 
 
 def test_one_that_is_silent_is_named() -> None:
@@ -557,3 +567,4 @@ def test_what_a_run_will_do_is_said() -> None:
     said = " ".join(QuantisedMpc().explain(3, 118_282))
     assert "Any two together know everything" in said
     assert "semi-honest" in said
+    assert "whoever reads those of all, which mdl run keeps in one folder, has it" in said

@@ -16,7 +16,7 @@ from mdl.mpc.rounds import together
 from mdl.mpc.secret import Secret
 
 MOST_BELOW: Final = 1000
-"""What is divided by is not above it."""
+"""What is divided by is not above it: plans up to it are tested, and `quotients` is asked for no other."""
 
 _FINE: Final = 23
 """Binary digits of fractions on the way: so few that products of numbers below 2 stay below 2^47."""
@@ -57,6 +57,7 @@ async def quotients(
     Returns:
         Shape (n, k).
     """
+    assert most <= MOST_BELOW
     plan = _planned(most)
     line = -below + ((most + 1) << FRACTION_BITS)
     found: list[Secret] = await together(

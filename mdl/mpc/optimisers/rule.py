@@ -11,7 +11,7 @@ Slot: TypeAlias = tuple[int, str]
 """A parameter: its layer's number, its name."""
 
 Back: TypeAlias = Sequence[tuple[int, Secret]]
-"""Each layer's number with the gradient by its values, as `mdl.mpc.layers.backward` gives them."""
+"""Each layer's number with the gradient by its values, as `mdl.mpc.networks.Network.backward` gives them."""
 
 
 class Optimiser(Protocol):

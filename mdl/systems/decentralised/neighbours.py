@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequen
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Final, TypeVar
 
-from mdl.errors import PeerLeft, PeerTimeout, TooFewWorkers
+from mdl.errors import PeerLeft, PeerTimeout, TooFewWorkers, party_name
 from mdl.party import Message, Party, PartyId, broadcast
 from mdl.protocols.pieces import ENTRY_BYTES, Piece, receive_whole, send_whole
 from mdl.systems.decentralised.messages import GivenUp, Waiting
@@ -66,8 +66,8 @@ class Neighbours:
         remain = 1 + len(self.present)
         if self._needed is not None and remain < self._needed:
             raise TooFewWorkers(
-                f"node {self._party.id} cannot go on: of the {1 + len(self._ids)} in its neighbourhood "
-                f"{remain} remain, and threshold = {self._needed} are needed",
+                f"{party_name(self._party.id)} cannot go on: of the {1 + len(self._ids)} in its "
+                f"neighbourhood {remain} remain, and threshold = {self._needed} are needed",
                 self.lost,
             )
 
@@ -179,7 +179,9 @@ class Neighbours:
             by = (await self._party.receive(GivenUp, sender=neighbour)).message.by
         except PeerLeft:
             return
-        raise PeerLeft(f"node {by} has lost node {self._party.id}, whose part ends so for all", [by])
+        raise PeerLeft(
+            f"{party_name(by)} has lost {party_name(self._party.id)}, whose part ends so for all", [by]
+        )
 
     # -------------------------------------------------------------------------------------- patience
 

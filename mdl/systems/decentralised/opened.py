@@ -46,8 +46,8 @@ class OpenedSets:
             return
         if missing := sorted(set(self._all) - set(kept["included"].tolist())):
             raise MdlError(
-                f"epoch {epoch} was opened without a node that was lost, {_named(missing)}, and must not be "
-                f"opened again with it: {_INSTEAD}"
+                f"epoch {epoch} was opened without a worker that was lost, {_named(missing)}, and must not "
+                f"be opened again with it: {_INSTEAD}"
             )
 
     def note(self, epoch: int, included: Collection[PartyId]) -> None:
@@ -67,5 +67,5 @@ class OpenedSets:
             )
 
 
-def _named(nodes: Sequence[PartyId]) -> str:
-    return f"{'node' if len(nodes) == 1 else 'nodes'} {', '.join(map(str, nodes))}"
+def _named(workers: Sequence[PartyId]) -> str:
+    return f"{'worker' if len(workers) == 1 else 'workers'} {', '.join(map(str, workers))}"

@@ -7,7 +7,7 @@ stays in that epoch's sum, whose c_1 is opened once, as always.
 
 from contextlib import suppress
 
-from mdl.errors import InvalidShare, PeerLeft, PeerTimeout, ProtocolError
+from mdl.errors import InvalidShare, PeerLeft, PeerTimeout, ProtocolError, party_name
 from mdl.party import PartyId
 from mdl.schemes.bfv import Secret, recover
 from mdl.systems.decentralised.keys import Keys
@@ -52,7 +52,7 @@ class Recovery:
         await self._neighbours.tell(neighbour, Lost(member))
         answer = await self._neighbours.hear(neighbour, Recovering)
         if answer.member != member:
-            raise InvalidShare(f"a share of another secret than that of node {member}", [neighbour])
+            raise InvalidShare(f"a share of another secret than that of {party_name(member)}", [neighbour])
         return answer.share
 
 
@@ -104,7 +104,9 @@ class Trustee:
 
     def _taken(self, member: PartyId) -> bytes:
         if member not in self._shares:
-            raise ProtocolError(f"no share of the secret of node {member} is to be had here", [self._node])
+            raise ProtocolError(
+                f"no share of the secret of {party_name(member)} is to be had here", [self._node]
+            )
         if not self._left:
             raise ProtocolError("more members are said to be lost than may be", [self._node])
         self._left -= 1

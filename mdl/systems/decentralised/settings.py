@@ -159,8 +159,8 @@ class DecentralisedSettings(Settings):
         single = [each.node for each in neighbourhoods if len(each.members) == 2]
         if single and self.mode != "plain" and not self.insecure:
             found.append(
-                f"system.graph: nodes {single} have one neighbour each, whose parameters they would find by "
-                "subtracting their own; add edges, or say system.insecure = true to study it"
+                f"system.graph: workers {single} have one neighbour each, whose parameters they would find "
+                "by subtracting their own; add edges, or say system.insecure = true to study it"
             )
         return found
 
@@ -170,18 +170,18 @@ class DecentralisedSettings(Settings):
         if threshold is None:
             return
         if threshold > smallest:
-            yield f"system.threshold: {threshold}, but the smallest neighbourhood has {smallest} nodes"
+            yield f"system.threshold: {threshold}, but the smallest neighbourhood has {smallest} workers"
         if self.mode == "plain" or self.insecure:
             return
         if threshold < _LEAST_SECURE:
             yield (
-                f"system.threshold: {threshold}, but of two nodes that remain each would find the other's "
+                f"system.threshold: {threshold}, but of two workers that remain each would find the other's "
                 f"parameters by subtraction; use at least {_LEAST_SECURE}, or say system.insecure = true to "
                 "study it"
             )
         if 2 * threshold <= largest:
             yield (
-                f"system.threshold: any {threshold} nodes of a neighbourhood of {largest}, half of it or "
+                f"system.threshold: any {threshold} workers of a neighbourhood of {largest}, half of it or "
                 f"fewer, could read the others' models; use at least {largest // 2 + 1}, or say "
                 "system.insecure = true to study it"
             )

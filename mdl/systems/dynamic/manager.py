@@ -10,12 +10,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mdl.errors import MdlError, PeerLeft, PeerTimeout, ProtocolError
+from mdl.errors import MdlError, PeerLeft, PeerTimeout, ProtocolError, leaf
 from mdl.party import MANAGER, Message, Party, PartyId, broadcast
 from mdl.protocols import sets as active
 from mdl.protocols.aggregate import Aggregate
 from mdl.protocols.convergence import Convergence
-from mdl.protocols.gathering import each, leaf
+from mdl.protocols.gathering import each
 from mdl.protocols.local import checkpoint, fitting, scored
 from mdl.protocols.on_arrival import Arrivals, Raise, Raised, RaisedOwn, RaiseOwn
 from mdl.protocols.opening import Answer

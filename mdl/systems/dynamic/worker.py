@@ -8,12 +8,11 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from mdl.errors import PeerLeft, ProtocolError
+from mdl.errors import PeerLeft, ProtocolError, leaf
 from mdl.party import MANAGER, Message, Party
 from mdl.protocols import selection as select
 from mdl.protocols import sets as active
 from mdl.protocols.contribution import count_release
-from mdl.protocols.gathering import leaf
 from mdl.protocols.local import Keeper, train_from
 from mdl.protocols.on_arrival import ArrivalWorker, Raise, RaiseOwn
 from mdl.protocols.opening import Open

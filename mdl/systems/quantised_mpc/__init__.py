@@ -37,6 +37,8 @@ class QuantisedMpc(QuantisedMpcSettings):
             f"Numbers are multiples of 2^-16 within ±2^14, parameters of 2^-24, as integers {model.numbers}; "
             f"quotients are rounded {rounded}.",
             "If a party is lost, the run ends; it can be resumed from the last epoch.",
+            "Checkpoints hold each party's shares of the model: whoever reads those of all, which mdl run "
+            "keeps in one folder, has it, whoever it is opened to.",
         ]
 
     @property

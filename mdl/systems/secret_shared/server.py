@@ -74,7 +74,7 @@ class Server:
         """Lead all epochs; see `mdl.system.System.run`."""
         if self._task.resume:
             await self._restore()
-        reason = "the server was stopped"
+        reason = "the manager was stopped"
         try:
             while self._goes_on:
                 # Who comes back takes part once all have agreed on secrets anew.
@@ -82,7 +82,7 @@ class Server:
                     await self._epochs(await self._agree())
             reason = self._progress.reason or "all epochs done"
         except MdlError as error:
-            reason = f"the server gave up: {error}"
+            reason = f"the manager gave up: {error}"
             raise
         finally:
             await broadcast(self._party, self._party.peers, Finish(reason), within=self._within)
