@@ -60,7 +60,7 @@ bench: $(READY)      ## measure schemes, exchanges, transport and the launcher o
 	for bench in benchmarks/bench_*.py; do $(BIN)/python -m benchmarks.$$(basename $$bench .py) || exit 1; done
 
 report: $(READY)      ## draw all runs side by side (RUNS="runs/*")
-	$(BIN)/mdl report $(or $(RUNS),$(wildcard runs/*)) --out runs
+	$(BIN)/mdl report $(or $(RUNS),$(dir $(wildcard runs/*/experiment.toml))) --out runs
 
 reproduce: $(READY)      ## run the paper's figures again (QUICK= for the full study)
 	$(BIN)/mdl reproduce all $(QUICK)
