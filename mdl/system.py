@@ -252,6 +252,10 @@ class Outcome:
     parameters: Floats
 
 
+EVERYBODY: Final = "all workers"
+"""To whom a model is opened that all are told (`Secrecy.opened`)."""
+
+
 @dataclass(frozen=True)
 class Secrecy:
     """What a computation on secrets rests on, a few words each, to be said of a run when it is done.

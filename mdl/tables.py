@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from textwrap import shorten
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, Final, get_args
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
@@ -21,6 +21,7 @@ from mdl.progress import human_bytes, human_seconds
 from mdl.schemes.settings import AnyScheme
 from mdl.suitability import check_networks
 from mdl.summary import GAIN, GAIN_OVER, SATURATION_WARNED, gain
+from mdl.system import EVERYBODY
 from mdl.systems import AnySystem, Mutual, QuantisedMpc
 from mdl.systems.decentralised.settings import DecentralisedSettings
 from mdl.systems.promises import explain_spending
@@ -49,10 +50,27 @@ def _closing_rows(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield from _cost_rows(summary)
     for lost in summary["left"]:
         yield f"worker {lost['worker']} left", shorten(without_log(str(lost["how"])), 300)
-    known = {found for found in summary["weights"].get("workers", {}).values() if found}
-    common = summary["weights"]["global"] or (known.pop() if len(known) == 1 else None)
-    if common:
+    yield from _weights_rows(summary)
+
+
+def _weights_rows(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Give the model's hash if there is one model; warn if there are several where all are told one."""
+    left = {str(lost["worker"]) for lost in summary["left"]}
+    workers = {worker: found for worker, found in summary["weights"].get("workers", {}).items() if found}
+    known = set(workers.values())
+    if common := summary["weights"]["global"] or (known.pop() if len(known) == 1 else None):
         yield "weights (sha256)", common[:16]
+    stayed = {worker: found for worker, found in workers.items() if worker not in left}
+    told = (summary["secrecy"] or {}).get("opened") == EVERYBODY
+    if told and len(set(stayed.values())) > 1:
+        yield "weights (sha256)", ", ".join(f"worker {worker} {each[:16]}" for worker, each in stayed.items())
+        yield "warning", _DIFFERENT
+
+
+_DIFFERENT: Final = (
+    "the workers have ended with different models, where all are told one: somebody has deviated, or a "
+    "record was changed; trust none of them"
+)
 
 
 def _accuracy_rows(accuracy: Mapping[str, float]) -> Iterator[tuple[str, str]]:

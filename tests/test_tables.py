@@ -145,6 +145,39 @@ def test_the_closing_table_of_a_computation_on_secrets_says_what_it_rests_on() -
     assert "missed" not in text
 
 
+SECRECY = {
+    "model": "rep3",
+    "together": "two",
+    "deviating": "",
+    "opened": "all workers",
+    "rounding": "nearest",
+}
+
+
+def test_different_models_where_all_are_told_one_are_warned_of() -> None:
+    weights = {"global": None, "workers": {"1": "ab" * 32, "2": "cd" * 32, "3": "ab" * 32}}
+    text = words(table(weights=weights, secrecy=SECRECY).replace("│", " "))
+    assert "warning the workers have ended with different models" in text
+    assert "worker 1 abababababababab, worker 2 cdcdcdcdcdcdcdcd" in text
+    one = {"global": None, "workers": dict.fromkeys("123", "ab" * 32)}
+    text = table(weights=one, secrecy=SECRECY)
+    assert "abababababababab" in text
+    assert "warning" not in text
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"secrecy": None},
+        {"secrecy": {**SECRECY, "opened": "worker 1 alone"}},
+        {"secrecy": SECRECY, "left": [{"worker": 2, "epoch": 3, "how": "died"}]},
+    ],
+)
+def test_models_that_may_differ_are_not_warned_of(changes: dict[str, Any]) -> None:
+    weights = {"global": None, "workers": {"1": "ab" * 32, "2": "cd" * 32}}
+    assert "warning" not in table(weights=weights, **changes)
+
+
 def test_contributions_are_counted_with_their_pace_and_how_evenly_they_were_taken() -> None:
     text = words(table(fairness={"jain": 0.8512, "accepted": {"1": 2469, "2": 0}}))
     assert "contributions │ 2,469, 2 a second; Jain's index 0.851" in text

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from mdl.party import Party, PartyId
-from mdl.system import Learner, Outcome, Secrecy, Task, Traits
+from mdl.system import EVERYBODY, Learner, Outcome, Secrecy, Task, Traits
 from mdl.systems.quantised_mpc.settings import QuantisedMpcSettings
 from mdl.vectors import Floats
 
@@ -71,9 +71,7 @@ class QuantisedMpc(QuantisedMpcSettings):
                 f"{self.security}: {self.model.title}",
                 everything,
                 self.model.deviating,
-                {"all": "all workers", "none": "nobody"}.get(
-                    str(self.opening), f"worker {self.opening} alone"
-                ),
+                {"all": EVERYBODY, "none": "nobody"}.get(str(self.opening), f"worker {self.opening} alone"),
                 self.rounding,
             ),
         )
