@@ -16,7 +16,7 @@ def test_a_report_of_all_runs_takes_run_folders_and_not_what_it_wrote_there_befo
     (tmp_path / "runs" / "plots").mkdir()
     make = shutil.which("make")
     assert make
-    called = subprocess.run(
+    called = subprocess.run(  # noqa: S603
         [make, "--dry-run", "report"], cwd=tmp_path, capture_output=True, text=True, check=True
     )
     assert called.stdout.splitlines()[-1] == ".venv/bin/mdl report runs/one/ --out runs"
