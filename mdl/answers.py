@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mdl.errors import DataUnavailable
 from mdl.folder import write_atomically
-from mdl.learning.archives import read_images
+from mdl.learning.archives import check_range, read_images
 from mdl.mpc.fixed import LARGEST
 from mdl.system import OpenLearner
 from mdl.vectors import Floats
@@ -63,8 +63,7 @@ def check_question(file: Path, shape: tuple[int, ...], classes: int) -> None:
         raise DataUnavailable(
             f"{file}: x_test has images of shape {images.shape[1:]}, and the network takes {shape}"
         )
-    if not (np.abs(images) < LARGEST).all():
-        raise DataUnavailable(f"{file}: x_test has entries that are not within ±{LARGEST:g}")
+    check_range(images, "x_test", file, largest=LARGEST)
     if labels is not None and labels.max() >= classes:
         raise DataUnavailable(f"{file}: y_test has the label {labels.max()}; there are {classes} classes")
 

@@ -34,7 +34,7 @@ from mdl.ledger import Ledger
 from mdl.orders import Orders, Question, Report
 from mdl.party import MANAGER, Party, PartyId
 from mdl.protocols.releases import count_private
-from mdl.suitability import check_learner
+from mdl.suitability import check_learner, largest_entry
 from mdl.system import Answering, Journal, Outcome, Task
 from mdl.trained import Trained
 from mdl.transport.codec import Codec
@@ -247,6 +247,7 @@ def _own_data(experiment: Experiment, orders: Orders) -> Dataset:
         experiment.learning,
         Path(orders.data_dir) if orders.data_dir else None,
         workers=everybody if orders.party == MANAGER else [orders.party],
+        largest=largest_entry(experiment),
     )
 
 

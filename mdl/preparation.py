@@ -16,7 +16,7 @@ from mdl.learning.partition import split
 from mdl.learning.privacy import DpSgd
 from mdl.learning.settings import LearningSettings
 from mdl.privacy import record_level
-from mdl.suitability import check_networks
+from mdl.suitability import check_networks, largest_entry
 
 
 def also_preloaded(learning: LearningSettings) -> Sequence[str]:
@@ -121,7 +121,8 @@ def lay_out(pipe: Connection, experiment: Mapping[str, Any], data_dir: str, spoo
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         planned = parse(experiment)
-        dataset = load(planned.learning, Path(data_dir) if data_dir else None)
+        folder = Path(data_dir) if data_dir else None
+        dataset = load(planned.learning, folder, largest=largest_entry(planned))
         check_networks(planned, made(planned.learning, dataset.shape, dataset.classes))
         write(dataset, Path(spool))
     except MdlError as error:

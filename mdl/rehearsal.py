@@ -32,7 +32,7 @@ from mdl.protocols.releases import count_private
 from mdl.simulator import Network, Simulation, simulate
 from mdl.simulator.party import as_measured, from_table
 from mdl.simulator.run import MemoryJournal
-from mdl.suitability import check_networks
+from mdl.suitability import check_networks, largest_entry
 from mdl.summary import Account, summarise
 from mdl.trained import Trained
 from mdl.vectors import fingerprint
@@ -74,8 +74,8 @@ def cast(experiment: Experiment, data_dir: Path | None) -> dict[PartyId, LocalLe
         ConfigError: the model cannot be made, or the system cannot train it.
     """
     torch.set_num_threads(experiment.torch_threads)
-    dataset = load(experiment.learning, data_dir, workers=range(1, experiment.workers + 1))
-    learning = experiment.learning
+    learning, everybody = experiment.learning, range(1, experiment.workers + 1)
+    dataset = load(learning, data_dir, workers=everybody, largest=largest_entry(experiment))
     check_networks(experiment, made(learning, dataset.shape, dataset.classes))
     return {
         party: build_learner(

@@ -1,6 +1,7 @@
 """Whether a system can train the networks of an experiment: what no single value of the file tells."""
 
 from collections.abc import Iterator, Mapping
+from math import inf
 from typing import TYPE_CHECKING
 
 from mdl.config import Experiment
@@ -10,9 +11,18 @@ from mdl.party import PartyId
 from mdl.systems import Mutual, QuantisedMpc
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from mdl.learning.dataset import Dataset
     from mdl.learning.local import LocalLearner
     from mdl.learning.sizes import Sized
+
+
+def largest_entry(experiment: Experiment) -> float:
+    """Give what entries of examples must be below in absolute value: secret numbers have a range."""
+    from mdl.mpc.fixed import LARGEST  # brings in torch
+
+    return LARGEST if isinstance(experiment.system, QuantisedMpc | Mutual) else inf
 
 
 def check_networks(experiment: Experiment, networks: "Mapping[str, Sized]") -> None:
@@ -48,7 +58,7 @@ def _problems(experiment: Experiment, networks: "Mapping[str, Sized]") -> Iterat
     system = experiment.system
     for name, sized in networks.items():
         if isinstance(system, QuantisedMpc):
-            yield from in_secret.problems(sized.network, sized.shape)
+            yield from in_secret.problems(sized.network, sized.shape) or _too_large(sized.network)
             if sized.classes > MOST_BELOW:
                 yield (
                     f"learning.dataset: it has {sized.classes:,} classes, and a softmax in secret "
@@ -58,6 +68,17 @@ def _problems(experiment: Experiment, networks: "Mapping[str, Sized]") -> Iterat
             place = _place(experiment.learning, name)
             found = fitness.problems(sized.network, tuple(sized.shape), dealt=system.dealt)
             yield from (f"{place}: {problem}" for problem in found)
+
+
+def _too_large(network: "nn.Module") -> list[str]:
+    """Say which first parameters and running statistics a secret number cannot hold."""
+    from mdl.mpc.fixed import LARGEST
+
+    return [
+        f"learning.model: before it is trained, its {name} has entries that are not within ±{LARGEST:g}"
+        for name, values in network.state_dict().items()
+        if not bool((values.abs() < LARGEST).all())
+    ]
 
 
 def _place(learning: LearningSettings, name: str) -> str:

@@ -19,7 +19,7 @@ from mdl.learning.settings import NAMED_DATASETS, NAMED_MODELS
 from mdl.mistakes import likely
 from mdl.progress import human_bytes, human_seconds
 from mdl.schemes.settings import AnyScheme
-from mdl.suitability import check_networks
+from mdl.suitability import check_networks, largest_entry
 from mdl.summary import GAIN, GAIN_OVER, SATURATION_WARNED, gain
 from mdl.system import EVERYBODY
 from mdl.systems import AnySystem, Mutual, QuantisedMpc
@@ -224,7 +224,13 @@ def _missing_data(experiment: Experiment, data_dir: Path | None) -> str | None:
 def _models(experiment: Experiment, data_dir: Path | None) -> "Mapping[str, Sized]":
     from mdl.learning.sizes import models_of  # brings in torch
 
-    found = models_of(experiment.learning, data_dir, workers=experiment.workers, seed=experiment.seed)
+    found = models_of(
+        experiment.learning,
+        data_dir,
+        workers=experiment.workers,
+        seed=experiment.seed,
+        largest=largest_entry(experiment),
+    )
     check_networks(experiment, found)
     return found
 

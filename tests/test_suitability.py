@@ -1,16 +1,20 @@
 """What a system cannot train is refused before a party starts, and whose network it is is said."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from mdl.config import Experiment, parse
-from mdl.errors import ConfigError
+from mdl.errors import ConfigError, DataUnavailable
 from mdl.learning.sizes import Sized, models_of
+from mdl.rehearsal import cast
 from mdl.suitability import check_networks
+from mdl.tables import explanation
 
 SHAPE = (1, 8, 8)
 
@@ -69,6 +73,52 @@ def test_a_network_for_other_examples_is_refused() -> None:
 def test_first_weights_that_are_too_large_are_refused(weight: float, randomness: str) -> None:
     (problem,) = refused(experiment({"randomness": randomness}), {"own": linear(weight)})
     assert "before it is trained, a weight" in problem
+
+
+SECURE = {"name": "any", "workers": 3, "epochs": 2, "system": {"type": "quantised-mpc"}}
+
+
+def secure(**learning: Any) -> Experiment:
+    return parse({**SECURE, "learning": {"model": "digits-mlp", "batch": 16, **learning}})
+
+
+@pytest.mark.parametrize("weight", [1e5, torch.nan, torch.inf])
+def test_first_weights_that_no_secret_number_holds_are_refused_by_name(weight: float) -> None:
+    (problem,) = refused(secure(), {"own": linear(weight)})
+    assert problem == (
+        "learning.model: before it is trained, its 1.weight has entries that are not within ±16384"
+    )
+    check_networks(secure(), {"own": Sized(linear(1.0), SHAPE, 10)})
+
+
+@pytest.mark.parametrize("wide", ["x_train", "x_test"])
+def test_data_that_no_secret_number_holds_is_refused_by_file_and_array_before_a_party_starts(
+    tmp_path: Path, wide: str
+) -> None:
+    small = np.ones((12, 1, 8, 8), np.float32)
+    labels = np.arange(12) % 10
+    for worker in (1, 2, 3):
+        arrays = {"x_train": small, "x_test": small, "y_train": labels, "y_test": labels, "classes": 10}
+        arrays |= {wide: -2e4 * small} if worker == 2 else {}
+        np.savez(tmp_path / f"own-{worker}.npz", **arrays)
+    learning = {"dataset": str(tmp_path / "own-{worker}.npz"), "split": "files"}
+    said = rf"own-2\.npz: {wide} has entries that are not within ±16384"
+    with pytest.raises(DataUnavailable, match=said):
+        explanation(secure(**learning), None)
+    with pytest.raises(DataUnavailable, match=said):
+        cast(secure(**learning), None)
+    one = secure(dataset=str(tmp_path / "own-2.npz"))
+    with pytest.raises(DataUnavailable, match=said):
+        explanation(one, None)
+    in_the_clear = {**SECURE, "system": {"type": "fedavg"}, "learning": {"model": "digits-mlp", **learning}}
+    cast(parse(in_the_clear), None)
+
+
+def test_a_scale_brings_numbers_into_range(tmp_path: Path) -> None:
+    x, y = np.full((12, 1, 8, 8), 2e4, np.float32), np.arange(12) % 10
+    arrays = {"x_train": x, "y_train": y, "x_test": x, "y_test": y, "classes": 10}
+    np.savez(tmp_path / "own.npz", **arrays, scale=2e4)
+    cast(secure(dataset=str(tmp_path / "own.npz")), None)
 
 
 def test_dp_sgd_is_refused_where_opinions_are_learnt_from() -> None:

@@ -2,6 +2,7 @@
 
 import zipfile
 from collections.abc import Sequence
+from math import inf
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -23,7 +24,7 @@ MORE_CLASSES: Final = (
 """What a file lacks in which no example is of the last class."""
 
 
-def read_archive(path: Path) -> Dataset:
+def read_archive(path: Path, *, largest: float = inf) -> Dataset:
     """Read a data set from an .npz archive.
 
     Expected are x_train and x_test, uint8 (pixels 0..255) or floating (used as they are), of shape (N,
@@ -31,6 +32,10 @@ def read_archive(path: Path) -> Dataset:
     integers of shape (N,) from 0. A number `classes` may be added where the labels of this archive do not
     reach the last class, and a number `scale` where pixels end at another value than 255. Pickled objects
     are refused: loading one runs its code.
+
+    Args:
+        path: the archive.
+        largest: what entries, divided by the scale, must be below in absolute value.
 
     Raises:
         DataUnavailable: the file is not there, or not like this.
@@ -48,6 +53,8 @@ def read_archive(path: Path) -> Dataset:
     if max(y_train.max(), y_test.max()) >= classes:
         raise DataUnavailable(f"{path}: a label is {max(y_train.max(), y_test.max())}; classes is {classes}")
     scale = _number(arrays, "scale", 255.0 if train.dtype == np.uint8 else 1.0, path)
+    for name, images in (("x_train", train), ("x_test", test)):
+        check_range(images, name, path, largest=largest, scale=scale)
     return Dataset(train, y_train, test, y_test, classes, scale)
 
 
@@ -66,16 +73,31 @@ def read_images(path: Path) -> tuple[NDArray[np.float32], Labels | None]:
     return images.astype(np.float32) / np.float32(scale), labels
 
 
-def read_silos(pattern: Path, workers: Sequence[PartyId]) -> Dataset:
+def check_range(images: Images, name: str, path: Path, *, largest: float, scale: float = 1.0) -> None:
+    """Make sure that entries have a place in the range of numbers that are computed with.
+
+    Raises:
+        DataUnavailable: one, divided by `scale`, is not below `largest` in absolute value.
+    """
+    if not max(float(images.max()), -float(images.min())) / scale < largest:
+        raise DataUnavailable(f"{path}: {name} has entries that are not within ±{largest:g}")
+
+
+def read_silos(pattern: Path, workers: Sequence[PartyId], *, largest: float = inf) -> Dataset:
     """Read the archive of each of `workers` and lay their examples behind one another.
 
     The test sets are joined too, so that all are scored on the same examples.
+
+    Args:
+        pattern: the path, with ``{worker}`` in it.
+        workers: whose.
+        largest: see `read_archive`.
 
     Raises:
         DataUnavailable: an archive is missing or malformed, or one does not fit the others.
     """
     assert workers, "a pattern needs to know whose files to read"
-    parts = [read_archive(silo_file(pattern, worker)) for worker in workers]
+    parts = [read_archive(silo_file(pattern, worker), largest=largest) for worker in workers]
     first = parts[0]
     for worker, part in zip(workers, parts, strict=True):
         if part.classes != first.classes:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
+from math import inf
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
@@ -25,7 +26,11 @@ _EVERY_FIFTH: Final = 5
 
 
 def load(
-    settings: LearningSettings, data_dir: Path | None = None, *, workers: Sequence[PartyId] = ()
+    settings: LearningSettings,
+    data_dir: Path | None = None,
+    *,
+    workers: Sequence[PartyId] = (),
+    largest: float = inf,
 ) -> Dataset:
     """Read the data set of `settings`.
 
@@ -34,6 +39,7 @@ def load(
         data_dir: where to look if the settings do not say.
         workers: whose files to read where each worker has its own: all of them where one process reads for
             all parties, a party's own id where it runs on a host of its own.
+        largest: what entries in the user's own archives must be below in absolute value.
 
     Raises:
         DataUnavailable: it is not there, or not what it should be.
@@ -42,9 +48,11 @@ def load(
     if settings.dataset == "digits":
         return digits()
     if settings.dataset in NAMED:
-        return _named(settings.dataset, folder, download=settings.download)
+        return _named(settings.dataset, folder, download=settings.download, largest=largest)
     path = _beside(Path(settings.dataset), folder)
-    return read_silos(path, workers) if WORKER in settings.dataset else read_archive(path)
+    if WORKER in settings.dataset:
+        return read_silos(path, workers, largest=largest)
+    return read_archive(path, largest=largest)
 
 
 def own_files(
@@ -114,7 +122,7 @@ class Source:
     open: Callable[..., Dataset]
 
 
-def _named(name: str, folder: Path | None, *, download: bool) -> Dataset:
+def _named(name: str, folder: Path | None, *, download: bool, largest: float) -> Dataset:
     source = NAMED[name]
     if folder is None:
         raise DataUnavailable(
@@ -123,7 +131,7 @@ def _named(name: str, folder: Path | None, *, download: bool) -> Dataset:
         )
     archive = folder / f"{name}.npz"
     if archive.exists():
-        return read_archive(archive)
+        return read_archive(archive, largest=largest)
     if not all((folder / file).exists() for file in source.files):
         if not download:
             raise DataUnavailable(_not_found(name, folder))

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -46,7 +47,7 @@ class Sized:
 
 
 def models_of(
-    settings: LearningSettings, data_dir: Path | None, *, workers: int, seed: int = 0
+    settings: LearningSettings, data_dir: Path | None, *, workers: int, seed: int = 0, largest: float = inf
 ) -> Mapping[str, Sized]:
     """Make the model for these settings, or each kind of model that workers have; by name.
 
@@ -55,6 +56,7 @@ def models_of(
         data_dir: where named data sets lie, if known.
         workers: n.
         seed: the experiment's, by which one set is shared out.
+        largest: what entries of examples must be below in absolute value, where they are read.
 
     Raises:
         ConfigError: it cannot be made.
@@ -62,7 +64,7 @@ def models_of(
     """
     if (shape := _SHAPES.get(settings.dataset)) is not None:
         return made(settings, shape, 10)
-    dataset = load(settings, data_dir, workers=range(1, workers + 1))
+    dataset = load(settings, data_dir, workers=range(1, workers + 1), largest=largest)
     return made(settings, dataset.shape, dataset.classes, _parts(settings, dataset, workers, seed))
 
 
