@@ -29,6 +29,7 @@ Watch: TypeAlias = Callable[[Mapping[str, Any]], None]
 
 
 def run(
+    context: typer.Context,
     file: Annotated[Path | None, typer.Argument(metavar="FILE", help="An experiment file (TOML).")] = None,
     overrides: Overrides = None,
     out: Out = Path("runs"),
@@ -52,7 +53,12 @@ def run(
       mdl run --resume runs/20260101-120000-quickstart
     """
     if (file is None) == (resume is None):
-        raise ConfigError(["give an experiment file, or --resume with a run's folder"], "mdl run")
+        said = "give an experiment file, or --resume with a run's folder"
+        both = "not both: a run goes on with its own file, in which --set changes keys"
+        raise ConfigError([said if file is None else f"{said}, {both}"], "mdl run")
+    source = context.get_parameter_source("out")
+    if resume is not None and source is not None and source.name == "COMMANDLINE":
+        raise ConfigError(["a run goes on in its own folder: give --resume without --out"], "mdl run --out")
     experiment = load_experiment(file or experiment_of(resume or Path(), "mdl run --resume"), overrides, seed)
     warn_if_insecure(experiment)
     summary, target = _train(experiment, out, resume, quiet=quiet)
