@@ -242,7 +242,7 @@ def load(path: Path, overrides: Sequence[str] = ()) -> tuple[Experiment, Sequenc
         ConfigError: names each problem's place, the value, and what is allowed.
     """
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+        tables = tomllib.loads(path.read_text(encoding="utf-8-sig"))  # editors may put a mark before it
     except FileNotFoundError:
         raise ConfigError(["there is no such file"], str(path)) from None
     except IsADirectoryError:

@@ -164,6 +164,11 @@ def test_a_name_must_do_for_a_folder(name: str) -> None:
 # overrides
 
 
+def test_a_byte_order_mark_before_a_file_is_no_part_of_it(tmp_path: Path) -> None:
+    (tmp_path / "marked.toml").write_text(QUICKSTART.read_text(), encoding="utf-8-sig")
+    assert load(tmp_path / "marked.toml") == load(QUICKSTART)
+
+
 def test_a_value_is_read_as_toml_or_else_taken_for_a_string(tmp_path: Path) -> None:
     found = experiment(
         tmp_path, MINIMAL, "name=other", "seed = 7", 'learning.model="cnn"', "learning.dataset=mnist"
