@@ -220,7 +220,8 @@ def _naming_own_file(experiment: Experiment, party: PartyId, classes: int) -> It
     try:
         yield
     except ConfigError as error:
-        if experiment.learning.split != "files" or party == MANAGER:
+        missing = isinstance(error.__cause__, ImportError)  # whatever the file is like
+        if missing or experiment.learning.split != "files" or party == MANAGER:
             raise
         file = silo_file(Path(experiment.learning.dataset), party)
         whose = f"{file}, of {party_name(party)}, has {classes} classes: {MORE_CLASSES}"

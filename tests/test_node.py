@@ -8,6 +8,8 @@ import pytest
 from mdl.authority import deal_keys
 from mdl.config import parse
 from mdl.errors import ConfigError, OutOfRange, PeerLeft
+from mdl.learning.models import build
+from mdl.learning.settings import LearningSettings
 from mdl.node import _fail, _naming_own_file
 from mdl.orders import Orders
 
@@ -22,6 +24,15 @@ def test_a_network_that_does_not_fit_a_workers_own_file_is_told_with_the_file_an
     assert problem == "learning.model: a score per class"
     assert whose.startswith("own-2.npz, of worker 2, has 2 classes: ")
     assert "`classes`" in whose
+
+
+def test_of_a_module_that_is_missing_no_file_of_a_worker_is_blamed() -> None:
+    experiment = parse({**TABLES, "learning": {"dataset": "own-{worker}.npz"}})
+    learning = LearningSettings(model="nowhere:small")
+    with pytest.raises(ConfigError) as caught, _naming_own_file(experiment, 2, 2):
+        build(learning, (1, 8, 8), 2, seed=0)
+    (problem,) = caught.value.problems
+    assert "No module named 'nowhere'; looked for is nowhere.py" in problem
 
 
 @pytest.mark.parametrize(

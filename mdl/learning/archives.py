@@ -144,15 +144,27 @@ def _arrays(path: Path, needed: Sequence[str] = KEYS) -> dict[str, NDArray[Any]]
             return {key: archive[key] for key in (*KEYS, "classes", "scale") if key in archive.files}
     except FileNotFoundError as error:
         raise DataUnavailable(
-            f"{path} does not exist; expected an archive with {', '.join(needed)}"
+            f"{path} does not exist{_relative(path)}; expected an archive with {', '.join(needed)}"
         ) from error
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise DataUnavailable(f"{path} cannot be read as an .npz archive of plain arrays: {error}") from error
 
 
+def _relative(path: Path) -> str:
+    """Say where a relative path leads."""
+    if path.is_absolute():
+        return ""
+    return f" (looked for is {path.absolute()}: relative paths are from the current directory)"
+
+
 def _opened(file: BinaryIO, path: Path) -> NpzFile:
-    # numpy looks at the content, not at the name: what it finds may be a lone array.
-    archive = np.load(file, allow_pickle=False)
+    # numpy looks at the content, not at the name: what it finds may be a lone array. What it does not know it
+    # takes for a pickle, and says how to load it all the same: that would run code.
+    try:
+        archive = np.load(file, allow_pickle=False)
+    except ValueError as error:
+        said = "it is none, by its first bytes: save your arrays with numpy.savez"
+        raise DataUnavailable(f"{path} cannot be read as an .npz archive: {said}") from error
     if not isinstance(archive, NpzFile):
         raise DataUnavailable(
             f"{path} cannot be read as an .npz archive: it holds a lone array, without a name"

@@ -20,6 +20,7 @@ for three channels uses Tanh as well. Counts do not depend on it.
 
 import importlib
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
@@ -159,6 +160,9 @@ def _imported(path: str) -> nn.Module:
     try:
         factory = getattr(importlib.import_module(module), name)
         model = factory()
+    except ModuleNotFoundError as error:
+        where = _where(module) if f"{module}.".startswith(f"{error.name}.") else ""
+        raise ConfigError([f"learning.model: {path} gives no model: {_sentence(error)}{where}"]) from error
     except Exception as error:  # the user's code may fail in any way, and all of them mean: no model
         raise ConfigError([f"learning.model: {path} gives no model: {_sentence(error)}"]) from error
     if not isinstance(model, nn.Module):
@@ -166,6 +170,12 @@ def _imported(path: str) -> nn.Module:
             [f"learning.model: {path} gives a {type(model).__name__}; expected a torch.nn.Module"]
         )
     return model
+
+
+def _where(module: str) -> str:
+    """Say where a module was looked for."""
+    file = f"{module.replace('.', '/')}.py"
+    return f"; looked for is {file}, in {Path.cwd()} and among installed packages"
 
 
 def _check_fit(model: nn.Module, path: str, input_shape: Shape, classes: int) -> None:

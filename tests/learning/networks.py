@@ -1,5 +1,8 @@
 """Models as a user would bring them, sound and unsound ones."""
 
+from importlib import import_module
+from typing import cast
+
 import torch
 from torch import nn
 
@@ -71,3 +74,7 @@ def not_a_module() -> str:
 
 def fails() -> nn.Module:
     raise KeyError("layers")
+
+
+def lacks_a_package() -> nn.Module:
+    return cast(nn.Module, import_module("a_package_that_nobody_has").Net())

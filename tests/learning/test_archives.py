@@ -63,6 +63,22 @@ def test_a_missing_archive_is_named(tmp_path: Path) -> None:
         read_archive(tmp_path / "nowhere.npz")
 
 
+def test_of_a_relative_path_it_is_said_where_it_leads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    where = rf"looked for is {tmp_path}/own\.npz: relative paths are from the current directory"
+    with pytest.raises(DataUnavailable, match=where):
+        read_archive(Path("own.npz"))
+
+
+def test_a_text_under_an_archives_name_is_refused_without_advice_to_load_pickles(tmp_path: Path) -> None:
+    (tmp_path / "text.npz").write_text("x_train, y_train\n1, 2\n")
+    with pytest.raises(DataUnavailable, match="it is none, by its first bytes") as caught:
+        read_archive(tmp_path / "text.npz")
+    assert "pickle" not in str(caught.value)
+
+
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 torn", b"no archive at all"])
 def test_a_torn_file_is_refused_in_words(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "torn.npz").write_bytes(content)

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -88,6 +90,16 @@ def test_trying_a_users_model_leaves_its_running_averages_alone() -> None:
 def test_a_model_that_cannot_serve_is_refused_in_words(path: str, sentence: str) -> None:
     with pytest.raises(ConfigError, match=sentence):
         build(LearningSettings(model=path), (1, 8, 8), 10, seed=0)
+
+
+def test_of_a_missing_module_it_is_said_where_it_was_looked_for() -> None:
+    with pytest.raises(ConfigError, match=rf"looked for is no/nets\.py, in {Path.cwd()} and among installed"):
+        build(LearningSettings(model="no.nets:small"), (1, 8, 8), 10, seed=0)
+
+
+def test_a_module_that_lacks_another_is_not_said_to_be_missing_itself() -> None:
+    with pytest.raises(ConfigError, match=r"No module named 'a_package_that_nobody_has'$"):
+        build(LearningSettings(model="tests.learning.networks:lacks_a_package"), (1, 8, 8), 10, seed=0)
 
 
 def test_the_cnn_says_which_images_it_takes() -> None:
