@@ -98,7 +98,13 @@ def test_data_that_no_secret_number_holds_is_refused_by_file_and_array_before_a_
     small = np.ones((12, 1, 8, 8), np.float32)
     labels = np.arange(12) % 10
     for worker in (1, 2, 3):
-        arrays = {"x_train": small, "x_test": small, "y_train": labels, "y_test": labels, "classes": 10}
+        arrays: dict[str, Any] = {
+            "x_train": small,
+            "x_test": small,
+            "y_train": labels,
+            "y_test": labels,
+            "classes": 10,
+        }
         arrays |= {wide: -2e4 * small} if worker == 2 else {}
         np.savez(tmp_path / f"own-{worker}.npz", **arrays)
     learning = {"dataset": str(tmp_path / "own-{worker}.npz"), "split": "files"}
@@ -116,7 +122,7 @@ def test_data_that_no_secret_number_holds_is_refused_by_file_and_array_before_a_
 
 def test_a_scale_brings_numbers_into_range(tmp_path: Path) -> None:
     x, y = np.full((12, 1, 8, 8), 2e4, np.float32), np.arange(12) % 10
-    arrays = {"x_train": x, "y_train": y, "x_test": x, "y_test": y, "classes": 10}
+    arrays: dict[str, Any] = {"x_train": x, "y_train": y, "x_test": x, "y_test": y, "classes": 10}
     np.savez(tmp_path / "own.npz", **arrays, scale=2e4)
     cast(secure(dataset=str(tmp_path / "own.npz")), None)
 

@@ -50,7 +50,18 @@ def forecast(experiment: Experiment, sized: Sized) -> list[RenderableType]:
         rounding=system.rounding,
     )
     costs = tried(plan, SystemRandomness())
-    return [*map(Text, _said(experiment, costs, _steps(experiment, sized.examples))), _phases(costs)]
+    examples = _examples(experiment, sized.examples)
+    said = [*map(Text, _said(experiment, costs, _steps(experiment, examples)))]
+    if examples is not None and examples < learning.batch:
+        said.append(Text(_repeated(examples, learning.batch), style="yellow"))
+    return [*said, _phases(costs)]
+
+
+def _repeated(examples: int, batch: int) -> str:
+    return (
+        f"Warning: all workers together have {examples:,} examples, fewer than a batch of {batch:,}: examples "
+        "are repeated in every step; take a smaller learning.batch"
+    )
 
 
 def _said(experiment: Experiment, costs: "StepCosts", steps: int | None) -> Iterator[str]:
@@ -71,7 +82,7 @@ def _said(experiment: Experiment, costs: "StepCosts", steps: int | None) -> Iter
     )
     if steps is not None:
         yield (
-            f"An epoch has {steps:,} steps: {human_bytes(steps * sent)}, about "
+            f"An epoch has {steps:,} step{'s' * (steps != 1)}: {human_bytes(steps * sent)}, about "
             f"{human_seconds(steps * seconds)}. All epochs, {epochs}: {human_bytes(epochs * steps * sent)}, "
             f"about {human_seconds(epochs * steps * seconds)}; the start and scoring come on top."
         )
@@ -82,15 +93,23 @@ def _steps(experiment: Experiment, examples: int | None) -> int | None:
 
     Args:
         experiment: what is run.
-        examples: of all workers together, if the data has been read.
+        examples: of all workers together, if that is known.
     """
-    learning, workers = experiment.learning, experiment.workers
+    learning = experiment.learning
     if learning.local_steps is not None:
         return learning.local_steps
-    if examples is None:
-        each = learning.examples_each(workers)
-        examples = None if each is None else each * workers
     return None if examples is None else max(1, examples // learning.batch)
+
+
+def _examples(experiment: Experiment, read: int | None) -> int | None:
+    """Give how many examples all workers have together; None where only the data tells.
+
+    Args:
+        experiment: what is run.
+        read: as many, if the data has been read.
+    """
+    each = experiment.learning.examples_each(experiment.workers)
+    return read if read is not None or each is None else each * experiment.workers
 
 
 def _phases(costs: "StepCosts") -> Table:

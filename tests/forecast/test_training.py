@@ -48,6 +48,13 @@ def test_an_epoch_has_as_many_steps_as_take_all_examples_once(limit: int | None,
     assert f"An epoch has {steps} steps" in said(**({} if limit is None else {"train_limit": limit}))
 
 
+def test_fewer_examples_than_a_batch_are_warned_of() -> None:
+    text = said(train_limit=30, batch=64)
+    assert "An epoch has 1 step:" in text
+    assert "Warning: all workers together have 30 examples, fewer than a batch of 64" in text
+    assert "Warning" not in said(train_limit=96)
+
+
 @pytest.mark.parametrize("split", ["files", "disjoint"])
 def test_steps_are_known_of_data_of_ones_own(tmp_path: Path, split: str) -> None:
     rng = np.random.default_rng(1)
