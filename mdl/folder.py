@@ -12,12 +12,22 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
 
+from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
 from mdl import __version__
 from mdl.errors import MdlError
 from mdl.party import PartyId
 from mdl.system import KEPT, Arrays
+
+_LOST: Final = "what it says must not be forgotten, so this run cannot go on: begin a new one"
+"""Of a record that keeps what was opened or spent from being opened or spent again."""
+
+_MENDED: Final = {
+    "model": "remove it to go on from the epoch before, if all parties still have that one; where workers go "
+    "at their own pace, begin a new run"
+}
+"""What to do about a damaged record, by its name."""
 
 EXPERIMENT: Final = "experiment.toml"
 ENVIRONMENT: Final = "environment.json"
@@ -59,9 +69,19 @@ def write_atomically(path: Path, data: bytes, *, durable: bool = False, shared: 
         data: what is to be in it.
         durable: return only when it would survive a power cut.
         shared: let others read it as the user's mask says; otherwise it is for the owner alone.
+
+    Raises:
+        OSError: it cannot be written; names `path`, which the error of a full disk does not by itself.
     """
+    try:
+        _write_atomically(path, data, durable=durable, mode=0o666 if shared else 0o600)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def _write_atomically(path: Path, data: bytes, *, durable: bool, mode: int) -> None:
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666 if shared else 0o600)
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
@@ -180,9 +200,16 @@ class FileJournal:
                 self._path(name, epoch).unlink(missing_ok=True)
 
     def read(self, name: str, epoch: int) -> Arrays | None:
-        """See `Journal`."""
+        """See `Journal`.
+
+        Raises:
+            MdlError: the record is there, and cannot be read.
+        """
         path = self._path(name, epoch)
-        return load_file(path) if path.exists() else None
+        try:
+            return load_file(path) if path.exists() else None
+        except SafetensorError as error:
+            raise MdlError(f"{path} is damaged ({error}): {_MENDED.get(name, _LOST)}") from None
 
     def newest(self, name: str, until: int) -> Arrays | None:
         """See `Journal`."""

@@ -125,8 +125,9 @@ def lay_out(pipe: Connection, experiment: Mapping[str, Any], data_dir: str, spoo
         dataset = load(planned.learning, folder, largest=largest_entry(planned))
         check_networks(planned, made(planned.learning, dataset.shape, dataset.classes))
         write(dataset, Path(spool))
-    except MdlError as error:
-        pipe.send_bytes(f"{type(error).__name__}: {error}".encode())
+    except (MdlError, OSError) as error:  # the disk is full, say, which its error does not name
+        where = "" if isinstance(error, MdlError) else f"cannot lay the data set out in {spool}: "
+        pipe.send_bytes(f"{where}{type(error).__name__}: {error}".encode())
         raise SystemExit(1) from None
     pipe.send_bytes(b"")
 

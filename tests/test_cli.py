@@ -1,5 +1,7 @@
 """The command line as a person meets it: help, errors in words, exit codes."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -122,13 +124,22 @@ def test_every_command_with_a_file_names_the_missing_one(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("arguments", [[], [QUICKSTART, "--resume", "x"]])
-def test_a_run_needs_a_file_or_a_folder_to_resume(
-    capsys: pytest.CaptureFixture[str], arguments: list[str]
-) -> None:
-    ended = Ended(capsys, "run", *arguments)
+def test_a_run_needs_a_file_or_a_folder_to_resume_and_not_both(capsys: pytest.CaptureFixture[str]) -> None:
+    ended = Ended(capsys, "run")
     assert ended.code == 2
-    assert "give an experiment file, or --resume" in ended.err
+    assert ended.err.endswith("give an experiment file, or --resume with a run's folder\n")
+    ended = Ended(capsys, "run", QUICKSTART, "--resume", "x")
+    assert ended.code == 2
+    assert "or --resume with a run's folder, not both" in ended.err
+
+
+@pytest.mark.parametrize("place", ["elsewhere", "runs"])
+def test_a_resumed_run_has_its_folder_and_takes_no_other(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, place: str
+) -> None:
+    ended = Ended(capsys, "run", "--resume", str(tmp_path), "--out", place)
+    assert ended.code == 2
+    assert "a run goes on in its own folder: give --resume without --out" in ended.err
 
 
 def test_only_a_runs_folder_can_be_resumed(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -229,6 +240,14 @@ def test_a_report_that_cannot_be_written_is_told_without_a_traceback(
     assert "cannot write the report into" in ended.err
 
 
+def test_a_full_disk_is_told_without_a_traceback() -> None:
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "mdl", "list", "systems"]
+        ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)  # noqa: S603
+    assert ended.returncode
+    assert ended.stderr.startswith("mdl: MdlError: cannot write: No space left on device\n")
+
+
 def test_an_unknown_list_is_refused_with_a_guess(capsys: pytest.CaptureFixture[str]) -> None:
     ended = Ended(capsys, "list", "scheme")
     assert ended.code == 2
@@ -256,7 +275,7 @@ def test_a_network_that_cannot_be_asked_makes_the_file_no_valid_one(
     ("dataset", "said"),
     [
         ("mnist", "mnist is to be read from disk"),
-        ("mine.npz", "mine.npz does not exist; expected an archive"),
+        ("mine.npz", "mine.npz does not exist (looked for is "),
     ],
 )
 def test_data_that_is_missing_is_refused_by_name_and_leaves_nothing(

@@ -25,6 +25,7 @@ from mdl.folder import (
     write_atomically,
     write_json,
 )
+from tests.full_disk import files_up_to
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -80,6 +81,13 @@ def test_a_write_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="target"):
         write_atomically(target, b"new")
     assert [each.name for each in tmp_path.iterdir()] == ["target"]
+
+
+def test_what_could_not_be_written_is_named(tmp_path: Path) -> None:
+    target = tmp_path / "model-000003.safetensors"
+    with pytest.raises(OSError, match=rf"File too large: '{target}'"), files_up_to(1 << 20):
+        write_atomically(target, b"x" * (1 << 20) + b"y")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_written_file_is_for_its_owner_alone(tmp_path: Path) -> None:
@@ -149,6 +157,17 @@ def test_writing_an_earlier_epoch_again_forgets_nothing_later(tmp_path: Path) ->
     for epoch in (4, 5, 1):
         journal.write("sets", epoch, {"sets": np.array([epoch])})
     assert journal.epochs("sets") == [1, 4, 5]
+
+
+@pytest.mark.parametrize("size", [0, 4, 40])
+@pytest.mark.parametrize(("name", "advice"), [("model", "remove it to go on"), ("sets", "begin a new one")])
+def test_a_damaged_record_is_named_with_what_to_do(tmp_path: Path, size: int, name: str, advice: str) -> None:
+    journal = FileJournal(tmp_path, 2)
+    journal.write(name, 3, {"a": np.zeros(4)})
+    [path] = (tmp_path / "checkpoints" / "2").iterdir()
+    path.write_bytes(path.read_bytes()[:size])
+    with pytest.raises(MdlError, match=f"{path} is damaged .*{advice}"):
+        journal.read(name, 3)
 
 
 def test_records_of_a_course_not_taken_can_be_forgotten(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """All commands, and the way in: `main`."""
 
+import errno
 import inspect
 import os
 import sys
@@ -73,6 +74,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _end(error, EXIT_CONFIG)
     except MdlError as error:
         _end(error, EXIT_FAILED)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        what = f" {error.filename}" if error.filename else ""
+        _end(MdlError(f"cannot write{what}: {error.strerror}"), EXIT_FAILED)
 
 
 def _end(error: MdlError, code: int) -> NoReturn:
