@@ -104,7 +104,7 @@ def _cost_rows(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if summary["missed"] is not None:
         yield "missed updates", f"{summary['missed']:,} ({summary['missed_share']:.2%})"
     if secrecy := summary["secrecy"]:
-        yield "security", _secrecy(secrecy)
+        yield "security", _secrecy(secrecy, completed=summary["status"] == "completed")
     yield from _privacy_rows(summary["privacy"] or {})
     if summary["saturated"]:
         yield "saturated values", f"{summary['saturated']:,} ({summary['saturated_share']:.3%})"
@@ -117,11 +117,11 @@ def _sent(who: str, size: float) -> str:
     return f"{human_bytes(size)} by {who if who == 'workers' else f'the {who}'}"
 
 
-def _secrecy(secrecy: Mapping[str, str]) -> str:
-    """Say in a line what a computation on secrets rested on."""
+def _secrecy(secrecy: Mapping[str, str], *, completed: bool) -> str:
+    """Say in a line what a computation on secrets rested on; a model is opened at its end."""
     return (
-        f"{secrecy['model']}; {secrecy['together']} would know everything; the model is "
-        f"opened to {secrecy['opened']}; {secrecy['rounding']} rounding"
+        f"{secrecy['model']}; {secrecy['together']} would know everything; the model "
+        f"{'is' if completed else 'was to be'} opened to {secrecy['opened']}; {secrecy['rounding']} rounding"
     )
 
 

@@ -9,7 +9,11 @@ import pytest
 
 from mdl.cli import main
 from mdl.cli.commands import unwrap
+from mdl.cli.runs import _sum_up
+from mdl.errors import MdlError
 from mdl.folder import FileJournal, locked
+from mdl.tables import saturation_warning
+from tests.test_tables import SUMMARY
 
 QUICKSTART = str(Path(__file__).parent.parent / "configs" / "quickstart.toml")
 SMULE = str(Path(__file__).parent.parent / "configs" / "smule-quickstart.toml")
@@ -238,6 +242,19 @@ def test_a_report_that_cannot_be_written_is_told_without_a_traceback(
     ended = Ended(capsys, "report", str(run), "--out", str(tmp_path / ("long" * 100)))
     assert ended.code == 1
     assert "cannot write the report into" in ended.err
+
+
+def test_how_to_go_on_is_said_before_the_report_is_drawn(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    stopped = {**SUMMARY, "status": "interrupted", "reason": "stopped by the user", "exit_code": 130}
+    with pytest.raises(MdlError, match="is no run folder"):
+        _sum_up(stopped, tmp_path, report=True)
+    assert capsys.readouterr().err.splitlines() == [
+        "mdl: warning: " + str(saturation_warning(stopped)),
+        "mdl: interrupted: stopped by the user",
+        f"mdl: go on with: mdl run --resume {tmp_path}",
+    ]
 
 
 def test_a_full_disk_is_told_without_a_traceback() -> None:

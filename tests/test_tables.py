@@ -143,6 +143,9 @@ def test_the_closing_table_of_a_computation_on_secrets_says_what_it_rests_on() -
         "the model is opened to worker 2 alone; nearest rounding"
     ) in text
     assert "missed" not in text
+    stopped = {**figures, **shown, "status": "interrupted"}
+    text = words(printed(closing_table(stopped, Path("runs/any")), 200))
+    assert "the model was to be opened to worker 2 alone" in text
 
 
 SECRECY = {

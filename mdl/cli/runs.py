@@ -192,16 +192,17 @@ def _display(
 
 
 def _sum_up(summary: Mapping[str, Any], target: Path, *, report: bool) -> int:
-    """Print the closing table, write the report if that is wanted, say how to go on; give the exit code."""
+    """Print the closing table, say how to go on, write the report if that is wanted; give the exit code."""
     from mdl.tables import closing_table, saturation_warning
 
     Console().print(closing_table(summary, target))
     if warning := saturation_warning(summary):
         tell(f"warning: {warning}", style="yellow")
-    if report and summary["epochs"]:
-        draw_report([target], target)
     if summary["status"] != "completed":
         tell(f"{summary['status']}: {summary['reason']}")
         if summary["epochs"] and summary["clock"] == "wall":
             tell(f"go on with: mdl run --resume {target}")
+    # Last, because it takes seconds, in which the user may press Ctrl-C again.
+    if report and summary["epochs"]:
+        draw_report([target], target)
     return int(summary["exit_code"])

@@ -59,7 +59,7 @@ def forecast(experiment: Experiment, sized: Sized) -> list[RenderableType]:
 
 def _repeated(examples: int, batch: int) -> str:
     return (
-        f"Warning: all workers together have {examples:,} examples, fewer than a batch of {batch:,}: examples "
+        f"Warning: all workers together have {examples:,} examples, fewer than a batch of {batch:,}: some "
         "are repeated in every step; take a smaller learning.batch"
     )
 
