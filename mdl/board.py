@@ -1,7 +1,7 @@
 """A run's curves for TensorBoard: `tensorboard --logdir runs`."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Final
@@ -23,9 +23,11 @@ class Board(AbstractContextManager["Board"]):
 
     Args:
         folder: the run's.
+        warn: is told if curves cannot be written.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, warn: Callable[[str], None]) -> None:
+        self._folder, self._warn = folder, warn
         self._writer = _writer_class()(str(folder), flush_secs=5)
         # A party accounts for its last epoch in two parts, and a step is to have one value.
         self._sent: dict[PartyId, tuple[int, int]] = {}
@@ -34,9 +36,12 @@ class Board(AbstractContextManager["Board"]):
         return self
 
     def __exit__(self, *_: object) -> None:
-        for party in self._sent:
-            self._write_sent(party)
-        self._writer.close()
+        try:
+            for party in self._sent:
+                self._write_sent(party)
+            self._writer.close()
+        except OSError as error:  # the disk is full, say: what the run has come to is to be told all the same
+            self._warn(f"cannot write the curves for TensorBoard into {self._folder}: {error.strerror}")
 
     def __call__(self, event: Mapping[str, Any]) -> None:
         """Write what one event says."""

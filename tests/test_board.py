@@ -7,9 +7,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
 from tensorboardX.proto.event_pb2 import Event
 
 from mdl.board import Board
+from tests.full_disk import files_up_to
 
 
 def curves(folder: Path) -> dict[str, list[tuple[int, float]]]:
@@ -37,7 +39,7 @@ def sent(party: int, epoch: int, size_bytes: int) -> Mapping[str, Any]:
 
 
 def test_accuracy_loss_and_misses_are_curves_over_the_epochs(tmp_path: Path) -> None:
-    with Board(tmp_path) as board:
+    with Board(tmp_path, pytest.fail) as board:
         for epoch in (1, 2):
             board({"kind": "trained", "party": 3, "epoch": epoch, "loss": 1.0 / epoch, "examples": 5})
             board({"kind": "epoch", "party": 0, "epoch": epoch, "opened": 8, "missed": epoch})
@@ -54,7 +56,7 @@ def test_accuracy_loss_and_misses_are_curves_over_the_epochs(tmp_path: Path) -> 
 
 
 def test_the_bytes_of_an_epoch_are_one_value_for_each_party(tmp_path: Path) -> None:
-    with Board(tmp_path) as board:
+    with Board(tmp_path, pytest.fail) as board:
         for party, epoch, size in ((0, 1, 10), (1, 1, 20), (0, 2, 30), (1, 2, 40), (0, 2, 5)):
             board(sent(party, epoch, size))
     assert curves(tmp_path) == {
@@ -64,14 +66,14 @@ def test_the_bytes_of_an_epoch_are_one_value_for_each_party(tmp_path: Path) -> N
 
 
 def test_accepted_contributions_are_a_curve_a_worker_over_the_epochs_of_the_run(tmp_path: Path) -> None:
-    with Board(tmp_path) as board:
+    with Board(tmp_path, pytest.fail) as board:
         for epoch, count in ((1, 4), (2, 7)):
             board({"kind": "accepted", "party": 0, "epoch": epoch, "worker": 3, "count": count})
     assert curves(tmp_path) == {"accepted/worker-3": [(1, 4.0), (2, 7.0)]}
 
 
 def test_events_without_a_curve_are_passed_over(tmp_path: Path) -> None:
-    with Board(tmp_path) as board:
+    with Board(tmp_path, pytest.fail) as board:
         board({"kind": "starting", "what": "the parties"})
         board({"kind": "stopping"})
         board({"kind": "left", "party": 0, "epoch": 1, "worker": 2, "how": "gone"})
@@ -81,7 +83,7 @@ def test_events_without_a_curve_are_passed_over(tmp_path: Path) -> None:
 def test_a_board_does_without_torch_and_leaves_it_importable(tmp_path: Path) -> None:
     script = (
         "import sys; from pathlib import Path; from mdl.board import Board\n"
-        f"with Board(Path({str(tmp_path)!r})): assert 'torch' not in sys.modules\n"
+        f"with Board(Path({str(tmp_path)!r}), print): assert 'torch' not in sys.modules\n"
         "assert 'torch' not in sys.modules\n"
         "import importlib.util; assert importlib.util.find_spec('torch')\n"
     )
@@ -90,7 +92,7 @@ def test_a_board_does_without_torch_and_leaves_it_importable(tmp_path: Path) -> 
 
 def test_opinions_are_curves_of_each_worker_that_is_told_any(tmp_path: Path) -> None:
     event = {"kind": "trained", "party": 1, "epoch": 2, "learnt_from": 3}
-    with Board(tmp_path) as board:
+    with Board(tmp_path, pytest.fail) as board:
         board({**event, "opinions": 4, "opinions_right": 0.5})
         board({**event, "party": 2, "opinions": 0, "opinions_right": None})
     assert curves(tmp_path) == {
@@ -100,3 +102,12 @@ def test_opinions_are_curves_of_each_worker_that_is_told_any(tmp_path: Path) -> 
         "opinions/worker-2-known": [(2, 0.0)],
         "opinions/worker-2-learnt-from": [(2, 3.0)],
     }
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_curves_that_cannot_be_written_are_warned_of_and_no_more(tmp_path: Path) -> None:
+    told: list[str] = []
+    board = Board(tmp_path, told.append)
+    with files_up_to(10), board:
+        board(sent(1, 1, 100))
+    assert told == [f"cannot write the curves for TensorBoard into {tmp_path}: File too large"]

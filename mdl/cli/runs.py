@@ -170,13 +170,17 @@ def _watching(
     from mdl.board import Board
 
     display_of = _display(experiment, quiet=quiet, simulated=simulated, sent=sent)
-    with Board(target) as board, display_of as display:
+    with Board(target, _warn) as board, display_of as display:
 
         def watch(event: Mapping[str, Any]) -> None:
             display(event)
             board(event)
 
         yield watch
+
+
+def _warn(what: str) -> None:
+    tell(f"warning: {what}", style="yellow")
 
 
 def _display(
@@ -197,7 +201,7 @@ def _sum_up(summary: Mapping[str, Any], target: Path, *, report: bool) -> int:
 
     Console().print(closing_table(summary, target))
     if warning := saturation_warning(summary):
-        tell(f"warning: {warning}", style="yellow")
+        _warn(warning)
     if summary["status"] != "completed":
         tell(f"{summary['status']}: {summary['reason']}")
         if summary["epochs"] and summary["clock"] == "wall":

@@ -70,7 +70,7 @@ def _run(
         if state.take(event):
             report(epoch=state.epoch, epochs=experiment.epochs, accuracy=state.accuracy)
 
-    with Board(run) as board:
+    with Board(run, print) as board:  # into the log of the point
         if not isinstance(mode, Simulated):
             with files.locked(run):
                 return launch(experiment, run, data_dir=data_dir, watch=watch)
