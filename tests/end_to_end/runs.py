@@ -153,7 +153,8 @@ async def command(
 async def start(out: Path, *arguments: str, folder: Path | None = None, report: bool = False) -> Run:
     """Start ``mdl run`` with arguments; to draw the report takes longer than most of these runs."""
     drawn = "--report" if report else "--no-report"
-    process = await command("run", *arguments, drawn, "--out", str(out), stderr=asyncio.subprocess.STDOUT)
+    place = [] if "--resume" in arguments else ["--out", str(out)]
+    process = await command("run", *arguments, drawn, *place, stderr=asyncio.subprocess.STDOUT)
     return Run(process, out, folder)
 
 
