@@ -103,9 +103,10 @@ async def together(*protocols: Protocol[Any]) -> list[Any]:
                 count = len(exchange.wants)
                 running.append((index, found[first : first + count]))
                 first += count
-    finally:
+    except BaseException:  # closing, too; and on the usual way it costs nothing
         for protocol in protocols:
-            protocol.close()  # of those that an error ends, some are under way, and some were never begun
+            protocol.close()  # some are under way, and some were never begun
+        raise
 
 
 async def phase(name: str, protocol: Protocol[T]) -> T:
