@@ -19,4 +19,5 @@ def test_a_report_of_all_runs_takes_run_folders_and_not_what_it_wrote_there_befo
     called = subprocess.run(  # noqa: S603
         [make, "--dry-run", "report"], cwd=tmp_path, capture_output=True, text=True, check=True
     )
-    assert called.stdout.splitlines()[-1] == ".venv/bin/mdl report runs/one/ --out runs"
+    # Called from another make, it also says which folder it leaves.
+    assert ".venv/bin/mdl report runs/one/ --out runs" in called.stdout.splitlines()
