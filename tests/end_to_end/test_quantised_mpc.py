@@ -73,16 +73,22 @@ async def test_after_ctrl_c_it_goes_on_from_the_shares_to_the_same_weights(
     rest = await resumed.end()
     assert rest.code == 0, rest.output
     assert rest.summary["weights"] == whole.summary["weights"]
-    model = rest.folder / "model-1.safetensors"
+    assert (rest.folder / "model-1.safetensors").exists()
+    assert await all_gone(whole.pids | cut.pids | rest.pids) == set()
+
+
+@pytest.mark.exhaustive
+async def test_a_run_that_was_broken_off_at_its_end_is_scored_and_opened(tmp_path: Path) -> None:
+    whole = await (await begun(tmp_path, pause=0.0)).end()
+    model = whole.folder / "model-1.safetensors"
     model.unlink()
-    write_json(
-        rest.folder / SUMMARY, {**rest.summary, "status": "interrupted"}
-    )  # as between score and opening
-    end = await (await start(tmp_path / "x", "--resume", str(cut.folder), folder=cut.folder)).end()
-    assert end.code == 0, end.output
-    assert end.summary["weights"] == whole.summary["weights"]
+    write_json(whole.folder / SUMMARY, {**whole.summary, "status": "interrupted"})
+    rest = await (await start(tmp_path / "x", "--resume", str(whole.folder), folder=whole.folder)).end()
+    assert rest.code == 0, rest.output
+    assert rest.summary["weights"] == whole.summary["weights"]
+    assert rest.summary["accuracy"] == whole.summary["accuracy"]
     assert model.exists()
-    assert await all_gone(whole.pids | cut.pids | rest.pids | end.pids) == set()
+    assert await all_gone(whole.pids | rest.pids) == set()
 
 
 async def test_a_killed_party_ends_it_and_is_named(tmp_path: Path) -> None:
@@ -97,7 +103,8 @@ async def test_a_killed_party_ends_it_and_is_named(tmp_path: Path) -> None:
     assert await all_gone(ended.pids) == set()
 
 
-@pytest.mark.parametrize("victim", [pytest.param(0, marks=pytest.mark.exhaustive), 2])
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("victim", [0, 2])
 async def test_with_macs_too_a_run_goes_on_whoever_was_killed(tmp_path: Path, victim: int) -> None:
     """Under another key, to the same weights; and what was kept is for its owner's eyes alone."""
     whole = await (await begun(tmp_path, pause=0.0, security="spdz2k")).end()
@@ -200,38 +207,3 @@ async def test_ctrl_c_ends_a_question_in_one_line_and_leaves_nothing(tmp_path: P
     assert (said, problems) == (b"", b"mdl: interrupted: nothing is answered\n")
     assert not list(shared.folder.glob("*-answers"))
     assert await all_gone(pids) == set()
-
-
-async def test_what_keeps_no_shares_says_so(tmp_path: Path) -> None:
-    file = tmp_path / "mpc.toml"
-    file.write_text(tables_of(tmp_path, epochs=1))
-    other = ("--set", "system.type=fedavg", "--set", "learning.local_steps=1")
-    for arguments, said in [
-        ((), "was simulated, and a simulation keeps no shares: train with mdl run, then ask"),
-        (other, "is a run of fedavg, and only what quantised-mpc trains can be asked in secret; its model"),
-    ]:
-        out = tmp_path / f"runs-{len(arguments)}"
-        simulation = await command("simulate", str(file), *arguments, "--out", str(out))
-        await simulation.communicate()
-        process = await command("infer", *map(str, out.iterdir()))
-        _, problems = await process.communicate()
-        assert process.returncode == 2
-        assert said in problems.decode()
-
-
-async def test_who_cannot_be_asked_is_said(tmp_path: Path) -> None:
-    file = tmp_path / "mpc.toml"
-    file.write_text(tables_of(tmp_path))
-    folder = tmp_path / "run"
-    folder.mkdir()
-    (folder / "experiment.toml").write_text(file.read_text())
-    for arguments, said in [
-        ((str(tmp_path),), "no run's folder"),
-        ((str(folder),), "holds no epoch of which all parties have their shares"),
-        ((str(folder), "--asker", "4"), "there are workers 1 to 3"),
-        ((str(folder), "--images", "nowhere.npz"), "no epoch"),
-    ]:
-        process = await command("infer", *arguments)
-        _, problems = await process.communicate()
-        assert process.returncode == 2
-        assert said in problems.decode()
