@@ -58,7 +58,7 @@ class Secret:
         return _Mapped(self, linear)
 
     def times(self, factor: int) -> "Secret":
-        """Multiply by a public integer, |factor| <= 2^39, as `map` does: when it is looked at."""
+        """Multiply by a public integer, as `map` does: when it is looked at."""
         return _Multiple(self, factor)
 
     def mixed(self, mix: Mix) -> Tensor:
@@ -140,6 +140,13 @@ class _Multiple(_Mapped):
     def __init__(self, source: Secret, factor: int) -> None:
         super().__init__(source, lambda part: part * factor)
         self._factor = factor
+
+    @cached_property
+    def parts(self) -> tuple[Tensor, ...]:
+        return tuple(part * self._factor for part in self._source.parts)
+
+    def part(self, index: int) -> Tensor:
+        return self._source.part(index) * self._factor
 
     def add_part(self, index: int, to: Tensor, *, times: int = 1) -> None:
         self._source.add_part(index, to, times=times * self._factor)

@@ -75,7 +75,7 @@ SECURITY: Final[Mapping[SecurityName, Security]] = {
         range(3, 11),
         "any {majority} together",
         FALSIFIES,
-        numbers="modulo the prime 2^89 - 1",
+        numbers="modulo the prime 2^127 - 1",
     ),
 }
 """What there is to choose from, by its name in the experiment file."""

@@ -1,16 +1,16 @@
-"""Tensors of integers that no machine word holds: modulo 2^104, and modulo the prime 2^89 - 1."""
+"""Tensors of integers that no machine word holds: modulo 2^104, and modulo the prime 2^127 - 1."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import Tensor
 
 from mdl.mpc.keystream import Keystream
-from mdl.mpc.residues import FACTOR_BITS, Limbs, Residues
+from mdl.mpc.residues import Limbs, Residues
 
-_LOW_BYTES = 8
+_WORDS_BYTES: Final = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,24 +50,21 @@ class Wide:
 
     @classmethod
     def drawn(cls, stream: Keystream, shape: torch.Size, residues: Residues) -> "Wide":
-        """Draw from a keystream, uniformly (modulo 2^89 - 1 within 2^-89): 16 bytes for each."""
+        """Draw from a keystream, uniformly (modulo 2^127 - 1 within 2^-127): 16 bytes for each."""
         return cls(residues.drawn(stream, shape), residues)
 
     @classmethod
     def unpacked(cls, data: Tensor, residues: Residues) -> "Wide":
         """Read what `packed` has written, shape (..., size_bytes), uint8; any bytes are some residue's."""
-        padded = torch.zeros(*data.shape[:-1], 2 * _LOW_BYTES, dtype=torch.uint8)
+        padded = torch.zeros(*data.shape[:-1], _WORDS_BYTES, dtype=torch.uint8)
         padded[..., : residues.size_bytes] = data
         low, high = padded.view(torch.int64).unbind(-1)
         return cls(residues.of_words(low, high), residues)
 
     def packed(self) -> Tensor:
         """Write each residue as so few bytes as it needs: shape (..., size_bytes), uint8; one-to-one."""
-        low, high = self.residues.words(self.limbs)
-        data = torch.empty(*self.shape, self.residues.size_bytes, dtype=torch.uint8)
-        data[..., :_LOW_BYTES] = _bytes_of(low)
-        data[..., _LOW_BYTES:] = _bytes_of(high)[..., : self.residues.size_bytes - _LOW_BYTES]
-        return data
+        data = torch.stack(self.residues.words(self.limbs), -1).view(torch.uint8)
+        return data[..., : self.residues.size_bytes].contiguous()
 
     def signed(self) -> Tensor:
         """Give the residues nearest to zero, modulo 2^64; int64."""
@@ -80,7 +77,10 @@ class Wide:
     # -------------------------------------------------------------------------------------- linear maps
 
     def map(self, linear: Callable[[Tensor], Tensor]) -> "Wide":
-        """Apply a linear map whose coefficients add up to at most 2^39 in absolute value, for each entry."""
+        """Apply a linear map: for each entry, its coefficients add up to at most 2^F in absolute value.
+
+        F are the residues' `factor_bits`.
+        """
         return Wide(self.residues.carried(tuple(linear(limb) for limb in self.limbs)), self.residues)
 
     def moved(self, view: Callable[[Tensor], Tensor]) -> "Wide":
@@ -100,7 +100,7 @@ class Wide:
 
     def __mul__(self, factor: "Wide | Tensor | int") -> "Wide":
         """Multiply entries: by residues, or by integers; those of an int64 tensor of any size."""
-        if isinstance(factor, int) and abs(factor) <= 1 << FACTOR_BITS:
+        if isinstance(factor, int) and abs(factor) <= 1 << self.residues.factor_bits:
             return self.map(lambda limb: limb * factor)
         return Wide(self.residues.times(self.limbs, self._taken(factor).limbs), self.residues)
 
@@ -143,7 +143,3 @@ def combined(parts: Sequence[Wide], linear: Callable[[Sequence[Tensor]], Tensor]
     residues = parts[0].residues
     limbs = tuple(linear(each) for each in zip(*(part.limbs for part in parts), strict=True))
     return Wide(residues.carried(limbs), residues)
-
-
-def _bytes_of(words: Tensor) -> Tensor:
-    return words.contiguous().unsqueeze(-1).view(torch.uint8)

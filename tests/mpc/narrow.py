@@ -1,4 +1,4 @@
-"""What takes the place of integers modulo 2^104, and modulo 2^89 - 1, where all randomness is enumerated."""
+"""What takes the place of integers modulo 2^104, and modulo 2^127 - 1, where all randomness is enumerated."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,6 +31,11 @@ class Narrow:
     def size_bytes(self) -> int:
         """By which messages of integers are told from others, whose shapes end on a number of outcomes."""
         return 11
+
+    @property
+    def factor_bits(self) -> int:
+        """As many as are multiplied by here."""
+        return 16
 
     def split(self, values: Tensor) -> Limbs:
         return self.carried((values,))

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from mdl.mpc.engine import TRUNCATED_LIMIT, multiply
 from mdl.mpc.keystream import Keystream
-from mdl.mpc.residues import FIELD_89
+from mdl.mpc.residues import FIELD_127
 from mdl.mpc.ring import Ring
 from mdl.mpc.secret import Bits, Secret
 from mdl.mpc.shamir.circle import Circle, Streams
@@ -384,16 +384,16 @@ def test_views_of_what_is_hidden_statistically_are_as_far_apart_as_is_said(
 
 
 def test_the_real_masks_are_of_as_many_bits_as_is_said() -> None:
-    """So the distance is D 2^-87, and from seven parties on D 2^-86; and sums do not wrap."""
+    """So the distance is D 2^-125, and from seven parties on D 2^-124; and sums do not wrap."""
     stream, bits = Keystream(bytes(16)), {}
     for holders in range(3, 11):
         dealers = len(Circle(0, holders).dealers)
         bits[holders] = Shamir(0, holders, Streams(stream, {}, {}))._maker.summand_bits
-        assert dealers * (1 << bits[holders]) + 2 * TRUNCATED_LIMIT < FIELD_89.modulus
-    assert bits == {holders: 87 if holders < 7 else 86 for holders in bits}
+        assert dealers * (1 << bits[holders]) + 2 * TRUNCATED_LIMIT < FIELD_127.modulus
+    assert bits == {holders: 125 if holders < 7 else 124 for holders in bits}
 
 
-@pytest.mark.parametrize("bits", [86, 87])
+@pytest.mark.parametrize("bits", [124, 125])
 def test_the_real_masks_fill_as_many_bits_as_is_said(bits: int) -> None:
     low, high = words_below(Keystream(b"masks of so many"), 10_000, bits)
     assert all(is_fair(low >> place & 1) for place in range(64))

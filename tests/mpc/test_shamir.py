@@ -218,12 +218,12 @@ def test_it_is_rounded_up_as_often_as_its_fraction_says(holders: int) -> None:
     ("holders", "dealing", "finding"), [(3, 3 / 2, 3), (4, 6 / 2, 4), (5, 10 / 3, 6), (10, 45 / 5, 13)]
 )
 def test_a_product_costs_what_is_said(holders: int, dealing: float, finding: int) -> None:
-    """Of 12 bytes: t (n - t - 1 for every dealer) for a mask, 2t and n - t - 1 to find and to share again."""
+    """Of 16 bytes: t (n - t - 1 for every dealer) for a mask, 2t and n - t - 1 to find and to share again."""
     threshold, count = (holders - 1) // 2, 3600
     sent, rounds = traffic_of(opened(product, compared(count), compared(count)), holders)
     beyond = holders - 1 - threshold
     opening = holders if threshold == 1 else threshold + holders - 1
-    assert sent == round(12 * count * (2 * beyond + dealing + finding + opening))
+    assert sent == round(16 * count * (2 * beyond + dealing + finding + opening))
     assert rounds == 2 + 2 + (1 if threshold == 1 else 2)
 
 
@@ -305,8 +305,8 @@ def test_so_many_are_counted_as_are_opened(operation: Operation, monkeypatch: py
 
 def bits_of(data: Tensor) -> NDArray[np.uint8]:
     """The bits of each entry of a message, in rows."""
-    if data.ndim == 2 and data.shape[1] == 12:
-        return np.unpackbits(data.numpy(), axis=1, bitorder="little")[:, :89]
+    if data.ndim == 2 and data.shape[1] == 16:
+        return np.unpackbits(data.numpy(), axis=1, bitorder="little")[:, :127]
     words = data.to(torch.int64).unsqueeze(-1) >> torch.arange(8 * data.dtype.itemsize) & 1
     return words.numpy().astype(np.uint8).transpose(1, 0, 2).reshape(words.shape[1], -1)
 

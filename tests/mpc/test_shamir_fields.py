@@ -2,6 +2,7 @@
 
 from itertools import combinations, product
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -9,14 +10,15 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from mdl.mpc.keystream import Keystream
-from mdl.mpc.residues import FIELD_89
+from mdl.mpc.residues import FIELD_127
 from mdl.mpc.shamir.circle import Circle, Streams
 from mdl.mpc.shamir.fields import Binary, Prime
 from mdl.mpc.shamir.scalars import BinaryScalars, PrimeScalars, Scalars, interpolation, powers
 from mdl.mpc.shamir.sharing import Sharing
 from mdl.mpc.wide import Wide
+from tests.mpc.test_wide import integers
 
-FIELDS: list[Scalars] = [PrimeScalars(FIELD_89.modulus), *(BinaryScalars(degree) for degree in (2, 3, 4))]
+FIELDS: list[Scalars] = [PrimeScalars(FIELD_127.modulus), *(BinaryScalars(degree) for degree in (2, 3, 4))]
 
 
 @pytest.mark.parametrize("degree", [2, 3, 4])
@@ -77,15 +79,29 @@ def test_words_are_computed_with_bit_by_bit(degree: int) -> None:
         assert torch.equal(row, planes(torch.tensor(values)))
 
 
-def test_integers_are_combined_with_factors_of_any_size() -> None:
-    field, values = (
-        Prime(),
-        [Wide.of(torch.tensor([5, -7]), FIELD_89), Wide.of(torch.tensor([1, 2]), FIELD_89)],
-    )
-    half = (FIELD_89.modulus + 1) // 2
+def test_integers_are_combined_with_fractions() -> None:
+    field = Prime()
+    values = [Wide.of(torch.tensor(each), FIELD_127) for each in ([5, -7], [1, 2])]
+    half = (FIELD_127.modulus + 1) // 2
     assert [row.signed().tolist() for row in field.combined(((2, -3), (1, 1)), values)] == [[7, -20], [6, -5]]
     (row,) = field.combined(((half, half),), values)
     assert (row * 2).signed().tolist() == [6, -5]
+
+
+@pytest.mark.parametrize("holders", range(3, 16))
+def test_so_they_are_with_all_factors_of_up_to_fifteen_parties(holders: int) -> None:
+    prime, stream = FIELD_127.modulus, Keystream(bytes(16))
+    for party in {0, 1, holders // 2, 2 * ((holders - 1) // 2)}:
+        sharing = Sharing(Circle(party, holders), Prime(), Streams(stream, {}, {}))
+        for matrix in (
+            *(sharing._dealing, sharing._opening, sharing._completing),
+            *(sharing._extracting, sharing._finding),
+        ):
+            vectors = [Wide.drawn(stream, torch.Size([3]), FIELD_127) for _ in matrix[0]]
+            values = np.array([integers(vector) for vector in vectors])
+            found = sharing.field.combined(matrix, vectors)
+            expected = np.array(matrix, dtype=object) @ values % prime
+            assert (np.array([integers(row) for row in found]) == expected).all()
 
 
 class Tape(Keystream):

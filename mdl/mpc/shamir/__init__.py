@@ -1,6 +1,6 @@
 """Any number of parties, Shamir's sharing, honest majority, semi-honest.
 
-Of n parties any t = (n - 1) // 2 learn nothing. Integers are shared modulo the prime p = 2^89 - 1: party i
+Of n parties any t = (n - 1) // 2 learn nothing. Integers are shared modulo the prime p = 2^127 - 1: party i
 has f(i + 1), f a polynomial of degree t with the secret at zero. Bits are shared alike over GF(2^k), the
 smallest with more than n elements.
 

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from mdl.mpc import wide
 from mdl.mpc.engine import Bilinear, Rounding, multiply
-from mdl.mpc.residues import FIELD_89, Residues
+from mdl.mpc.residues import FIELD_127, Residues
 from mdl.mpc.ring import RING_64, Ring
 from mdl.mpc.rounds import Exchange, together
 from mdl.mpc.secret import Bits, Secret, of_wide, stacked, wide_parts
@@ -25,14 +25,14 @@ _UNITS = (1,)
 class Shamir:
     """One party's side; see `mdl.mpc.engine.Engine`.
 
-    Integers are right as long as they, and those of which they are the quotients, are below 2^88 in absolute
+    Integers are right as long as they, and those of which they are the quotients, are below 2^126 in absolute
     value; `open` gives them modulo 2^64.
 
     Signs, digits and quotients are found from x + R, which is opened, with a mask R that hides it but
-    statistically: two values of x that differ by D are told apart with a probability of at most D 2^-87
-    (from seven parties on, D 2^-86). That is 2^-39 (2^-38) for quotients of numbers within ±2^47; up to ±2^61
-    quotients are right, and less is hidden. Over all that is opened these probabilities add up: a step of
-    training opens from some 10^5 to 10^7 such values.
+    statistically: two values of x that differ by D are told apart with a probability of at most D 2^-125
+    (from seven parties on, D 2^-124). That is 2^-77 (2^-76) for quotients of numbers within ±2^47; up to
+    ±2^61 quotients are right, and less is hidden. Over all that is opened these probabilities add up: a step
+    of training opens from some 10^5 to 10^7 such values.
 
     Args:
         party: this one.
@@ -50,7 +50,7 @@ class Shamir:
         streams: Streams,
         rounding: Rounding = "probabilistic",
         *,
-        residues: Residues = FIELD_89,
+        residues: Residues = FIELD_127,
         ring: Ring = RING_64,
     ) -> None:
         self.party, self.holders, self._rounding = party, holders, rounding

@@ -2,17 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cache
+from math import isqrt, lcm
 from typing import Final, Generic, Protocol, TypeVar
 
 import torch
 from torch import Tensor
 
 from mdl.mpc.keystream import Keystream
-from mdl.mpc.residues import FACTOR_BITS, FIELD_89, Residues
+from mdl.mpc.residues import FIELD_127, Residues
 from mdl.mpc.rounds import Wanted
 from mdl.mpc.shamir.scalars import IRREDUCIBLE, BinaryScalars, Matrix, PrimeScalars, Scalars
-from mdl.mpc.wide import Wide, bilinear, combined
+from mdl.mpc.wide import Wide, combined
 from mdl.party import PartyId
 
 V = TypeVar("V")
@@ -68,7 +70,7 @@ class Prime:
         residues: how they are computed with.
     """
 
-    residues: Residues = FIELD_89
+    residues: Residues = FIELD_127
 
     @property
     def scalars(self) -> Scalars:
@@ -98,12 +100,9 @@ class Prime:
     def combined(self, matrix: Matrix, vectors: Sequence[Wide]) -> list[Wide]:
         """See `Field`."""
         factors = _factors(matrix, self.residues)
-        if isinstance(factors, Wide):
-            rows = combined(vectors, lambda limbs: torch.stack(list(limbs)))
-            found = bilinear(torch.matmul, factors, rows)
-        else:
-            small = factors
-            found = combined(vectors, lambda limbs: small @ torch.stack(list(limbs)))
+        found = combined(vectors, lambda limbs: factors.above @ torch.stack(list(limbs)))
+        if factors.below is not None:
+            found = found * factors.below
         return [found[index] for index in range(len(matrix))]
 
     def cut(self, vector: Wide, part: slice) -> Wide:
@@ -131,15 +130,31 @@ class Prime:
         return Wanted(sender, torch.Size([count, like.residues.size_bytes]), torch.uint8)
 
 
+@dataclass(frozen=True)
+class _Fractions:
+    """Elements of a prime field, as fractions of small integers.
+
+    Attributes:
+        above: the numerators, int64; limbs may be multiplied by a row of them and added up.
+        below: the inverse of the common denominator; None if that is one.
+    """
+
+    above: Tensor
+    below: Wide | None
+
+
 @cache
-def _factors(matrix: Matrix, residues: Residues) -> Tensor | Wide:
-    """Prepare factors: as int64 if limbs may be multiplied by them and added up."""
-    modulus = residues.modulus
-    centred = [[(factor + modulus // 2) % modulus - modulus // 2 for factor in row] for row in matrix]
-    if max(sum(map(abs, row)) for row in centred) <= 1 << FACTOR_BITS:
-        return torch.tensor(centred)
-    flat = [factor for row in centred for factor in row]
-    return Wide.constants(flat, residues).reshape(len(matrix), len(matrix[0]))
+def _factors(matrix: Matrix, residues: Residues) -> _Fractions:
+    """Prepare factors. They are fractions of small integers, as parties' points are small."""
+    prime = residues.modulus
+    # Where f = N / D modulo p, N and D being below half the root of p, f / p is N / D p away from a fraction
+    # with denominator D, and further from all others whose denominators are up to the root.
+    root = isqrt(prime)
+    below = lcm(*(Fraction(f, prime).limit_denominator(root).denominator for row in matrix for f in row))
+    above = [[(f * below + prime // 2) % prime - prime // 2 for f in row] for row in matrix]
+    assert max(sum(map(abs, row)) for row in above) <= 1 << residues.factor_bits
+    inverse = Wide.constants([pow(below, -1, prime)], residues).reshape()
+    return _Fractions(torch.tensor(above), None if below == 1 else inverse)
 
 
 @dataclass(frozen=True)
