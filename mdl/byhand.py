@@ -62,7 +62,7 @@ def start(
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError([f"cannot make the folder {out}: {error.strerror}"], "mdl node --out") from None
-    with files.locked(out, f"lock-{party}"):
+    with files.locked_by(out, f"lock-{party}"):
         files.write_atomically(_part_path(out, party), msgspec.json.encode(part))
         orders = Orders(
             experiment=experiment.model_dump(exclude_none=True),

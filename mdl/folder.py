@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NewType
 
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
@@ -34,6 +34,9 @@ ENVIRONMENT: Final = "environment.json"
 SUMMARY: Final = "summary.json"
 METRICS: Final = "metrics.jsonl"
 LEDGER: Final = "ledger.jsonl"
+
+Held = NewType("Held", Path)
+"""A folder that this process keeps to itself: `locked` gives it, and nothing else makes one."""
 
 
 def new_folder(parent: Path, name: str, now: datetime) -> Path:
@@ -105,11 +108,22 @@ def _sync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def locked(folder: Path, name: str = "lock") -> Iterator[None]:
+def locked(folder: Path) -> Iterator[Held]:
     """Keep a folder to oneself; the lock goes with the process, however it ends.
 
     Raises:
         MdlError: another process has it.
+    """
+    with locked_by(folder, "lock"):
+        yield Held(folder)
+
+
+@contextmanager
+def locked_by(folder: Path, name: str) -> Iterator[None]:
+    """Keep to oneself what the lock of a name in a folder stands for; other names do not mind.
+
+    Raises:
+        MdlError: another process has this lock.
     """
     with (folder / f".{name}").open("w") as file:
         try:

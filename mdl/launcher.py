@@ -46,7 +46,7 @@ Watcher = Callable[[Mapping[str, Any]], None]
 
 def launch(
     experiment: Experiment,
-    run: Path,
+    run: files.Held,
     *,
     data_dir: Path | None,
     watch: Watcher,
@@ -57,7 +57,7 @@ def launch(
 
     Args:
         experiment: what to run.
-        run: the run's folder; exists already, and is kept from others by the caller (`mdl.folder.locked`).
+        run: the run's folder, which the caller keeps from others until this returns (`mdl.folder.locked`).
         data_dir: where named data sets lie, if known.
         watch: is shown every event.
         resuming: go on from the checkpoints in `run`.

@@ -20,6 +20,7 @@ from mdl.folder import (
     file_in_the_way,
     last_line,
     locked,
+    locked_by,
     new_folder,
     trim,
     write_atomically,
@@ -183,8 +184,14 @@ def test_records_of_a_course_not_taken_can_be_forgotten(tmp_path: Path) -> None:
 def test_a_folder_in_use_is_refused_to_others_and_free_again_afterwards(tmp_path: Path) -> None:
     with locked(tmp_path), pytest.raises(MdlError, match="in use"), locked(tmp_path):
         raise AssertionError
-    with locked(tmp_path):
-        pass
+    with locked(tmp_path) as held:
+        assert held == tmp_path
+
+
+def test_a_lock_of_another_name_leaves_the_folder_to_others(tmp_path: Path) -> None:
+    with locked_by(tmp_path, "lock-1"), locked(tmp_path), locked_by(tmp_path, "lock-2"):
+        with pytest.raises(MdlError, match="in use"), locked_by(tmp_path, "lock-1"):
+            raise AssertionError
 
 
 def test_parties_keep_their_records_apart(tmp_path: Path) -> None:

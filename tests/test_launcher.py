@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from multiprocessing import Pipe
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import numpy as np
 import pytest
@@ -14,8 +14,8 @@ from mdl.authority import deal_keys
 from mdl.children import Child
 from mdl.config import Experiment, parse
 from mdl.errors import MdlError
-from mdl.folder import SUMMARY, FileJournal, write_json
-from mdl.launcher import _Launcher
+from mdl.folder import SUMMARY, FileJournal, Held, write_json
+from mdl.launcher import _Launcher, launch
 from mdl.party import MANAGER
 from mdl.resumption import resume_epochs
 from mdl.systems.coordinated import Coordinated
@@ -55,6 +55,11 @@ def test_who_trains_alone_goes_on_from_its_own_epoch(tmp_path: Path) -> None:
     keep(tmp_path, {1: [2, 3], 2: [4, 5]})
     experiment = parse({**TABLES, "system": {"type": "standalone"}})
     assert resume_epochs(experiment, tmp_path) == {1: 3, 2: 5, 3: 0, 4: 0}
+
+
+def test_nothing_is_launched_in_a_folder_that_nobody_keeps() -> None:
+    """The type checker sees to it: only `locked` gives such a folder."""
+    assert get_type_hints(launch)["run"] is Held
 
 
 def test_what_workers_reported_before_the_manager_did_is_on_record_before(tmp_path: Path) -> None:

@@ -254,8 +254,8 @@ class Meter:
 
 def _one_more(line: Line | None, name: str, planned: Experiment) -> Line:
     meter = Meter()
-    with TemporaryDirectory(prefix="mdl-bench-") as run, locked(Path(run)):
-        summary = launch(planned, Path(run), data_dir=None, watch=meter)
+    with TemporaryDirectory(prefix="mdl-bench-") as place, locked(Path(place)) as run:
+        summary = launch(planned, run, data_dir=None, watch=meter)
     if summary["status"] == "interrupted":
         raise KeyboardInterrupt
     if summary["status"] != "completed":

@@ -88,7 +88,7 @@ def _ask(run: Path, asker: int, images: Path | None, limit: int, out: Path | Non
         if event["kind"] == "starting" and not quiet:
             tell(event["what"])
 
-    with _answers_folder(out or run) as target, locked(target):
+    with _answers_folder(out or run) as new, locked(new) as target:
         summary = launch(experiment, target, data_dir=data_dir(), watch=watch, question=question)
         if summary["status"] == "interrupted":
             raise KeyboardInterrupt

@@ -141,7 +141,7 @@ def _train(
 
     check_data(experiment.learning, data_dir(), workers=experiment.workers)
     target = resume or _new_folder(experiment, out)
-    with folder.locked(target):  # a run that goes on is not touched: neither its file nor its curves
+    with folder.locked(target) as held:  # a run that goes on is not touched: neither its file nor its curves
         sent, resuming = 0, resume is not None
         if resuming:
             # Both raise before anything in the folder is touched.
@@ -149,7 +149,7 @@ def _train(
             sent = sent_before(target, resume_epochs(experiment, target))
             folder.write_atomically(target / folder.EXPERIMENT, experiment.to_toml().encode())
         with _watching(experiment, target, quiet=quiet, sent=sent) as watch:
-            summary = launch(experiment, target, data_dir=data_dir(), watch=watch, resuming=resuming)
+            summary = launch(experiment, held, data_dir=data_dir(), watch=watch, resuming=resuming)
     return summary, target
 
 

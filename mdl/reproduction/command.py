@@ -55,7 +55,7 @@ def reproduce(order: Order) -> int:
     """
     try:
         order.out.mkdir(parents=True, exist_ok=True)
-        with files.locked(order.out, LOCK):
+        with files.locked_by(order.out, LOCK):
             return _reproduce(order)
     except OSError as error:
         raise MdlError(f"cannot write into {order.out}: {error.strerror}") from None

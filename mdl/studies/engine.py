@@ -74,7 +74,7 @@ def run_points(
     if strange := [str(run) for run in runs.values() if foreign(run)]:
         raise MdlError(f"would overwrite what is no point of a study: {', '.join(strange)}")
     _make(folder)
-    with files.locked(folder, "study.lock"):
+    with files.locked_by(folder, "study.lock"):
         done = {point.name for point in points if standing(point, runs[point.name], mode) is Standing.DONE}
         for name in runs:
             if name in done:

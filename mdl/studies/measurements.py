@@ -74,7 +74,7 @@ def measure(
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise MdlError(f"cannot make the folder {folder}: {error.strerror}") from None
-    with files.locked(folder, "measuring.lock"):
+    with files.locked_by(folder, "measuring.lock"):
         made = {each.name for each in measurements if _is_made(each, folder)}
         for name in made:
             watch(Event(name, "kept", ending=Ending(COMPLETED)))

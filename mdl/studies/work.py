@@ -72,8 +72,8 @@ def _run(
 
     with Board(run, print) as board:  # into the log of the point
         if not isinstance(mode, Simulated):
-            with files.locked(run):
-                return launch(experiment, run, data_dir=data_dir, watch=watch)
+            with files.locked(run) as held:
+                return launch(experiment, held, data_dir=data_dir, watch=watch)
         network = Network(mode.latency_seconds, mode.bandwidth_bytes_per_second)
         conditions = Conditions(network, mode.schedule, mode.training_seconds)
         return rehearse(experiment, cast(experiment, data_dir), run, conditions, watch)
@@ -86,7 +86,7 @@ def _alone(run: Path) -> Iterator[None]:
     with ExitStack() as stack:
         while True:
             try:
-                stack.enter_context(files.locked(run.parent, f"{run.name}.lock"))
+                stack.enter_context(files.locked_by(run.parent, f"{run.name}.lock"))
                 break
             except MdlError:
                 if time.monotonic() > until:

@@ -79,8 +79,8 @@ def run(tables: Mapping[str, Any], place: Path, patch: "pytest.MonkeyPatch", *mo
     """Launch an experiment in which these moments are the last of their parties."""
     patch.setattr(launcher, "enter", partial(enter, moments))
     events: list[Mapping[str, Any]] = []
-    with locked(place):
-        summary = launcher.launch(parse(tables), place, data_dir=None, watch=events.append)
+    with locked(place) as held:
+        summary = launcher.launch(parse(tables), held, data_dir=None, watch=events.append)
     for moment in moments:
         assert f"dies: {moment}\n" in (place / f"log-{moment.party}.txt").read_text(), "it never came to that"
     return Ended(summary, events, place)

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from mdl.errors import MdlError
-from mdl.folder import locked
+from mdl.folder import locked_by
 from mdl.studies.measurements import Measurement, measure
 from tests.studies import calls
 
@@ -33,5 +33,5 @@ def test_other_arguments_make_it_another_measurement_and_a_failure_keeps_no_figu
 
 
 def test_two_do_not_measure_into_one_folder(tmp_path: Path) -> None:
-    with locked(tmp_path, "measuring.lock"), pytest.raises(MdlError, match="in use by another process"):
+    with locked_by(tmp_path, "measuring.lock"), pytest.raises(MdlError, match="in use by another process"):
         measure([], tmp_path)
