@@ -22,10 +22,11 @@ import torch
 from torch import nn
 
 from mdl.bench.machine import machine, sentence
+from mdl.learning.building import build_learner
 from mdl.learning.convnets import convnet
 from mdl.learning.dataset import Dataset
 from mdl.learning.datasets import load
-from mdl.learning.local import LocalLearner, build_learner
+from mdl.learning.local import LocalLearner
 from mdl.learning.settings import LearningSettings
 from mdl.system import Opinions
 from mdl.systems.mutual.opinions import Known

@@ -16,8 +16,8 @@ from statistics import fmean
 import numpy as np
 
 from mdl.config import load as load_experiment
+from mdl.learning.building import build_learner
 from mdl.learning.datasets import load as load_dataset
-from mdl.learning.local import build_learner
 from mdl.party import PartyId
 from mdl.simulator import Network, simulate
 

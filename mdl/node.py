@@ -27,9 +27,10 @@ from mdl.config import Experiment, agreed, parse
 from mdl.errors import ConfigError, MdlError, ProtocolError, TransportError, leaf, party_name
 from mdl.folder import FileJournal
 from mdl.learning.archives import MORE_CLASSES, silo_file
+from mdl.learning.building import build_learner
 from mdl.learning.dataset import Dataset, open_spool
 from mdl.learning.datasets import load
-from mdl.learning.local import LocalLearner, build_learner
+from mdl.learning.local import LocalLearner
 from mdl.ledger import Ledger
 from mdl.orders import Orders, Question, Report
 from mdl.party import MANAGER, Party, PartyId

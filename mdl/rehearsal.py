@@ -24,8 +24,9 @@ from mdl.config import Experiment
 from mdl.curves import write_curves
 from mdl.errors import MdlError, party_name
 from mdl.exits import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK
+from mdl.learning.building import build_learner
 from mdl.learning.datasets import load
-from mdl.learning.local import LocalLearner, build_learner
+from mdl.learning.local import LocalLearner
 from mdl.learning.sizes import made
 from mdl.party import MANAGER, PartyId
 from mdl.protocols.releases import count_private

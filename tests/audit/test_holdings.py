@@ -3,7 +3,7 @@
 import numpy as np
 
 from mdl.audit.holdings import rows_of_workers
-from mdl.learning.local import build_learner
+from mdl.learning.building import build_learner
 from tests.audit.inversion.digits import dataset, experiment
 
 

@@ -14,7 +14,7 @@ from mdl.learning.distillation import divergence
 from mdl.learning.models import build
 from mdl.learning.settings import LearningSettings
 from mdl.system import Opinions, Pupil
-from tests.learning.test_local import DIGITS, DISJOINT, NORMALISED, learner_of
+from tests.learning.learners import DIGITS, DISJOINT, NORMALISED, learner_of
 
 MOMENTUM: dict[str, Any] = {**DISJOINT, "optimiser": "momentum"}
 

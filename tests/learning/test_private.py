@@ -12,8 +12,9 @@ from torch.nn import functional
 
 from mdl.errors import ConfigError
 from mdl.learning import flat, private
+from mdl.learning.building import build_learner, private_plan
 from mdl.learning.datasets import digits, load
-from mdl.learning.local import LocalLearner, build_learner, private_plan
+from mdl.learning.local import LocalLearner
 from mdl.learning.models import build, cnn, mlp
 from mdl.learning.privacy import DpSgd, explain, spent
 from mdl.learning.settings import LearningSettings

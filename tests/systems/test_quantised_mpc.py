@@ -13,8 +13,9 @@ from scipy import stats
 
 from mdl.config import Experiment, parse
 from mdl.errors import CheatingDetected, ConfigError, MalformedMessage, PeerLeft, PeerTimeout
+from mdl.learning.building import build_learner
 from mdl.learning.datasets import load
-from mdl.learning.local import LocalLearner, build_learner
+from mdl.learning.local import LocalLearner
 from mdl.mpc.fixed import PARAMETER_BITS, decoded, encoded
 from mdl.mpc.messages import Sealed
 from mdl.mpc.networks import secretly

@@ -14,8 +14,9 @@ from torch import nn
 from mdl.audit.holdings import holder, rows_of_workers
 from mdl.audit.inversion.noting import Notes, noting
 from mdl.config import Experiment
+from mdl.learning.building import private_plan
 from mdl.learning.dataset import Dataset
-from mdl.learning.local import Examples, LocalLearner, private_plan
+from mdl.learning.local import Examples, LocalLearner
 from mdl.learning.models import build
 from mdl.learning.partition import Rows
 from mdl.party import PartyId

@@ -16,8 +16,9 @@ from mdl.config import Experiment, agreed
 from mdl.config import load as read
 from mdl.errors import ConfigError
 from mdl.learning import flat
+from mdl.learning.building import build_learner
 from mdl.learning.dataset import Dataset, Images, Labels
-from mdl.learning.local import LocalLearner, build_learner
+from mdl.learning.local import LocalLearner
 from mdl.learning.models import build
 from mdl.learning.partition import Rows
 from mdl.party import PartyId

@@ -12,8 +12,9 @@ import numpy as np
 from mdl.audit.fitting import teaching
 from mdl.audit.holdings import rows_of_workers
 from mdl.config import Experiment
+from mdl.learning.building import build_learner
 from mdl.learning.dataset import Dataset, Labels
-from mdl.learning.local import LocalLearner, build_learner
+from mdl.learning.local import LocalLearner
 from mdl.learning.partition import Rows
 from mdl.party import MANAGER, PartyId
 from mdl.simulator import simulate

@@ -11,7 +11,7 @@ from mdl import folder
 from mdl.audit.opinions import command
 from mdl.audit.opinions.study import Case, Likeness, Networks, Result
 from mdl.folder import FileJournal
-from mdl.learning.local import build_learner
+from mdl.learning.building import build_learner
 from tests.audit.taught import dataset
 from tests.test_cli import QUICKSTART, Ended
 
