@@ -5,6 +5,7 @@
     MdlError
     ├── ConfigError              the experiment file: says where in it, and what is allowed
     ├── DataUnavailable          a data set is not where it was looked for, or not what it should be
+    ├── DamagedRecord            a party's record is there, and cannot be read
     ├── ProtocolError            a party said or did what the protocol forbids (culprits)
     │   ├── UnexpectedMessage
     │   ├── InvalidShare
@@ -51,6 +52,29 @@ class ConfigError(MdlError):
 
 class DataUnavailable(MdlError):
     """A data set is missing or malformed; the text says what was expected where, and how to get it."""
+
+
+class DamagedRecord(MdlError):
+    """A party's record is there, and cannot be read.
+
+    Args:
+        path: of the record.
+        why: it cannot be read.
+        advice: what to do. Who writes a record that can be done without says so; any other may keep what was
+            opened or spent from being opened or spent again.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        why: str,
+        advice: str = "what it says must not be forgotten, so this run cannot go on: begin a new one",
+    ) -> None:
+        super().__init__(path, why, advice)
+        self.path, self.why, self.advice = path, why, advice
+
+    def __str__(self) -> str:
+        return f"{self.path} is damaged ({self.why}): {self.advice}"
 
 
 class ProtocolError(MdlError):

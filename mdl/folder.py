@@ -16,18 +16,9 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
 from mdl import __version__
-from mdl.errors import MdlError
+from mdl.errors import DamagedRecord, MdlError
 from mdl.party import PartyId
 from mdl.system import KEPT, Arrays
-
-_LOST: Final = "what it says must not be forgotten, so this run cannot go on: begin a new one"
-"""Of a record that keeps what was opened or spent from being opened or spent again."""
-
-_MENDED: Final = {
-    "model": "remove it to go on from the epoch before, if all parties still have that one; where workers go "
-    "at their own pace, begin a new run"
-}
-"""What to do about a damaged record, by its name."""
 
 EXPERIMENT: Final = "experiment.toml"
 ENVIRONMENT: Final = "environment.json"
@@ -217,13 +208,13 @@ class FileJournal:
         """See `Journal`.
 
         Raises:
-            MdlError: the record is there, and cannot be read.
+            DamagedRecord: the record is there, and cannot be read.
         """
         path = self._path(name, epoch)
         try:
             return load_file(path) if path.exists() else None
         except SafetensorError as error:
-            raise MdlError(f"{path} is damaged ({error}): {_MENDED.get(name, _LOST)}") from None
+            raise DamagedRecord(str(path), str(error)) from None
 
     def newest(self, name: str, until: int) -> Arrays | None:
         """See `Journal`."""

@@ -13,6 +13,7 @@ from typing import Any, Final, Protocol
 from mdl.config import Experiment
 from mdl.folder import write_atomically
 from mdl.party import MANAGER, PartyId
+from mdl.protocols.local import kept_model
 from mdl.system import Arrays
 from mdl.vectors import Floats
 
@@ -68,7 +69,7 @@ class Trained:
         epochs = checkpoints.epochs(_RECORD)
         if not epochs or (self._experiment.led and self._party != MANAGER):
             return
-        kept = checkpoints.read(_RECORD, epochs[-1])
+        kept = kept_model(checkpoints.read, epochs[-1])
         assert kept is not None
         if "parameters" not in kept:
             return  # it holds shares of a model that nobody knows

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from mdl.errors import MdlError
+from mdl.errors import DamagedRecord, MdlError
 from mdl.folder import (
     FileJournal,
     environment,
@@ -161,14 +161,13 @@ def test_writing_an_earlier_epoch_again_forgets_nothing_later(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("size", [0, 4, 40])
-@pytest.mark.parametrize(("name", "advice"), [("model", "remove it to go on"), ("sets", "begin a new one")])
-def test_a_damaged_record_is_named_with_what_to_do(tmp_path: Path, size: int, name: str, advice: str) -> None:
+def test_a_damaged_record_is_named_with_what_to_do(tmp_path: Path, size: int) -> None:
     journal = FileJournal(tmp_path, 2)
-    journal.write(name, 3, {"a": np.zeros(4)})
+    journal.write("sets", 3, {"a": np.zeros(4)})
     [path] = (tmp_path / "checkpoints" / "2").iterdir()
     path.write_bytes(path.read_bytes()[:size])
-    with pytest.raises(MdlError, match=f"{path} is damaged .*{advice}"):
-        journal.read(name, 3)
+    with pytest.raises(DamagedRecord, match=f"{path} is damaged .*begin a new one"):
+        journal.read("sets", 3)
 
 
 def test_records_of_a_course_not_taken_can_be_forgotten(tmp_path: Path) -> None:

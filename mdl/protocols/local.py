@@ -1,15 +1,21 @@
 """A party's steps with its own learner and journal, off the event loop and on the record."""
 
 import asyncio
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Final
 
 from numpy.typing import NDArray
 
-from mdl.errors import MdlError
+from mdl.errors import DamagedRecord, MdlError
 from mdl.party import Party
 from mdl.protocols.releases import count_private
 from mdl.system import Arrays, Learner, Metrics, Task, Training
 from mdl.vectors import Floats
+
+_REMOVE_IT: Final = (
+    "remove it to go on from the epoch before, if all parties still have that one; where workers go at their "
+    "own pace, begin a new run"
+)
 
 
 async def train_from(party: Party, learner: Learner, start: Floats, task: Task, epoch: int) -> Floats:
@@ -41,12 +47,24 @@ async def checkpoint(party: Party, task: Task) -> Arrays:
     """Give a party's record of the epoch that the run goes on from.
 
     Raises:
-        MdlError: there is none.
+        MdlError: there is none, or it cannot be read.
     """
-    kept = await party.to_thread("record", task.journal.read, "model", task.resume)
+    kept = await party.to_thread("record", kept_model, task.journal.read, task.resume)
     if kept is None:
         raise MdlError(f"there is no checkpoint of epoch {task.resume}")
     return kept
+
+
+def kept_model(read: Callable[[str, int], Arrays | None], epoch: int) -> Arrays | None:
+    """Give a party's checkpoint by its journal's `read` or `newest`, or None if there is none.
+
+    Raises:
+        DamagedRecord: it cannot be read. It may be removed: it keeps nothing from being opened again.
+    """
+    try:
+        return read("model", epoch)
+    except DamagedRecord as error:
+        raise DamagedRecord(error.path, error.why, _REMOVE_IT) from None
 
 
 class Keeper:
@@ -65,7 +83,7 @@ class Keeper:
         """Give the checkpoint that a resumed run goes on from, of a model like `start`; None without one."""
         if not self._task.resume:
             return None
-        kept = await self._party.to_thread("record", self._task.journal.newest, "model", self._task.resume)
+        kept = await self._party.to_thread("record", kept_model, self._task.journal.newest, self._task.resume)
         return fitting(kept, start) if kept else None
 
     async def is_behind(self) -> bool:
@@ -74,7 +92,7 @@ class Keeper:
             return True
         if not self._task.resume:
             return False
-        kept = await self._party.to_thread("record", self._task.journal.read, "model", self._task.resume)
+        kept = await self._party.to_thread("record", kept_model, self._task.journal.read, self._task.resume)
         return kept is None
 
     async def epoch_done(self, epoch: int, parameters: Floats, **more: NDArray[Any]) -> None:

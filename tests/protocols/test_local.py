@@ -1,15 +1,23 @@
-"""Private epochs are counted for good: what was trained may have been released, whatever came after."""
+"""What a party keeps of its training.
+
+Private epochs are counted for good: what was trained may have been released, whatever came after. A
+checkpoint that cannot be read may be removed.
+"""
 
 from collections.abc import Callable
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from mdl.config import check_resumable, parse
-from mdl.errors import ConfigError
+from mdl.errors import ConfigError, DamagedRecord
+from mdl.folder import FileJournal
 from mdl.party import PartyId
+from mdl.protocols.local import kept_model
 from mdl.simulator import simulate
 from mdl.simulator.run import MemoryJournal
-from mdl.system import Training
+from mdl.system import Arrays, Training
 from mdl.systems.fedavg import FedAvg
 from tests.tiny import TinyLearner
 
@@ -59,3 +67,33 @@ def test_noise_that_was_made_for_so_many_epochs_is_not_used_for_others(
             check_resumable(before, now)
     else:
         check_resumable(before, now)
+
+
+class DamagedJournal(MemoryJournal):
+    """One whose records are there and cannot be read."""
+
+    def read(self, name: str, epoch: int) -> Arrays | None:
+        raise DamagedRecord(f"{name}-{epoch}", "torn")
+
+    def newest(self, name: str, until: int) -> Arrays | None:
+        return self.read(name, until)
+
+
+@pytest.mark.parametrize("party", [0, 1])
+def test_who_cannot_read_its_checkpoint_is_told_to_remove_it(party: PartyId) -> None:
+    journals: dict[PartyId, MemoryJournal] = {each: MemoryJournal() for each in range(3)}
+    simulate(FedAvg(), TinyLearner, workers=2, epochs=1, seed=0, journals=journals)
+    journals[party] = DamagedJournal()
+    resumed = simulate(FedAvg(), TinyLearner, workers=2, epochs=2, seed=0, resume=1, journals=journals)
+    error = resumed.errors[party]
+    assert isinstance(error, DamagedRecord)
+    assert str(error).startswith("model-1 is damaged (torn): remove it to go on from the epoch before")
+
+
+def test_a_damaged_checkpoint_on_disk_is_one_to_remove(tmp_path: Path) -> None:
+    journal = FileJournal(tmp_path, 1)
+    journal.write("model", 3, {"a": np.zeros(4)})
+    [path] = (tmp_path / "checkpoints" / "1").iterdir()
+    path.write_bytes(b"")
+    with pytest.raises(DamagedRecord, match=f"{path} is damaged .*: remove it to go on"):
+        kept_model(journal.newest, 4)

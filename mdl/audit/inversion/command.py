@@ -22,6 +22,7 @@ from mdl.config import Experiment
 from mdl.errors import ConfigError
 from mdl.learning import flat
 from mdl.learning.datasets import load
+from mdl.protocols.local import kept_model
 from mdl.vectors import Floats
 
 
@@ -75,7 +76,7 @@ def _point_of_attack(experiment: Experiment, trained: Path | None) -> tuple[Floa
     if trained is not None:
         journal = files.FileJournal(trained, holder(experiment))
         epochs = journal.epochs("model")
-        kept = journal.read("model", epochs[-1]) if epochs else None
+        kept = kept_model(journal.read, epochs[-1]) if epochs else None
         if kept is not None:
             return kept["parameters"], f"at the run's {named_model(experiment)} after epoch {epochs[-1]}"
     return None, "at the experiment's first parameters"

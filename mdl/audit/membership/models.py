@@ -22,6 +22,7 @@ from mdl.learning.local import LocalLearner
 from mdl.learning.models import build
 from mdl.learning.partition import Rows
 from mdl.party import PartyId
+from mdl.protocols.local import kept_model
 from mdl.simulator import simulate
 from mdl.system import Outcome
 from mdl.systems import Standalone
@@ -88,7 +89,7 @@ def kept(run: Path, party: PartyId) -> tuple[Floats, int] | None:
     """Give a party's last parameters in a run's folder, and their epoch; None if there are none."""
     journal = files.FileJournal(run, party)
     epochs = journal.epochs("model")
-    found = journal.read("model", epochs[-1]) if epochs else None
+    found = kept_model(journal.read, epochs[-1]) if epochs else None
     return None if found is None else (found["parameters"].astype(np.float32), epochs[-1])
 
 
