@@ -51,12 +51,15 @@ def check_learner(
 
 
 def _problems(experiment: Experiment, networks: "Mapping[str, Sized]") -> Iterator[str]:
-    from mdl.mpc import networks as in_secret  # all bring in torch
+    from mdl.learning.models import needs_company  # all bring in torch
+    from mdl.mpc import networks as in_secret
     from mdl.mpc.blind import fitness
     from mdl.mpc.functions.quotients import MOST_BELOW
 
     system = experiment.system
     for name, sized in networks.items():
+        if experiment.learning.batch == 1 and needs_company(sized.network, sized.shape):
+            yield f"learning.batch: {name} normalises over a batch, and one example is none; take 2 or more"
         if isinstance(system, QuantisedMpc):
             yield from in_secret.problems(sized.network, sized.shape) or _too_large(sized.network)
             if sized.classes > MOST_BELOW:

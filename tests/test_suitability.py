@@ -11,10 +11,12 @@ from torch import nn
 
 from mdl.config import Experiment, parse
 from mdl.errors import ConfigError, DataUnavailable
+from mdl.learning.models import needs_company
 from mdl.learning.sizes import Sized, models_of
 from mdl.rehearsal import cast
 from mdl.suitability import check_networks
 from mdl.tables import explanation
+from tests.learning.networks import Sulking
 
 SHAPE = (1, 8, 8)
 
@@ -137,3 +139,33 @@ def test_more_classes_than_a_softmax_in_secret_takes_are_refused() -> None:
     with pytest.raises(ConfigError, match="1,001 classes, and a softmax in secret takes 1,000 at most"):
         check_networks(found, {"own": Sized(linear(0.1), SHAPE, 1001)})
     check_networks(found, {"own": Sized(linear(0.1), SHAPE, 1000)})
+
+
+OVER_EXAMPLES = nn.Sequential(nn.Flatten(), nn.BatchNorm1d(64), nn.Linear(64, 10))
+OVER_PIXELS = nn.Sequential(nn.BatchNorm2d(1), nn.Flatten(), nn.Linear(64, 10))
+
+
+def test_one_example_a_step_is_refused_where_a_batch_is_normalised() -> None:
+    def found(batch: int) -> Experiment:
+        return parse({**SECURE, "system": {"type": "fedavg"}, "learning": {"batch": batch}})
+
+    (problem,) = refused(found(1), {"own": OVER_EXAMPLES})
+    assert problem.startswith("learning.batch: own normalises over a batch, and one example is none")
+    for batch, network in ((2, OVER_EXAMPLES), (1, OVER_PIXELS), (1, linear(0.1))):
+        check_networks(found(batch), {"own": Sized(network, SHAPE, 10)})
+
+
+def test_what_normalises_is_refused_by_whoever_checks_and_looked_at_without_a_trace() -> None:
+    learning = {"model": "tests.learning.networks:Normalised", "batch": 1}
+    found = parse({**SECURE, "system": {"type": "fedavg"}, "learning": learning})
+    for checks in (explanation, cast):
+        with pytest.raises(ConfigError, match="networks:Normalised normalises over a batch"):
+            checks(found, None)
+    before = {name: each.clone() for name, each in OVER_EXAMPLES.state_dict().items()}
+    assert needs_company(OVER_EXAMPLES.eval(), SHAPE)
+    assert not OVER_EXAMPLES.training
+    assert all(torch.equal(each, before[name]) for name, each in OVER_EXAMPLES.state_dict().items())
+
+
+def test_a_network_that_never_trains_is_not_said_to_need_company() -> None:
+    assert not needs_company(Sulking(), SHAPE)

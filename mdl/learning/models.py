@@ -18,6 +18,7 @@ that of the Torch7 MNIST demonstration and uses Tanh as it does; the papers name
 for three channels uses Tanh as well. Counts do not depend on it.
 """
 
+import copy
 import importlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -63,6 +64,25 @@ def build(
     if settings.privacy.type == "dp-sgd":
         private.check(model, settings.model, input_shape)
     return model
+
+
+def needs_company(model: nn.Module, input_shape: Shape) -> bool:
+    """Whether a model cannot be trained on one example at a time: it normalises over those of a batch.
+
+    It depends on more than the layers: over the pixels of one image there may be enough to normalise.
+    """
+    normalises = any(isinstance(layer, private.MIXES_EXAMPLES) for layer in model.modules())
+    return normalises and not _learns_from(model, input_shape, 1) and _learns_from(model, input_shape, 2)
+
+
+def _learns_from(model: nn.Module, input_shape: Shape, examples: int) -> bool:
+    trial = copy.deepcopy(model).train()  # a copy, as training moves running averages
+    try:
+        with torch.random.fork_rng(devices=[]), torch.no_grad():
+            trial(torch.zeros(examples, *input_shape))
+    except Exception:  # the user's code may fail in any way, and training will say in which
+        return False
+    return True
 
 
 def mlp(input_shape: Shape, classes: int) -> nn.Module:
