@@ -18,19 +18,26 @@ time, and to hand their pages back and fault them in again took up to a tenth of
 secret: 14,000 faults a step, with these 1,000). Who has set a variable keeps it."""
 
 
+TERMINAL_SIGNALS: Final = frozenset({signal.SIGINT, signal.SIGHUP})
+"""What a terminal sends to all processes in it: at Ctrl-C, and when it is closed."""
+
+
 def start_forkserver(preload: Sequence[str]) -> None:
     """Start the forkserver, if it does not run yet.
 
-    Ctrl-C reaches all processes of a terminal, and the forkserver would die of it while it imports. It is
-    therefore blocked there, and in the forks until they say otherwise. What is pressed meanwhile waits here.
+    Ctrl-C reaches all processes of a terminal, and the forkserver would die of it while it imports; so does
+    the terminal's end. Both are therefore blocked there, and in the forks until they say otherwise: they are
+    for whoever starts this to act upon. What comes meanwhile waits here.
 
     Args:
         preload: modules that it imports at its start.
     """
     multiprocessing.get_context("forkserver").set_forkserver_preload(list(preload))
-    resource_tracker.ensure_running()  # else the forkserver's start includes its own, which unblocks signals
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, TERMINAL_SIGNALS)
     try:
+        # By itself, as it unblocks Ctrl-C, and else the forkserver's start would include its own.
+        resource_tracker.ensure_running()
+        signal.pthread_sigmask(signal.SIG_BLOCK, TERMINAL_SIGNALS)
         with _told(_MEMORY):
             forkserver.ensure_running()
     finally:

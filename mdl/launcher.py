@@ -2,7 +2,7 @@
 
 All children live and die with the launcher: one ends before its time, and either the system can do without
 it or all stop and the error says which, why, and the last lines of its log. Ctrl-C stops them all and keeps
-what was learnt.
+what was learnt, and so does a terminal that is closed.
 """
 
 import asyncio
@@ -120,6 +120,8 @@ class _Launcher:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._interrupt)
+        if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # by nohup, a run is to outlive its terminal
+            loop.add_signal_handler(signal.SIGHUP, self._hang_up)
         resume = self._take_up() if self._resuming else {}
         if self._question is not None:
             roster = self._experiment.system.roster(self._experiment.workers)
@@ -333,6 +335,11 @@ class _Launcher:
             return
         self._watch({"kind": "stopping"})
         self._stop_all()
+
+    def _hang_up(self) -> None:
+        """Stop as the first Ctrl-C does, however often it is said: kernel and shell may both say it."""
+        if not self._interrupted:
+            self._interrupt()
 
     def _stop_all(self) -> None:
         """Tell every child to stop; kill those that have not after a while."""

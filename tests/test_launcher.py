@@ -57,6 +57,18 @@ def test_who_trains_alone_goes_on_from_its_own_epoch(tmp_path: Path) -> None:
     assert resume_epochs(experiment, tmp_path) == {1: 3, 2: 5, 3: 0, 4: 0}
 
 
+async def test_a_terminal_that_is_gone_is_heeded_once_however_often_it_is_said(tmp_path: Path) -> None:
+    """The kernel says it and the shell may; a second Ctrl-C would kill."""
+    events: list[Mapping[str, Any]] = []
+    launcher = _Launcher(
+        parse(TABLES), tmp_path, tmp_path, data_dir=None, watch=events.append, resuming=False
+    )
+    for _ in range(3):
+        launcher._hang_up()
+    assert events == [{"kind": "stopping"}]
+    assert (launcher._interrupted, launcher._stopping) == (1, True)
+
+
 def test_nothing_is_launched_in_a_folder_that_nobody_keeps() -> None:
     """The type checker sees to it: only `locked` gives such a folder."""
     assert get_type_hints(launch)["run"] is Held

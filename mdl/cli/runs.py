@@ -15,6 +15,7 @@ from mdl.cli.shared import (
     data_dir,
     draw_report,
     experiment_of,
+    hush,
     load_experiment,
     tell,
     warn_if_insecure,
@@ -173,10 +174,14 @@ def _watching(
     with Board(target, _warn) as board, display_of as display:
 
         def watch(event: Mapping[str, Any]) -> None:
+            hush()
             display(event)
             board(event)
 
-        yield watch
+        try:
+            yield watch
+        finally:
+            hush()
 
 
 def _warn(what: str) -> None:

@@ -21,6 +21,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from mdl.errors import MdlError
 from mdl.exits import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK
+from mdl.forks import TERMINAL_SIGNALS
 
 COMPLETED: Final = "completed"
 
@@ -64,7 +65,7 @@ class Ending:
 def enter(pipe: Connection, call: Call) -> None:
     """Make the call, and tell over `pipe` how it went."""
     os.setsid()
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # see `mdl.forks`
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, TERMINAL_SIGNALS)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     _print_into(call.log)

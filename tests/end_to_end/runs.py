@@ -2,11 +2,14 @@
 
 import asyncio
 import contextlib
+import fcntl
 import json
 import os
+import pty
 import re
 import signal
 import sys
+import termios
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -123,7 +126,8 @@ class Run:
         """Wait for the end."""
         self.pids |= family(self.pid)
         output, _ = await asyncio.wait_for(self._process.communicate(), within)
-        return Ended(self._process.returncode or 0, output.decode(), await self.folder(), self.pids)
+        # What was shown on a terminal is not kept.
+        return Ended(self._process.returncode or 0, (output or b"").decode(), await self.folder(), self.pids)
 
 
 def events(path: Path) -> list[dict[str, Any]]:
@@ -156,6 +160,47 @@ async def start(out: Path, *arguments: str, folder: Path | None = None, report: 
     place = [] if "--resume" in arguments else ["--out", str(out)]
     process = await command("run", *arguments, drawn, *place, stderr=asyncio.subprocess.STDOUT)
     return Run(process, out, folder)
+
+
+class Terminal:
+    """A terminal in which one run goes on; it shows to nobody what is printed on it.
+
+    Args:
+        number: of its own end's file.
+        group: the processes in it.
+    """
+
+    def __init__(self, number: int, group: int) -> None:
+        self._number, self._group = number, group
+        asyncio.get_running_loop().add_reader(number, os.read, number, 1 << 16)  # else printing would wait
+
+    def close(self) -> None:
+        """Close it, as one closes a window: the kernel tells the first process, a shell all of them."""
+        asyncio.get_running_loop().remove_reader(self._number)
+        os.close(self._number)
+        os.killpg(self._group, signal.SIGHUP)
+
+
+async def start_in_terminal(out: Path, *arguments: str, nohup: bool = False) -> tuple[Run, Terminal]:
+    """Start ``mdl run`` with arguments in a terminal of its own; with `nohup` it is to outlive that."""
+
+    def begin() -> None:
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+        if nohup:
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+    ours, theirs = pty.openpty()
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "mdl", "run", *arguments, "--no-report", "--out", str(out)),
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+        preexec_fn=begin,
+    )
+    os.close(theirs)
+    _started.append(process)
+    return Run(process, out, None), Terminal(ours, process.pid)
 
 
 async def stop_all() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mdl.errors import MdlError
+from mdl.forks import TERMINAL_SIGNALS
 from mdl.studies.entry import Report
 
 
@@ -22,6 +23,11 @@ def refuse(_report: Report) -> None:
 
 def stumble(_report: Report) -> None:
     raise ZeroDivisionError("by nought")
+
+
+def tell_blocked(report: Report) -> None:
+    """Tell how many of a terminal's signals would not arrive."""
+    report(blocked=len(signal.pthread_sigmask(signal.SIG_BLOCK, []) & TERMINAL_SIGNALS))
 
 
 def die(_report: Report) -> None:

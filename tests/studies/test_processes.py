@@ -46,6 +46,11 @@ def test_a_call_that_fails_stops_no_other_and_says_why(tmp_path: Path) -> None:
     assert not (tmp_path / "write.txt").exists()  # it had nothing to say
 
 
+def test_a_call_can_be_sent_what_a_terminal_sends() -> None:
+    _, shown = events_of(Call("tell", calls.tell_blocked))
+    assert shown[1].figures == {"blocked": 0}
+
+
 def test_ctrl_c_stops_what_goes_on_and_starts_no_more(tmp_path: Path) -> None:
     before = signal.getsignal(signal.SIGINT)
     endings, shown = events_of(
