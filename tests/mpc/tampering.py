@@ -1,4 +1,4 @@
-"""Runs in which one party sends one bit wrongly, for engines that must find it out."""
+"""Runs in which one party deviates, by one bit that it sends wrongly, for engines that must find it out."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from mdl.errors import CheatingDetected, PeerLeft
+from mdl.mpc.residues import RING_104
 from mdl.mpc.rounds import Exchange, Protocol, Received
 from mdl.party import PartyId
 
@@ -19,16 +20,21 @@ class Outcome(Generic[T]):
     """What became of a run.
 
     Attributes:
-        cheat: who sent the wrong bit.
+        cheat: who has deviated.
         results: of the honest parties that came to an end.
         detected: what the honest parties say that found it out.
-        rounds: after how many honest parties sent nothing any more.
+        last_rounds: after how many each honest party sent nothing any more.
     """
 
     cheat: PartyId
     results: Mapping[PartyId, T]
     detected: Mapping[PartyId, CheatingDetected]
-    rounds: int
+    last_rounds: Mapping[PartyId, int]
+
+    @property
+    def rounds(self) -> int:
+        """After how many rounds no honest party sent anything any more."""
+        return max(self.last_rounds.values())
 
 
 class _Cheated(Generic[T]):
@@ -79,10 +85,7 @@ class _Cheated(Generic[T]):
         if self._left_before != -1:
             return tensor
         self.cheat = sender
-        data = tensor.contiguous().reshape(-1).view(torch.uint8).clone()
-        place = self._bit % (8 * data.numel())
-        data[place // 8] ^= 1 << place % 8
-        return data.view(tensor.dtype).reshape(tensor.shape)
+        return flipped(tensor, self._bit)
 
 
 def tampered(protocols: Mapping[PartyId, Protocol[T]], index: int, bit: int = 0) -> Outcome[T]:
@@ -100,12 +103,44 @@ def tampered(protocols: Mapping[PartyId, Protocol[T]], index: int, bit: int = 0)
     run.run()
     if run.cheat is None:
         raise ValueError(f"no message {index}")
-    honest = protocols.keys() - {run.cheat}
+    return _outcome(run, run.cheat)
+
+
+def deviating(protocols: Mapping[PartyId, Protocol[T]], cheat: PartyId) -> Outcome[T]:
+    """Run all parties of a protocol, of whom one is known to deviate by what it does itself."""
+    run = _Cheated(protocols, -1, 0)
+    run.run()
+    return _outcome(run, cheat)
+
+
+def flipped(message: Tensor, bit: int) -> Tensor:
+    """Turn one bit of a message over: of that number, modulo how many there are."""
+    data = message.contiguous().reshape(-1).view(torch.uint8).clone()
+    place = bit % (8 * data.numel())
+    data[place // 8] ^= 1 << place % 8
+    return data.view(message.dtype).reshape(message.shape)
+
+
+def that_counts(number: int, message: Tensor) -> int:
+    """Choose a bit of a message, by its number; of a word modulo 2^104 one below 2^64.
+
+    What is a multiple of 2^64 changes no result; and one of 2^103, say, is noticed only if the random factor
+    with which it is verified is odd.
+    """
+    bit = number * 7919 % (message.nbytes * 8)
+    if message.shape[-1:] != (RING_104.size_bytes,):
+        return bit
+    word, place = divmod(bit, RING_104.size_bytes * 8)
+    return word * RING_104.size_bytes * 8 + place % 64
+
+
+def _outcome(run: _Cheated[T], cheat: PartyId) -> Outcome[T]:
+    honest = run.last_round.keys() - {cheat}
     return Outcome(
-        run.cheat,
+        cheat,
         {party: run.results[party] for party in honest & run.results.keys()},
         {party: run.detected[party] for party in honest & run.detected.keys()},
-        max(run.last_round[party] for party in honest),
+        {party: run.last_round[party] for party in honest},
     )
 
 

@@ -7,8 +7,7 @@ from typing import Any, TypeVar
 
 import pytest
 import torch
-from torch import Tensor, nn
-from torch.nn.functional import one_hot
+from torch import Tensor
 
 from mdl.errors import CheatingDetected
 from mdl.mpc.engine import Engine, Rounding
@@ -24,9 +23,9 @@ from mdl.mpc.wide import Wide
 from mdl.schemes.randomness import insecure_seeded
 from tests.mpc.operations import EDGES, OPERATIONS, compared, product, scaled
 from tests.mpc.parties import Program, opened, shared
-from tests.mpc.tampering import tampered
+from tests.mpc.tampering import tampered, that_counts
 from tests.mpc.three_malicious import CHECK, OPENING, is_hash, repeated
-from tests.mpc.trained import training
+from tests.mpc.trained import smallest
 from tests.sampled import parts
 
 T = TypeVar("T")
@@ -37,18 +36,6 @@ T = TypeVar("T")
 
 INPUTS = 2
 """Rounds, in each of which an owner sends one message."""
-
-
-def that_counts(number: int, message: Tensor) -> int:
-    """Choose a bit of a message, by its number; of a word modulo 2^104 one below 2^64.
-
-    What is a multiple of 2^64 changes no result, and one of 2^103 is noticed only if the coin r is odd.
-    """
-    bit = number * 7919 % (message.nbytes * 8)
-    if message.shape[-1:] != (RING_104.size_bytes,):
-        return bit
-    word, place = divmod(bit, RING_104.size_bytes * 8)
-    return word * RING_104.size_bytes * 8 + place % 64
 
 
 def expect_found_out(make: Callable[[], dict[int, Protocol[Tensor]]], part: slice = slice(None)) -> None:
@@ -111,13 +98,6 @@ def test_a_wrong_bit_in_an_input_is_found_out_or_is_another_input(
         assert all(torch.equal(found, results[0]) for found in outcome.results.values())
         assert outcome.detected or outcome.results.keys() == {0, 1, 2} - {number}
     assert found_out
-
-
-def smallest() -> Program[Tensor]:
-    """A step of training of a network with a layer that is not the last."""
-    torch.manual_seed(3)
-    network = nn.Sequential(nn.Linear(2, 2), nn.ReLU(), nn.Linear(2, 2))
-    return training(network, [(torch.randint(1 << 16, (2, 2)), one_hot(torch.tensor([0, 1]), 2))], 0.1)
 
 
 @pytest.mark.slow

@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from torch import Tensor, nn
-from torch.nn.functional import one_hot
 
 from mdl.errors import CheatingDetected
 from mdl.mpc.engine import TRUNCATED_LIMIT, Engine, Rounding, multiply
@@ -34,7 +33,16 @@ from tests.mpc.operations import (
 )
 from tests.mpc.parties import Program, four, opened, plainly, shared
 from tests.mpc.tampering import tampered
-from tests.mpc.trained import Batch, convolutional, dense, in_floats, padded, pooling_ties, training
+from tests.mpc.trained import (
+    Batch,
+    convolutional,
+    dense,
+    in_floats,
+    padded,
+    pooling_ties,
+    smallest,
+    training,
+)
 from tests.sampled import parts
 
 T = TypeVar("T")
@@ -345,13 +353,6 @@ def test_a_wrong_bit_in_any_message_is_found_out(
 ) -> None:
     program = opened(operation, compared(9), compared(9, 1))
     expect_found_out(lambda: repeated(program, rounding), part)
-
-
-def smallest() -> Program[Tensor]:
-    """A step of training of a network with a layer that is not the last."""
-    torch.manual_seed(3)
-    network = nn.Sequential(nn.Linear(2, 2), nn.ReLU(), nn.Linear(2, 2))
-    return training(network, [(torch.randint(1 << 16, (2, 2)), one_hot(torch.tensor([0, 1]), 2))], 0.1)
 
 
 @pytest.mark.parametrize("part", parts(29))

@@ -39,6 +39,13 @@ def training(
     return program
 
 
+def smallest() -> Program[Tensor]:
+    """A step of training of a network with a layer that is not the last."""
+    torch.manual_seed(3)
+    network = nn.Sequential(nn.Linear(2, 2), nn.ReLU(), nn.Linear(2, 2))
+    return training(network, [(torch.randint(1 << 16, (2, 2)), one_hot(torch.tensor([0, 1]), 2))], 0.1)
+
+
 def in_floats(network: nn.Sequential, batches: list[Batch], rate: float) -> Tensor:
     """Train with autograd; give all parameters as one vector."""
     network = copy.deepcopy(network).double()
