@@ -24,12 +24,13 @@ from mdl.mpc.spdz2k.checks import STEPS, Opened
 from mdl.mpc.spdz2k.fingerprints import fingerprint
 from mdl.mpc.spdz2k.macs import Key
 from mdl.mpc.wide import Wide
-from mdl.schemes.randomness import SystemRandomness
+from mdl.schemes.randomness import SystemRandomness, insecure_seeded
+from tests.mpc.authenticated import engines, lying
 from tests.mpc.dealt import dealt_bytes, online
 from tests.mpc.fair import is_fair
 from tests.mpc.operations import EDGES, OPERATIONS, both, compared, negative, product, scaled
 from tests.mpc.parties import Program, opened, plainly, shared
-from tests.mpc.tampering import tampered
+from tests.mpc.tampering import deviating, tampered
 from tests.mpc.trained import dense, training
 
 T = TypeVar("T")
@@ -38,12 +39,6 @@ T = TypeVar("T")
 @pytest.fixture(autouse=True)
 def _seeded() -> None:
     torch.manual_seed(3)
-
-
-def engines(holders: int, rounding: Rounding = "nearest") -> dict[int, Engine]:
-    parties = range(holders + 1)
-    found, _ = play({party: begun(party, holders, rounding, SystemRandomness()) for party in parties})
-    return found
 
 
 def authenticated(program: Program[T], holders: int, rounding: Rounding = "nearest") -> tuple[T, Traffic]:
@@ -179,31 +174,6 @@ def test_a_message_of_the_dealer_that_is_changed_is_found_out_or_of_no_consequen
     assert noticed > 5
 
 
-def lying(holder: Engine, which: int, error: int) -> list[int]:
-    """Have a holder add an error to its share of the so-manieth opening, and believe it itself.
-
-    Returns:
-        The numbers of all openings so far.
-    """
-    assert isinstance(holder, AuthenticatedHolder)
-    seen: list[int] = []
-    summed, word = holder._summed, holder._word
-
-    async def false_sum(own: Wide, mac: Wide) -> Wide:
-        seen.append(len(seen))
-        return await summed(own + error if seen[-1] == which else own, mac)
-
-    async def false_word(own: Tensor) -> Tensor:
-        seen.append(len(seen))
-        if seen[-1] == which:
-            own = own.clone()
-            own[0] ^= error & 1
-        return await word(own)
-
-    holder._summed, holder._word = false_sum, false_word  # type: ignore[method-assign]
-    return seen
-
-
 def multiplied(receiver: int | None) -> Program[Tensor | None]:
     """Open a product that was rounded: to all, or to one holder."""
 
@@ -224,14 +194,14 @@ def test_of_what_comes_of_a_lie_no_share_is_sent(liar: int, receiver: int | None
     """A liar that was told a false result first would not mind what the others say of it afterwards."""
     program = multiplied(receiver)
     honest = engines(2)
-    openings = lying(honest[1 - liar], -1, 0)
+    openings = lying(honest[1 - liar])
     play({party: program(engine) for party, engine in honest.items()})
     *before, result = openings
     assert len(before) >= 5
     for which in before:
         parties = engines(2)
-        lying(parties[liar], which, 1)
-        openings = lying(parties[1 - liar], -1, 0)
+        lying(parties[liar], which)
+        openings = lying(parties[1 - liar])
         with pytest.raises(CheatingDetected):
             play({party: program(engine) for party, engine in parties.items()})
         assert result not in openings
@@ -241,14 +211,14 @@ def test_of_what_comes_of_a_lie_no_share_is_sent(liar: int, receiver: int | None
 def test_nor_of_what_comes_of_a_message_that_was_changed(receiver: int | None) -> None:
     program = multiplied(receiver)
     parties = engines(2)
-    openings = lying(parties[0], -1, 0)
+    openings = lying(parties[0])
     _, traffic = play({party: program(engine) for party, engine in parties.items()})
     result, told = openings[-1], traffic.rounds - STEPS - 1
     for index, (at, sender, _, _) in enumerate(traffic.messages):
         if sender == 2 or at >= told:
             continue
         parties = engines(2)
-        openings = lying(parties[1 - sender], -1, 0)
+        openings = lying(parties[1 - sender])
         outcome = tampered({party: program(each) for party, each in parties.items()}, index, index)
         assert outcome.cheat == sender
         assert outcome.detected
@@ -279,41 +249,51 @@ def test_errors_that_cancel_are_found_out(errors: Mapping[int, Tensor]) -> None:
     assert next(before) == 2, "the result is not opened"
 
 
-@pytest.mark.parametrize(("liar", "error"), [(0, 1), (1, 2**63 - 1)])
-def test_who_lies_to_all_alike_is_found_out_by_the_macs(liar: int, error: int) -> None:
+@pytest.mark.parametrize(("liar", "bit"), [(0, 0), (1, 63)])
+def test_who_lies_to_all_alike_is_found_out_by_the_macs(liar: int, bit: int) -> None:
     """All have seen the same then; only MACs tell that it is wrong."""
     parties = engines(2)
-    openings = lying(parties[liar], -1, error)
+    openings = lying(parties[liar])
     play({party: everything(engine) for party, engine in parties.items()})
     assert len(openings) > 15
     for which in openings:
         parties = engines(2)
-        lying(parties[liar], which, error)
+        lying(parties[liar], which, bit)
         with pytest.raises(CheatingDetected, match="what was opened is not what was shared"):
             play({party: everything(engine) for party, engine in parties.items()})
 
 
-def test_an_error_above_what_counts_may_go_unnoticed_and_does_no_harm() -> None:
+def test_an_error_above_what_counts_may_go_unnoticed_and_does_no_harm(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """So it does if the error, times the key, times its factor, is a multiple of 2^104; and only then."""
+    made: list[bytes] = []
+
+    def noted(key: bytes) -> Keystream:
+        made.append(key)
+        return Keystream(key)
+
+    monkeypatch.setattr("mdl.mpc.spdz2k.checks.Keystream", noted)
+    program = opened(product, torch.tensor([3]), torch.tensor([4]))
     unnoticed = 0
-    for _ in range(20):
-        parties = engines(2)
-        holder = parties[0]
-        assert isinstance(holder, AuthenticatedHolder)
-        summed = holder._summed
-
-        async def false_sum(own: Wide, mac: Wide, summed: Any = summed) -> Wide:
-            found: Wide = await summed(own + Wide.constants([1 << 103], RING_104), mac)
-            return found
-
-        holder._summed = false_sum  # type: ignore[method-assign]
-        program = opened(product, torch.tensor([3]), torch.tensor([4]))
-        try:
-            results, _ = play({party: program(engine) for party, engine in parties.items()})
-        except CheatingDetected:
-            continue
-        assert results[1].tolist() == [12]
-        unnoticed += 1
-    assert 0 < unnoticed < 20
+    for bit in range(64, 104):
+        made.clear()
+        parties, _ = play(
+            {party: begun(party, 2, "nearest", insecure_seeded(3 * bit + party)) for party in range(3)}
+        )
+        lying(parties[0], 0, bit)
+        outcome = deviating({party: program(engine) for party, engine in parties.items()}, 0)
+        dealer = parties[2]
+        assert isinstance(dealer, AuthenticatingDealer)
+        key = int.from_bytes(bytes(dealer._hand.key.number.packed().tolist()), "little")
+        factor = int(Keystream(made[0]).draw(torch.Size([1]))) & (1 << 40) - 1
+        if (key * factor << bit) % (1 << 104):
+            assert str(outcome.detected[1]) == "what was opened is not what was shared"
+            assert 1 not in outcome.results
+        else:
+            assert outcome.results[1].tolist() == [12]
+            unnoticed += 1
+    assert 0 < unnoticed < 40
 
 
 def test_who_tells_two_holders_different_inputs_is_found_out() -> None:
