@@ -78,6 +78,7 @@ async def test_without_its_collector_a_group_fails_and_the_collector_is_named(tm
     assert "worker 1 was killed by SIGKILL" in ended.summary["reason"]
 
 
+@pytest.mark.exhaustive
 async def test_after_ctrl_c_a_run_with_a_threshold_is_resumed_to_the_same_weights(tmp_path: Path) -> None:
     whole = await (await started(tmp_path, system="threshold = 4", epochs=3)).end()
     (tmp_path / "cut").mkdir()

@@ -61,6 +61,7 @@ async def test_if_one_is_killed_the_other_one_ends_with_its_model(lost: int, tmp
     assert await all_gone(ended.pids) == set()
 
 
+@pytest.mark.exhaustive
 async def test_after_ctrl_c_it_goes_on_with_the_opinions_it_has(tmp_path: Path) -> None:
     run = await begun(tmp_path, pause=0.5)
     await run.until("done", epoch=2)

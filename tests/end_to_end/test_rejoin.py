@@ -130,6 +130,7 @@ async def test_at_its_own_pace_it_takes_part_again_at_once(tmp_path: Path) -> No
     assert here.metrics(MANAGER)[-1]["epochs"] == 10
 
 
+@pytest.mark.exhaustive
 async def test_in_a_mesh_it_is_linked_with_everybody_again(tmp_path: Path) -> None:
     """SSDDL: also with those who had called it at first."""
     file = tmp_path / "mesh.toml"
