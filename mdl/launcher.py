@@ -112,7 +112,8 @@ class _Launcher:
         self._longest = 0.0  # seconds between two reports of a party
         self._error: MdlError | None = None
         self._first_loss: MdlError | None = None
-        self._interrupted = 0
+        self._presses = 0
+        self._interrupted = False
         self._stopping = False
 
     async def run(self) -> Mapping[str, Any]:
@@ -329,17 +330,21 @@ class _Launcher:
     # stopping
 
     def _interrupt(self) -> None:
-        self._interrupted += 1
-        if self._interrupted > 1:
+        self._presses += 1
+        if self._presses > 1:
             self._kill_all()
-            return
-        self._watch({"kind": "stopping"})
-        self._stop_all()
+        else:
+            self._hang_up()
 
     def _hang_up(self) -> None:
-        """Stop as the first Ctrl-C does, however often it is said: kernel and shell may both say it."""
+        """Stop in order, however often it is said: kernel and shell may both say it.
+
+        It is no Ctrl-C of which the second kills: where a session is ended, SIGTERM comes close behind.
+        """
         if not self._interrupted:
-            self._interrupt()
+            self._interrupted = True
+            self._watch({"kind": "stopping"})
+            self._stop_all()
 
     def _stop_all(self) -> None:
         """Tell every child to stop; kill those that have not after a while."""

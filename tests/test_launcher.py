@@ -66,7 +66,7 @@ async def test_a_terminal_that_is_gone_is_heeded_once_however_often_it_is_said(t
     for _ in range(3):
         launcher._hang_up()
     assert events == [{"kind": "stopping"}]
-    assert (launcher._interrupted, launcher._stopping) == (1, True)
+    assert (launcher._interrupted, launcher._stopping) == (True, True)
 
 
 def test_nothing_is_launched_in_a_folder_that_nobody_keeps() -> None:

@@ -3,12 +3,14 @@
 All processes of the terminal are told, and nothing can be printed any more.
 """
 
+import asyncio
 import os
+import signal
 from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.runs import Run, all_gone, command, experiment, start_in_terminal
+from tests.end_to_end.runs import Run, all_gone, command, experiment, start, start_in_terminal
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
@@ -28,6 +30,20 @@ async def test_a_closed_terminal_ends_a_run_in_order(tmp_path: Path, options: tu
     assert ended.summary["left"] == []
     assert (ended.folder / "model.safetensors").exists()
     assert len(ended.pids) > 5
+    assert await all_gone(ended.pids) == set()
+
+
+async def test_sigterm_behind_a_closed_terminal_ends_a_run_in_order_all_the_same(tmp_path: Path) -> None:
+    """Who ends a session sends both, in any order; only Ctrl-C or SIGTERM said twice kills."""
+    run = await start(tmp_path / "runs", experiment(tmp_path, epochs=50, tables=SLOW))
+    await run.until("epoch", epoch=2)
+    run.send(signal.SIGHUP)
+    await asyncio.sleep(0.02)
+    run.send(signal.SIGTERM)
+    ended = await run.end(within=20)
+    assert ended.code == 130
+    assert ended.summary["cpu_seconds"] > 0, "parties were stopped, not killed"
+    assert (ended.folder / "model.safetensors").exists()
     assert await all_gone(ended.pids) == set()
 
 
