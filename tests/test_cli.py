@@ -1,10 +1,7 @@
 """The command line as a person meets it: help, errors in words, exit codes."""
 
-import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +9,7 @@ import pytest
 
 from mdl.cli import main
 from mdl.cli.commands import unwrap
-from mdl.cli.runs import _sum_up, _watching
-from mdl.cli.shared import hush
-from mdl.config import load
+from mdl.cli.runs import _sum_up
 from mdl.errors import MdlError
 from mdl.folder import FileJournal, locked
 from mdl.tables import saturation_warning
@@ -401,45 +396,3 @@ def test_dealt_keys_are_named(capsys: pytest.CaptureFixture[str], tmp_path: Path
     ended = Ended(capsys, "keys", "deal", QUICKSTART, "--out", str(folder), "--set", "workers=6")
     assert ended.code == 0
     assert ended.out.splitlines() == [str(folder / f"party-{party}.key") for party in range(7)]
-
-
-@contextmanager
-def printing_into_a_pipe(stream: int) -> Iterator[int]:
-    """Let what is printed go into a pipe; give its other end, to be closed by whoever takes it."""
-    before = os.dup(stream)
-    reader, writer = os.pipe()
-    os.dup2(writer, stream)
-    os.close(writer)
-    try:
-        yield reader
-    finally:
-        os.dup2(before, stream)
-        os.close(before)
-
-
-@pytest.mark.parametrize("stream", [1, 2])
-def test_what_nobody_reads_goes_nowhere(stream: int) -> None:
-    with printing_into_a_pipe(stream) as reader:
-        hush()
-        os.write(stream, b"heard")
-        assert os.read(reader, 9) == b"heard"
-        os.close(reader)
-        hush()
-        os.write(stream, b"not heard, and no error")
-
-
-def test_the_end_of_a_run_can_be_told_to_nobody(tmp_path: Path) -> None:
-    experiment, _ = load(Path(QUICKSTART))
-    with printing_into_a_pipe(1) as reader:
-        with _watching(experiment, tmp_path, quiet=True):
-            os.close(reader)
-        os.write(1, b"the closing table")
-
-
-def test_telling_nobody_is_no_error() -> None:
-    said = "from mdl.cli.shared import tell; tell('anything'); print('done')"
-    reader, writer = os.pipe()
-    os.close(reader)
-    told = subprocess.run([sys.executable, "-c", said], stdout=subprocess.PIPE, stderr=writer, check=False)  # noqa: S603
-    os.close(writer)
-    assert (told.returncode, told.stdout) == (0, b"done\n")

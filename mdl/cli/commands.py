@@ -12,6 +12,7 @@ import typer
 
 from mdl.cli.audits import audit_app
 from mdl.cli.benches import bench_app
+from mdl.cli.heedless import print_heedlessly
 from mdl.cli.inference import infer
 from mdl.cli.parties import keys_app, node
 from mdl.cli.reproduction import reproduce
@@ -68,6 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # so that nothing there can stand in for a package.
     if (here := str(Path.cwd())) not in sys.path:
         sys.path.append(here)
+    print_heedlessly()
     try:
         app(args=arguments, prog_name="mdl")
     except ConfigError as error:

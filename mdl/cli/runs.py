@@ -15,7 +15,6 @@ from mdl.cli.shared import (
     data_dir,
     draw_report,
     experiment_of,
-    hush,
     load_experiment,
     tell,
     warn_if_insecure,
@@ -174,14 +173,10 @@ def _watching(
     with Board(target, _warn) as board, display_of as display:
 
         def watch(event: Mapping[str, Any]) -> None:
-            hush()
             display(event)
             board(event)
 
-        try:
-            yield watch
-        finally:
-            hush()
+        yield watch
 
 
 def _warn(what: str) -> None:

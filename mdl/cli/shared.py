@@ -1,7 +1,6 @@
 """What several commands do: read a file, blame it, tell, write a report."""
 
 import os
-import select
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,22 +16,7 @@ if TYPE_CHECKING:
 
 def tell(what: str, style: str = "") -> None:
     """Say something that is no result."""
-    hush()
     Console(stderr=True).print(f"mdl: {what}", style=style, markup=False, highlight=False, soft_wrap=True)
-
-
-def hush() -> None:
-    """Let nothing fail that is printed where nobody reads: a closed terminal, a pipe its reader has left.
-
-    It goes nowhere from now on, and what a run has learnt is kept all the same.
-    """
-    for stream in (1, 2):
-        watched = select.poll()
-        watched.register(stream, 0)  # that nobody is there is told unasked
-        if any(told & (select.POLLERR | select.POLLHUP) for _, told in watched.poll(0)):
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, stream)
-            os.close(nowhere)
 
 
 def load_experiment(path: Path, overrides: list[str] | None, seed: int | None) -> "Experiment":

@@ -4,6 +4,7 @@ All processes of the terminal are told, and nothing can be printed any more.
 """
 
 import asyncio
+import fcntl
 import os
 import signal
 from pathlib import Path
@@ -57,6 +58,37 @@ async def test_a_run_that_was_started_to_outlive_its_terminal_does(tmp_path: Pat
     assert ended.summary["status"] == "completed"
     assert ended.summary["epochs"] == 4
     assert await all_gone(ended.pids) == set()
+
+
+async def test_a_reader_who_leaves_while_a_line_waits_for_it_ends_no_run(tmp_path: Path) -> None:
+    """As a pager does that is shown a part and left."""
+    reader, writer = os.pipe()
+    fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+    os.set_blocking(writer, False)
+    os.write(writer, bytes(4096))  # so that not a line goes in
+    os.set_blocking(writer, True)
+    out, file = tmp_path / "runs", experiment(tmp_path, epochs=2)
+    process = await command("run", file, "--no-report", "--out", str(out), stdout=writer)
+    os.close(writer)
+    run = Run(process, out, None)
+    await run.folder()
+    await asyncio.sleep(1)  # the first line comes right after
+    os.close(reader)
+    ended = await run.end()
+    assert ended.code == 0
+    assert ended.summary["status"] == "completed"
+
+
+async def test_a_study_is_done_though_nobody_reads_on(tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    file = experiment(tmp_path, epochs=1)
+    study = ("--grid", "seed=1,2", "--simulate", "--jobs", "1", "--out", str(tmp_path / "studies"))
+    process = await command("sweep", file, *study, stdout=writer, stderr=writer)
+    os.close(writer)
+    await asyncio.to_thread(os.read, reader, 1)
+    os.close(reader)
+    assert await process.wait() == 0
+    assert list((tmp_path / "studies").glob("*/comparison.csv"))
 
 
 async def test_a_run_goes_on_when_nobody_reads_any_more_what_it_prints(tmp_path: Path) -> None:
