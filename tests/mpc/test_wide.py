@@ -83,6 +83,8 @@ def test_sums_and_products_of_entries_are_those_of_integers(residues: Residues, 
         (a * b, x * y),
         (a * b * b - a * a, x * y * y - x * x),
         (a * factor, x * factor),
+        (a * factor * b, x * factor * y),
+        (a * b * factor * factor, x * y * factor * factor),
         (a + factor, x + factor),
         (a - small, x - small.numpy().astype(object)),
         (a * small, x * small.numpy().astype(object)),
@@ -200,12 +202,35 @@ def test_any_bytes_are_a_residue(residues: Residues) -> None:
 
 
 @BOTH
+def test_every_bit_that_is_drawn_is_another_one_of_the_keystream(residues: Residues) -> None:
+    key, shape = os.urandom(16), torch.Size([100])
+    low, high = Keystream(key).draw(torch.Size([2, *shape])).numpy().astype(object)
+    below = 64 if residues is FIELD_127 else 44
+    expected = (low % 2**below + (high << below)) % 2 ** (residues.modulus - 1).bit_length()
+    assert (integers(Wide.drawn(Keystream(key), shape, residues)) == expected).all()
+
+
+@BOTH
+def test_what_is_computed_with_stays_as_it_is(residues: Residues) -> None:
+    """Also where it looks at one entry many times, or at every other one."""
+    whole = drawn(residues, 4, 6)
+    before = integers(whole)
+    for part in (whole, whole[:, ::2], whole[:1].expand(4, 6), whole.moved(torch.t), whole[0, 0], whole[:0]):
+        values = integers(part)
+        for found, expected in [(part + part, 2 * values), (-part, -values), (part * part, values**2)]:
+            assert np.all(integers(found) == expected % residues.modulus)
+        part.packed()
+        part.signed()
+    assert (integers(whole) == before).all()
+
+
+@BOTH
 def test_what_is_drawn_is_uniform_and_not_drawn_again(residues: Residues) -> None:
     stream = Keystream(os.urandom(16))
     wide = Wide.drawn(stream, torch.Size([40_000]), residues)
     values = integers(wide)
     bits = (residues.modulus - 1).bit_length()
-    for place in (0, 7, 21, 22, 25, 26, 44, 51, 52, 63, 64):
+    for place in range(bits):
         assert is_fair(torch.from_numpy((values >> place & 1).astype(np.int64)))
     top = (values >> bits - 4).astype(np.int64)
     assert stats.chisquare(np.bincount(top, minlength=16)).pvalue > 1e-7
