@@ -26,6 +26,7 @@ from mdl.mpc.shamir.masks import Maker, Mask
 from mdl.mpc.shamir.setup import begun
 from mdl.mpc.shamir.sharing import SHORT
 from mdl.mpc.training import one_hot, step
+from mdl.mpc.wide import Wide
 from tests.mpc.fair import is_fair
 from tests.mpc.operations import (
     EDGES,
@@ -39,6 +40,7 @@ from tests.mpc.operations import (
     truncated,
 )
 from tests.mpc.parties import Program, T, opened, plainly, shared
+from tests.mpc.test_wide import integers
 from tests.mpc.trained import batches_of, convolutional, training
 
 LONG = 2 * SHORT + 3
@@ -239,6 +241,26 @@ def test_sizes_and_order_are_the_same_for_all_data(operation: Operation) -> None
         return [(*message[:3], message[3].shape, message[3].dtype) for message in traffic.messages]
 
     assert schedule(1) == schedule(7)
+
+
+@pytest.mark.parametrize("holders", [3, 7])
+def test_the_bits_of_real_masks_are_fair_and_their_quotients_quotients(holders: int) -> None:
+    """At full width: enumerations look at narrow ones. A sum's highest bits are not as often 0 as 1."""
+    count, drop = 4000, 16
+
+    async def program(engine: Any) -> list[Wide]:
+        mask = await engine._maker.mask(count, drop, divided=True)
+        return [await engine._prime.opened(share) for share in (mask.whole, mask.quotient)]
+
+    opened_ones, _ = everybody(program, holders)
+    whole, quotient = (integers(each) for each in opened_ones[0])
+    dealers = (holders + 1) // 2
+    assert set(((whole >> drop) - quotient).tolist()) == set(range(dealers))
+    width = 125 if holders < 7 else 124
+    assert max(whole.tolist()) >> width in range(1, dealers)
+    bits = [torch.from_numpy((whole >> place & 1).astype(np.int64)) for place in range(width)]
+    assert all(is_fair(bit) for bit in bits)
+    assert all(is_fair(bit ^ bits[place - 64]) for place, bit in enumerate(bits) if place >= 64)
 
 
 class Counting(Plain):
