@@ -20,8 +20,14 @@ from mdl.mpc.keystream import Keystream
 Limbs: TypeAlias = tuple[Tensor, ...]
 """The lowest digit first, all of the same shape."""
 
+Product: TypeAlias = Callable[[Tensor, Tensor], Tensor]
+"""A bilinear map, of non-negative coefficients."""
+
 INNER_LIMIT: Final = 1 << 17
 """A bilinear map adds up at most so many products for an entry of its result."""
+
+_OVERLAP: Final = 8
+"""By how much sizes tell less; its square is how many windows a pixel is in at most."""
 
 
 class Residues(Protocol):
@@ -53,7 +59,7 @@ class Residues(Protocol):
     def times(self, one: Limbs, two: Limbs) -> Limbs:
         """Multiply entries of carried limbs; carried. Shapes broadcast."""
 
-    def bilinear(self, product: Callable[[Tensor, Tensor], Tensor], one: Limbs, two: Limbs) -> Limbs:
+    def bilinear(self, product: Product, one: Limbs, two: Limbs) -> Limbs:
         """Apply a bilinear map of inner length up to `INNER_LIMIT` to carried limbs; carried.
 
         Raises:
@@ -121,11 +127,11 @@ class PowerOfTwo:
         above = (a * z).addcmul_(b, y + (z << 22)).addcmul_(c, self.signed(two))
         return self.carried((a * x, (a * y).addcmul_(b, x), above))
 
-    def bilinear(self, product: Callable[[Tensor, Tensor], Tensor], one: Limbs, two: Limbs) -> Limbs:
+    def bilinear(self, product: Product, one: Limbs, two: Limbs) -> Limbs:
         """See `Residues`."""
         (a, b, c), (x, y, z) = one, two
         above = product(a, z) + product(b, y + (z << 22)) + product(c, self.signed(two))
-        _refuse_long(a, x, above)
+        _refuse_long(product, a, x, above)
         return self.carried((product(a, x), product(a, y) + product(b, x), above))
 
     def words(self, limbs: Limbs) -> tuple[Tensor, Tensor]:
@@ -146,9 +152,15 @@ class PowerOfTwo:
         return low & _MASK_22, low >> 22 & _MASK_22, high
 
 
-def _refuse_long(one: Tensor, two: Tensor, product: Tensor) -> None:
-    """Check how many products were added up for an entry: k, of matrices (r, k) and (k, c)."""
-    inner = math.isqrt(one.numel() * two.numel() // max(1, product.numel()))
+def _refuse_long(product: Product, one: Tensor, two: Tensor, found: Tensor) -> None:
+    """Check how many products were added up for an entry, where sizes do not tell that they were few.
+
+    Of matrices (r, k) and (k, c) sizes tell k. Of windows that overlap they tell fewer, of several inner
+    products side by side more than there are; so where it might be too many, it is counted.
+    """
+    inner = math.isqrt(one.numel() * two.numel() // max(1, found.numel()))
+    if inner > INNER_LIMIT // _OVERLAP:
+        inner = int(product(torch.ones_like(one), torch.ones_like(two)).max())
     if inner > INNER_LIMIT:
         raise MdlError(
             f"a number is the sum of {inner:,} products, and of numbers modulo 2^127 - 1 or 2^104 at most"
@@ -165,8 +177,8 @@ _MASK_26: Final = (1 << 26) - 1
 class Mersenne127:
     """Integers modulo the prime 2^127 - 1 in five limbs: four digits of 26 bits, and one of 23.
 
-    Carried limbs are in [-1, 2^26], the highest in [0, 2^23). 2^127 = 1: what is carried out of the highest
-    digit goes into the lowest.
+    Carried limbs are in [0, 2^26), the highest in [0, 2^23), and the lowest in [-1, 2^26]. 2^127 = 1: what is
+    carried out of the highest digit goes into the lowest.
     """
 
     @property
@@ -216,7 +228,7 @@ class Mersenne127:
         # 2^130 = 8.
         return self.carried((*_folded(low[:4], high, 8), low[4]))
 
-    def bilinear(self, product: Callable[[Tensor, Tensor], Tensor], one: Limbs, two: Limbs) -> Limbs:
+    def bilinear(self, product: Product, one: Limbs, two: Limbs) -> Limbs:
         """See `Residues`: 18 products (Karatsuba, twice) of digits of 22 bits.
 
         With digits within ±2^21 and the highest at most 2^17, a digit of the product is a sum of at most five
@@ -224,7 +236,7 @@ class Mersenne127:
         """
         (a, b), (x, y) = _halves(one), _halves(two)
         low, high = _triple(product, a, x), _triple(product, b, y)
-        _refuse_long(a[0], x[0], low[0])
+        _refuse_long(product, a[0], x[0], low[0])
         both = _triple(product, _sums(a, b), _sums(x, y))
         mid = [both[k] - low[k] - high[k] for k in range(5)]
         digits = [
@@ -340,7 +352,7 @@ def _sums(one: Limbs, two: Limbs) -> Limbs:
     return tuple(a + b for a, b in zip(one, two, strict=True))
 
 
-def _triple(product: Callable[[Tensor, Tensor], Tensor], one: Limbs, two: Limbs) -> Limbs:
+def _triple(product: Product, one: Limbs, two: Limbs) -> Limbs:
     """Multiply numbers of three digits: six products (Karatsuba)."""
     (a, b, c), (x, y, z) = one, two
     low, mid, high = product(a, x), product(b, y), product(c, z)

@@ -25,7 +25,7 @@ from mdl.mpc.secret import Bits, Secret
 from mdl.mpc.shamir.masks import Maker, Mask
 from mdl.mpc.shamir.setup import begun
 from mdl.mpc.shamir.sharing import SHORT
-from mdl.mpc.training import one_hot, step
+from mdl.mpc.training import one_hot, right_answers, step
 from mdl.mpc.wide import Wide
 from tests.mpc.fair import is_fair
 from tests.mpc.operations import (
@@ -304,6 +304,23 @@ def test_a_step_opens_as_many_masked_values_as_is_said(
         images = engine.public(torch.randint(1 << 16, (batch, 1, 28, 28)))
         labels = engine.public(one_hot(torch.randint(10, (batch,)), 10))
         await step(engine, secret, chosen(optimiser, rate=0.01, batch=batch, momentum=0.9), images, labels)
+
+    play({0: program()})
+    assert engine.opened == expected
+
+
+@pytest.mark.parametrize(("network", "expected"), [(network_a, 72_576), (network_c, 3_928_860)])
+def test_scoring_opens_as_many_masked_values_as_is_said(
+    network: Callable[..., nn.Module], expected: int
+) -> None:
+    torch.manual_seed(3)
+    engine, count = Counting(), 128
+
+    async def program() -> None:
+        secret = secretly(engine, network((1, 28, 28), 10))
+        engine.opened = 0
+        images = engine.public(torch.randint(1 << 16, (count, 1, 28, 28)))
+        await right_answers(engine, secret, images, engine.public(one_hot(torch.randint(10, (count,)), 10)))
 
     play({0: program()})
     assert engine.opened == expected

@@ -43,6 +43,18 @@ def extremes(residues: Residues) -> Wide:
     )
 
 
+def is_carried(wide: Wide) -> bool:
+    """Tell if limbs are digits, as operations expect: but for the lowest or the highest, see the classes."""
+    lowest, *others = wide.limbs
+    if wide.residues is not FIELD_127:
+        return all(bool((limb >= 0).all() and (limb < 2**22).all()) for limb in wide.limbs[:-1])
+    bits = (26, 26, 26, 23)
+    digits = all(
+        bool((limb >= 0).all() and (limb < 2**k).all()) for limb, k in zip(others, bits, strict=True)
+    )
+    return digits and bool((lowest >= -1).all() and (lowest <= 2**26).all())
+
+
 def drawn(residues: Residues, *shape: int) -> Wide:
     return Wide.drawn(Keystream(os.urandom(16)), torch.Size(shape), residues)
 
@@ -63,6 +75,13 @@ def test_sums_of_too_many_products_are_refused(residues: Residues) -> None:
     more = Wide.of(torch.ones(1, INNER_LIMIT + 1, dtype=torch.int64), residues)
     with pytest.raises(MdlError, match=r"131,073 products.*smaller learning\.batch"):
         bilinear(torch.matmul, more, more.map(torch.t))
+
+
+@BOTH
+def test_inner_products_side_by_side_are_each_as_long_as_they_are(residues: Residues) -> None:
+    """Sixteen of 86,528 are more products than may be added up, and never are."""
+    one = Wide.of(torch.ones(128, 16, 676, dtype=torch.int64), residues)
+    assert bilinear(lambda a, b: (a * b).sum((0, 2)), one, one).signed().tolist() == [86_528] * 16
 
 
 @BOTH
@@ -93,6 +112,7 @@ def test_sums_and_products_of_entries_are_those_of_integers(residues: Residues, 
         (a.reshape(5, 1) * b, x.reshape(5, 1) * y),
     ]:
         assert (integers(found) == expected % m).all()
+        assert is_carried(found)
 
 
 @BOTH
@@ -167,12 +187,14 @@ def test_the_longest_inner_sums_of_the_largest_digits_do_not_overflow(residues: 
     values = integers(edges)
     expected = values.reshape(count, 1) * (values.reshape(1, count) + digit) * INNER_LIMIT
     assert (integers(found) == expected % residues.modulus).all()
+    assert is_carried(found)
 
 
 @BOTH
 def test_what_is_packed_is_short_one_to_one_and_comes_out_again(residues: Residues) -> None:
     wide = drawn(residues, 3, 50)
     data = wide.packed()
+    assert data.is_contiguous()
     assert data.shape == (3, 50, residues.size_bytes)
     assert residues.size_bytes == -(-(residues.modulus - 1).bit_length() // 8)
     assert (integers(Wide.unpacked(data, residues)) == integers(wide)).all()

@@ -30,9 +30,9 @@ class Shamir:
 
     Signs, digits and quotients are found from x + R, which is opened, with a mask R that hides it but
     statistically: two values of x that differ by D are told apart with a probability of at most D 2^-125
-    (from seven parties on, D 2^-124). That is 2^-77 (2^-76) for quotients of numbers within ±2^47; up to
-    ±2^61 quotients are right, and less is hidden. Over all that is opened these probabilities add up: a step
-    of training opens from some 10^5 to 10^7 such values.
+    (from seven parties on D 2^-124, of fifteen D 2^-123). That is 2^-77 (2^-76) for quotients of numbers
+    within ±2^47; up to ±2^61 quotients are right, and less is hidden. Over all that is opened these
+    probabilities add up: a step of training opens from some 10^5 to 10^7 such values.
 
     Args:
         party: this one.
