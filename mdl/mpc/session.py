@@ -242,4 +242,7 @@ def _read(kept: Arrays, name: str, like: Secret) -> Secret:
     try:
         return read([torch.from_numpy(np.array(kept[f"{name}.{part}"])) for part in range(count)], like)
     except (KeyError, ValueError):
-        raise MdlError("the checkpoint is not of this network: not the same experiment") from None
+        raise MdlError(
+            "the checkpoint is not of this network: not the same experiment, or one of a version of mdl that"
+            " shares otherwise"
+        ) from None
